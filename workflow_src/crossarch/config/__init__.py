@@ -1,0 +1,38 @@
+"""Configuration: YAML files in, resolved settings of runs out. Imports nothing heavy.
+
+Every stage reads its settings from here; the Snakefile does too, in every cluster job.
+"""
+
+from crossarch.config.load import Configuration, load_configuration, read_overrides
+from crossarch.config.plan import table_runs, with_teachers
+from crossarch.config.resolve import (
+    LabelSettings,
+    NetworkSettings,
+    RunSettings,
+    applies,
+    distilled_set,
+    network_settings,
+    resolve,
+    set_whitening,
+)
+from crossarch.config.runs import RUN_PATTERN, RunId, parse_run, split_recipe
+
+__all__ = [
+    "RUN_PATTERN",
+    "Configuration",
+    "LabelSettings",
+    "NetworkSettings",
+    "RunId",
+    "RunSettings",
+    "applies",
+    "distilled_set",
+    "load_configuration",
+    "network_settings",
+    "parse_run",
+    "read_overrides",
+    "resolve",
+    "set_whitening",
+    "split_recipe",
+    "table_runs",
+    "with_teachers",
+]

@@ -1,0 +1,70 @@
+"""One line for each mistake in the configuration: file, key, what was found, what is allowed."""
+
+import difflib
+from collections.abc import Iterable
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from crossarch.errors import ConfigError
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def validated(model: type[M], data: Any, file: str, prefix: str = "") -> M:
+    """Build `model` from `data`; raise ConfigError with one line for the first mistake.
+
+    `file` and `prefix` say where `data` stands: the error reads
+    `config/recipes.yaml: recipes.full.epochs: found 'many', allowed: an integer, at least 1`.
+    """
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        location = [str(part) for part in first["loc"]]
+        key = ".".join(filter(None, [prefix, *location]))
+        if first["type"] == "extra_forbidden":
+            allowed = _fields_beside(model, first["loc"])
+            raise ConfigError(unknown(file, key, location[-1], allowed, what="key")) from None
+        if first["type"] == "missing":
+            raise ConfigError(f"{file}: {key}: found nothing, but this key is needed") from None
+        message = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+        raise ConfigError(
+            f"{file}: {key}: found {first['input']!r}, allowed: {message}"
+        ) from None
+
+
+def unknown(file: str, key: str, found: str, allowed: Iterable[str], what: str = "name") -> str:
+    """The line for a name that does not exist, with a guess at what was meant."""
+    names = [str(name) for name in allowed]
+    guess = difflib.get_close_matches(str(found), names, n=1)
+    hint = f" (did you mean {guess[0]!r}?)" if guess else ""
+    return f"{file}: {key}: found unknown {what} {found!r}{hint}, allowed: {', '.join(names)}"
+
+
+def _fields_beside(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    """Names of the fields that are allowed where `location` points to an unknown one."""
+    current: type[BaseModel] | None = model
+    siblings: list[type[BaseModel]] = []
+    for part in location[:-1]:
+        if current is None:
+            return []
+        if part in current.model_fields:
+            members = _models_in(current.model_fields[str(part)].annotation)
+            current = members[0] if members else None
+            siblings = members
+        else:  # a key of a mapping, or the tag that chose the member of a union
+            current = next((m for m in siblings if part in _tags(m)), current)
+    return list(current.model_fields) if current else []
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    """All models inside an annotation such as `dict[str, A] | B | None`, in order."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for inner in get_args(annotation) for model in _models_in(inner)]
+
+
+def _tags(model: type[BaseModel]) -> tuple[Any, ...]:
+    field = model.model_fields.get("name")
+    return get_args(field.annotation) if field else ()

@@ -1,0 +1,242 @@
+"""Reading `config/`: YAML files in, one validated `Configuration` out, or an error of one line."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from crossarch.config.complain import unknown, validated
+from crossarch.config.merge import merged
+from crossarch.config.schema import (
+    Dataset,
+    Protocol,
+    Recipe,
+    Selection,
+    Source,
+    Table,
+)
+from crossarch.errors import ConfigError
+
+PROTOCOLS: tuple[str, ...] = Protocol.__args__  # type: ignore[attr-defined]
+VARIATIONS = ("by_ipc", "by_arch", "by_source")
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """Everything under `config/`, validated."""
+
+    directory: Path
+    datasets: Mapping[str, Dataset]
+    sources: Mapping[str, Source]
+    tables: Mapping[str, Table]
+    selection: Selection
+    recipe_book: "RecipeBook"
+
+    def dataset(self, name: str) -> Dataset:
+        """The data set of that name; ConfigError if there is none."""
+        return _pick(self.datasets, name, f"{self.directory}/datasets.yaml", "dataset")
+
+    def source(self, name: str) -> Source:
+        """The source of that name; ConfigError if there is none."""
+        return _pick(self.sources, name, f"{self.directory}/sources.yaml", "source")
+
+    def distilled_from(self, dataset: str) -> str:
+        """The data set that distilled sets for `dataset` are named after (`cifar10-jpeg` -> `cifar10`)."""
+        return self.dataset(dataset).stands_in_for or dataset
+
+    def paper_file(self, table: Table) -> Path | None:
+        """The CSV with the paper's numbers for a table."""
+        return self.directory / table.paper if table.paper else None
+
+
+@dataclass(frozen=True)
+class RecipeBook:
+    """Recipes and protocols as written; `recipe()` gives one with nothing left to look up."""
+
+    file: str
+    recipes: Mapping[str, Mapping[str, Any]]
+    protocols: Mapping[str, Mapping[str, Any]]
+
+    def recipe(self, name: str, protocol: str, *, ipc: int, arch: str, source: str) -> Recipe:
+        """The complete recipe for one run: base, protocol and `by_...` merged, then validated."""
+        data = self._merged(name, protocol, ())
+        chosen = {"by_ipc": ipc, "by_arch": arch, "by_source": source}
+        for variation in VARIATIONS:
+            data = merged(data, (data.get(variation) or {}).get(chosen[variation], {}))
+        data = {key: value for key, value in data.items() if key not in VARIATIONS}
+        return validated(Recipe, data, self.file, f"recipes.{name}")
+
+    def test_whitening(self, protocol: str) -> str | None:
+        """The whitening that a protocol imposes on every test set, if any."""
+        for name in self._ancestry(protocol):
+            if whitening := self.protocols[name].get("test_whitening"):
+                return str(whitening)
+        return None
+
+    def _ancestry(self, protocol: str) -> list[str]:
+        """A protocol and what it is based on, nearest first."""
+        chain: list[str] = []
+        name: str | None = protocol
+        while name is not None:
+            if name not in self.protocols:
+                raise ConfigError(
+                    unknown(self.file, "protocol", name, self.protocols, what="protocol")
+                )
+            if name in chain:
+                raise ConfigError(f"{self.file}: protocols.{name}.base: found a circle")
+            chain.append(name)
+            name = self.protocols[name].get("base")
+        return chain
+
+    def _merged(self, name: str, protocol: str, seen: tuple[str, ...]) -> dict[str, Any]:
+        if name not in self.recipes:
+            where = f"recipes.{seen[-1]}.base" if seen else "recipe"
+            raise ConfigError(unknown(self.file, where, name, self.recipes, what="recipe"))
+        if name in seen:
+            circle = " -> ".join((*seen, name))
+            raise ConfigError(f"{self.file}: recipes.{name}.base: found a circle {circle}")
+        own: Any = self.recipes[name]
+        for ancestor in reversed(self._ancestry(protocol)):
+            own = merged(own, self.protocols[ancestor].get("recipes", {}).get(name, {}))
+        own = dict(own)
+        base = own.pop("base", None)
+        return merged(self._merged(base, protocol, (*seen, name)), own) if base else own
+
+
+def load_configuration(
+    directory: Path = Path("config"),
+    selection: Mapping[str, Any] | None = None,
+    overrides: Iterable[tuple[str, Mapping[str, Any]]] = (),
+) -> Configuration:
+    """Read and check all files of `directory`.
+
+    `selection` replaces the contents of config.yaml; `overrides` are (name for messages, mapping) pairs
+    laid over it in order: presets, then the command line. Each is checked by itself first, so that a
+    mistake is reported with the file that holds it. Raises ConfigError.
+    """
+    selection_file = f"{directory}/config.yaml"
+    chosen: Any = _read(directory / "config.yaml") if selection is None else selection
+    for file, override in overrides:
+        for key in override:
+            if key not in Selection.model_fields:
+                raise ConfigError(unknown(file, key, key, Selection.model_fields, what="key"))
+        chosen = merged(chosen, override)
+        selection_file = file
+        validated(Selection, chosen, file)
+    datasets = _datasets(directory)
+    configuration = Configuration(
+        directory=directory,
+        datasets=datasets,
+        sources=_entries(Source, directory / "sources.yaml"),
+        tables=_entries(Table, directory / "tables.yaml"),
+        selection=validated(Selection, chosen, selection_file),
+        recipe_book=_recipe_book(directory / "recipes.yaml"),
+    )
+    _check_names(configuration, selection_file)
+    return configuration
+
+
+def read_overrides(files: Iterable[Path]) -> list[tuple[str, Mapping[str, Any]]]:
+    """Read presets for `load_configuration`."""
+    return [(str(file), _read(file)) for file in files]
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        data = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{file}: no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: cannot be read: {error}") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" line {mark.line + 1}, column {mark.column + 1}:" if mark else ""
+        problem = getattr(error, "problem", None) or "is not YAML"
+        raise ConfigError(f"{file}:{where} {problem}") from None
+    if not isinstance(data, dict):
+        raise ConfigError(f"{file}: found {type(data).__name__}, allowed: a mapping of names")
+    return data
+
+
+def _entries(model: Any, file: Path) -> dict[str, Any]:
+    return {
+        str(name): validated(model, data, str(file), str(name)) for name, data in _read(file).items()
+    }
+
+
+def _datasets(directory: Path) -> dict[str, Dataset]:
+    file = directory / "datasets.yaml"
+    raw = _read(file)
+    datasets = {}
+    for name, data in raw.items():
+        original = data.get("stands_in_for") if isinstance(data, dict) else None
+        if original is not None:
+            if original not in raw:
+                raise ConfigError(
+                    unknown(str(file), f"{name}.stands_in_for", original, raw, what="dataset")
+                )
+            data = merged({k: v for k, v in raw[original].items() if k != "origin"}, data)
+        datasets[name] = validated(Dataset, data, str(file), name)
+    return datasets
+
+
+def _recipe_book(file: Path) -> RecipeBook:
+    data = _read(file)
+    for key in data:
+        if key not in ("recipes", "protocols"):
+            raise ConfigError(unknown(str(file), key, key, ("recipes", "protocols"), what="key"))
+    for protocol in data.get("protocols", {}):
+        if protocol not in PROTOCOLS:
+            raise ConfigError(
+                unknown(str(file), f"protocols.{protocol}", protocol, PROTOCOLS, what="protocol")
+            )
+    book = RecipeBook(str(file), data.get("recipes", {}), data.get("protocols", {}))
+    for protocol, changes in book.protocols.items():
+        for recipe in (changes or {}).get("recipes", {}):
+            if recipe not in book.recipes:
+                key = f"protocols.{protocol}.recipes.{recipe}"
+                raise ConfigError(unknown(str(file), key, recipe, book.recipes, what="recipe"))
+        for recipe in book.recipes:
+            resolved = book.recipe(recipe, protocol, ipc=1, arch="cnn", source="")
+            teacher = resolved.distillation and resolved.distillation.recipe
+            if teacher and teacher not in book.recipes:
+                key = f"recipes.{recipe}.distillation.recipe"
+                raise ConfigError(unknown(str(file), key, teacher, book.recipes, what="recipe"))
+    return book
+
+
+def _check_names(configuration: Configuration, selection_file: str) -> None:
+    """Names that point from one file into another must exist there."""
+    selection = configuration.selection
+    pools: dict[str, Mapping[str, Any]] = {
+        "datasets": configuration.datasets,
+        "sources": configuration.sources,
+        "recipes": configuration.recipe_book.recipes,
+        "tables": configuration.tables,
+    }
+    for key, pool in pools.items():
+        for name in getattr(selection, key):
+            if name not in pool:
+                raise ConfigError(unknown(selection_file, key, name, pool))
+    tables_file = f"{configuration.directory}/tables.yaml"
+    for table_name, table in configuration.tables.items():
+        for key in ("sources", "recipes"):
+            for name in getattr(table, key):
+                if name not in pools[key]:
+                    raise ConfigError(unknown(tables_file, f"{table_name}.{key}", name, pools[key]))
+        if table.dataset not in configuration.datasets:
+            key = f"{table_name}.dataset"
+            raise ConfigError(unknown(tables_file, key, table.dataset, configuration.datasets))
+    for name, source in configuration.sources.items():
+        for dataset in (*source.sets, *source.widths_by_dataset):
+            if dataset not in configuration.datasets:
+                file = f"{configuration.directory}/sources.yaml"
+                raise ConfigError(unknown(file, f"{name}.sets", dataset, configuration.datasets))
+
+
+def _pick(pool: Mapping[str, Any], name: str, file: str, what: str) -> Any:
+    if name not in pool:
+        raise ConfigError(unknown(file, what, name, pool, what=what))
+    return pool[name]

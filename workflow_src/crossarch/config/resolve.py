@@ -1,0 +1,169 @@
+"""From a run's identity to everything that its training needs, with nothing left to look up."""
+
+import hashlib
+import json
+from typing import Literal
+
+from crossarch.config.complain import unknown
+from crossarch.config.load import Configuration
+from crossarch.config.runs import RunId
+from crossarch.config.schema import (
+    Arch,
+    Augmentation,
+    DistilledSet,
+    Distillation,
+    KeepRate,
+    Model,
+    Norm,
+    Optimizer,
+    Recipe,
+    Schedule,
+    Whitening,
+)
+from crossarch.errors import ConfigError
+
+
+class NetworkSettings(Model):
+    """All that `crossarch.models.build` needs to know."""
+
+    arch: Arch
+    classes: int
+    channels: int
+    image_size: int
+    norm: Norm
+    first_norm: Norm
+    widths: tuple[int, ...]
+    shortcut: Literal["improved", "original"]
+    droppath: bool
+
+
+class LabelSettings(Model):
+    """How stored labels become targets: softmax(y / temperature) of soft ones, class indices else."""
+
+    kind: Literal["soft", "hard"]
+    temperature: float
+
+
+class RunSettings(Model):
+    """The resolved settings of one training; their hash names its saved state."""
+
+    run: RunId
+    network: NetworkSettings
+    epochs: int
+    batch_size: int
+    optimizer: Optimizer
+    schedule: Schedule
+    keep_rate: KeepRate | None
+    distillation: Distillation | None
+    teacher: RunId | None
+    teacher_network: NetworkSettings | None
+    augmentation: Augmentation
+    labels: LabelSettings
+    whitening: Whitening
+    evaluate_every: int
+
+    def to_json(self) -> str:
+        """One line of JSON, keys in the order of the fields: stable from run to run."""
+        return json.dumps(self.model_dump(mode="json"), separators=(",", ":"))
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over `to_json()`, 16 hex digits."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()[:16]
+
+
+def network_settings(
+    configuration: Configuration, arch: Arch, source: str, dataset: str, recipe: Recipe
+) -> NetworkSettings:
+    """The network that `recipe` builds; the source's own network never gets DropPath."""
+    of_source = configuration.source(source)
+    of_dataset = configuration.dataset(dataset)
+    original = configuration.distilled_from(dataset)
+    return NetworkSettings(
+        arch=arch,
+        classes=of_dataset.classes,
+        channels=of_dataset.channels,
+        image_size=of_dataset.image_size,
+        norm=of_source.norm,
+        first_norm=recipe.network.first_norm or of_source.norm,
+        widths=of_source.widths_by_dataset.get(original, of_source.widths),
+        shortcut=recipe.network.shortcut,
+        droppath=recipe.keep_rate is not None and arch != of_source.arch,
+    )
+
+
+def distilled_set(configuration: Configuration, source: str, dataset: str, ipc: int) -> DistilledSet:
+    """The entry of sources.yaml for a training set; ConfigError says which ones exist."""
+    file = f"{configuration.directory}/sources.yaml"
+    sets = configuration.source(source).sets
+    original = configuration.distilled_from(dataset)
+    if original not in sets:
+        raise ConfigError(unknown(file, f"{source}.sets", original, sets, what="dataset"))
+    if ipc not in sets[original]:
+        allowed = ", ".join(map(str, sets[original]))
+        raise ConfigError(
+            f"{file}: {source}.sets.{original}: found no set with ipc {ipc}, allowed: {allowed}"
+        )
+    return sets[original][ipc]
+
+
+def set_whitening(configuration: Configuration, source: str, dataset: str, ipc: int) -> Whitening:
+    """The space that a training set lives in."""
+    entry = distilled_set(configuration, source, dataset, ipc)
+    return entry.whitening or configuration.source(source).whitening
+
+
+def applies(configuration: Configuration, run: RunId) -> bool:
+    """Whether a recipe makes sense for a network: no DropPath or KD for the source's own network."""
+    recipe = _recipe(configuration, run)
+    own = run.arch == configuration.source(run.source).arch
+    return not (own and (recipe.keep_rate or recipe.distillation))
+
+
+def resolve(configuration: Configuration, run: RunId) -> RunSettings:
+    """Everything that the training of `run` needs. Raises ConfigError if the run is impossible."""
+    recipe = _recipe(configuration, run)
+    source = configuration.source(run.source)
+    dataset = configuration.dataset(run.dataset)
+    whitening = set_whitening(configuration, run.source, run.dataset, run.ipc)
+    if not applies(configuration, run):
+        raise ConfigError(
+            f"{run.path}: recipe: found {run.recipe!r} for {run.arch!r}, the network that "
+            f"{run.source!r} was distilled with, allowed there: recipes without DropPath and "
+            "knowledge distillation"
+        )
+    if run.ipc not in dataset.batch_size:
+        raise ConfigError(
+            f"{configuration.directory}/datasets.yaml: {run.dataset}.batch_size: found no entry for "
+            f"ipc {run.ipc}, allowed: {', '.join(map(str, dataset.batch_size))}"
+        )
+    teacher = teacher_network = None
+    if recipe.distillation:
+        teacher = run.model_copy(
+            update={"arch": source.arch, "recipe": recipe.distillation.recipe}
+        )
+        teacher_network = network_settings(
+            configuration, source.arch, run.source, run.dataset, _recipe(configuration, teacher)
+        )
+    return RunSettings(
+        run=run,
+        network=network_settings(configuration, run.arch, run.source, run.dataset, recipe),
+        epochs=recipe.epochs,
+        batch_size=dataset.batch_size[run.ipc],
+        optimizer=recipe.optimizer,
+        schedule=recipe.schedule,
+        keep_rate=recipe.keep_rate,
+        distillation=recipe.distillation,
+        teacher=teacher,
+        teacher_network=teacher_network,
+        augmentation=recipe.augmentation,
+        labels=LabelSettings(kind=source.labels, temperature=dataset.label_temperature),
+        whitening=configuration.recipe_book.test_whitening(run.protocol) or whitening,
+        evaluate_every=configuration.selection.evaluation.every,
+    )
+
+
+def _recipe(configuration: Configuration, run: RunId) -> Recipe:
+    return configuration.recipe_book.recipe(
+        run.recipe, run.protocol, ipc=run.ipc, arch=run.arch, source=run.source
+    )

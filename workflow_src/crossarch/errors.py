@@ -1,0 +1,31 @@
+"""Errors that a user can mend: one line, no traceback."""
+
+
+class CrossarchError(Exception):
+    """Base of every error shown to the user as one line; the command line exits with `exit_code`."""
+
+    exit_code = 1
+
+
+class ConfigError(CrossarchError):
+    """A setting is unknown, misspelt, out of range or impossible (names file, key, found, allowed)."""
+
+    exit_code = 2
+
+
+class FetchError(CrossarchError):
+    """A file could not be had, or is not the file that was asked for."""
+
+    exit_code = 3
+
+
+class DataError(CrossarchError):
+    """A file is there but does not hold what it should (shape, dtype, range, NaN)."""
+
+    exit_code = 4
+
+
+class TrainingError(CrossarchError):
+    """A training cannot go on (for example a loss that is not finite)."""
+
+    exit_code = 5
