@@ -1,0 +1,395 @@
+"""The order of the places, and what is under the final name when something goes wrong."""
+
+import errno
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+from crossarch.errors import FetchError
+from crossarch.fetch import (
+    OriginKind,
+    UpstreamFile,
+    fetch_file,
+    mirrors_from_environment,
+    verify,
+)
+
+ROOT = Path(__file__).parents[2]
+SHARED_MIRROR = ROOT.parent / "shared/data/mirror"
+CONTENT = bytes(range(256)) * 4096
+OTHER = CONTENT[::-1]
+Pin = Callable[[str, bytes], UpstreamFile]
+Names = Callable[[Path], list[str]]
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out" / "file.bin"
+
+
+def place(root: Path, file: UpstreamFile, content: bytes) -> Path:
+    """Put `content` into a mirror or a cache as that of `file`."""
+    path = root / file.relative_path
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    return path
+
+
+def test_right_file_is_left_alone(
+    server: Any, pinned: Pin, out: Path, left_in: Names, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out.parent.mkdir()
+    out.write_bytes(CONTENT)
+    before = out.stat()
+    origin = fetch_file(pinned(server.url("/f.bin"), CONTENT), out, mirrors=(), cache=None)
+    assert (origin.kind, origin.location) == (OriginKind.PRESENT, str(out))
+    assert (out.stat().st_mtime_ns, out.stat().st_ino) == (before.st_mtime_ns, before.st_ino)
+    assert list(out.parent.iterdir()) == [out]  # not even a lock: it may be read-only
+    assert server.requests == []
+    assert capsys.readouterr().err == ""
+
+
+def test_wrong_file_is_fetched_again_with_a_warning(
+    server: Any, pinned: Pin, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out.parent.mkdir()
+    out.write_bytes(b"half a fi")
+    file = pinned(server.serve("/f.bin", server.Reply(CONTENT)), CONTENT)
+    assert fetch_file(file, out, mirrors=(), cache=None).kind is OriginKind.NETWORK
+    assert out.read_bytes() == CONTENT
+    assert capsys.readouterr().err == (
+        f"crossarch: warning: {out}: expected {len(CONTENT)} bytes, found 9; fetching it again\n"
+    )
+
+
+def test_wrong_file_stays_when_no_better_one_is_found(
+    server: Any, pinned: Pin, out: Path, left_in: Names
+) -> None:
+    out.parent.mkdir()
+    out.write_bytes(b"mine")
+    with pytest.raises(FetchError, match="no place gave the right file"):
+        fetch_file(pinned(server.url("/f.bin"), CONTENT), out, mirrors=(), cache=None)
+    assert out.read_bytes() == b"mine"
+    assert left_in(out.parent) == ["file.bin"]
+
+
+def test_directory_in_the_way_is_told_before_any_download(
+    server: Any, pinned: Pin, out: Path
+) -> None:
+    out.mkdir(parents=True)
+    file = pinned(server.serve("/f.bin", server.Reply(CONTENT)), CONTENT)
+    with pytest.raises(FetchError, match=r"file\.bin: is a directory"):
+        fetch_file(file, out, mirrors=(), cache=None)
+    assert server.requests == []
+
+
+def test_first_mirror_that_has_the_file_is_used(
+    server: Any, pinned: Pin, out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = pinned(server.url("/a/f.bin"), CONTENT)
+    mirrors = [tmp_path / "m1", tmp_path / "m2"]
+    mirrors[0].mkdir()
+    held = place(mirrors[1], file, CONTENT)
+    origin = fetch_file(file, out, mirrors=mirrors, cache=tmp_path / "cache")
+    assert (origin.kind, origin.location) == (OriginKind.MIRROR, str(held))
+    assert str(origin) == f"mirror {held}"
+    assert out.read_bytes() == CONTENT
+    assert out.stat().st_ino != held.stat().st_ino  # a change of one must not reach the other
+    assert server.requests == []
+    assert not (tmp_path / "cache").exists()
+    assert capsys.readouterr().err == ""
+
+
+def test_tampered_mirror_is_warned_of_and_left_alone(
+    server: Any, pinned: Pin, out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = pinned(server.serve("/f.bin", server.Reply(CONTENT)), CONTENT)
+    held = place(tmp_path / "m", file, OTHER)
+    origin = fetch_file(file, out, mirrors=[tmp_path / "m"], cache=None)
+    assert origin.kind is OriginKind.NETWORK
+    assert out.read_bytes() == CONTENT
+    assert held.read_bytes() == OTHER
+    found = pinned(file.url, OTHER).sha256
+    assert capsys.readouterr().err == (
+        f"crossarch: warning: mirror {held}: expected sha256 {file.sha256}, found {found}; "
+        "trying the next place\n"
+    )
+
+
+def test_tampered_first_mirror_does_not_hide_the_second(
+    server: Any, pinned: Pin, out: Path, tmp_path: Path
+) -> None:
+    file = pinned(server.url("/f.bin"), CONTENT)
+    place(tmp_path / "m1", file, OTHER)
+    held = place(tmp_path / "m2", file, CONTENT)
+    origin = fetch_file(file, out, mirrors=[tmp_path / "m1", tmp_path / "m2"], cache=None)
+    assert (origin.kind, origin.location) == (OriginKind.MIRROR, str(held))
+    assert out.read_bytes() == CONTENT
+    assert server.requests == []
+
+
+def test_mirror_that_cannot_be_read_is_passed_over(
+    server: Any, pinned: Pin, out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = pinned(server.serve("/f.bin", server.Reply(CONTENT)), CONTENT)
+    held = tmp_path / "m" / file.relative_path
+    held.mkdir(parents=True)  # a folder where the file should be
+    assert fetch_file(file, out, mirrors=[tmp_path / "m"], cache=None).kind is OriginKind.NETWORK
+    assert out.read_bytes() == CONTENT
+    assert f"mirror {held}: cannot be read: Is a directory" in capsys.readouterr().err
+
+
+def test_download_is_kept_in_the_cache_and_found_there(
+    server: Any, pinned: Pin, out: Path, tmp_path: Path, left_in: Names
+) -> None:
+    cache = tmp_path / "cache"
+    file = pinned(server.serve("/f.bin", server.Reply(CONTENT)), CONTENT)
+    fetch_file(file, out, mirrors=(), cache=cache)
+    cached = cache / file.relative_path
+    assert cached.read_bytes() == CONTENT
+    assert cached.stat().st_ino == out.stat().st_ino
+    again = tmp_path / "again.bin"
+    origin = fetch_file(file, again, mirrors=(), cache=cache)
+    assert (origin.kind, origin.location) == (OriginKind.CACHE, str(cached))
+    assert again.read_bytes() == CONTENT
+    assert server.requests == ["/f.bin"]
+    assert left_in(tmp_path) == sorted(["again.bin", "out/file.bin", f"cache/{file.relative_path}"])
+
+
+def test_cache_on_another_disk_gets_a_copy(
+    server: Any,
+    pinned: Pin,
+    out: Path,
+    tmp_path: Path,
+    left_in: Names,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", refuse)
+    file = pinned(server.serve("/f.bin", server.Reply(CONTENT)), CONTENT)
+    fetch_file(file, out, mirrors=(), cache=tmp_path / "cache")
+    cached = tmp_path / "cache" / file.relative_path
+    assert cached.read_bytes() == CONTENT
+    assert cached.stat().st_ino != out.stat().st_ino
+    assert left_in(tmp_path / "cache") == [str(file.relative_path)]
+
+
+def test_poisoned_cache_is_removed_and_replaced(
+    server: Any, pinned: Pin, out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = pinned(server.serve("/f.bin", server.Reply(CONTENT)), CONTENT)
+    cached = place(tmp_path / "cache", file, OTHER)
+    assert fetch_file(file, out, mirrors=(), cache=tmp_path / "cache").kind is OriginKind.NETWORK
+    assert out.read_bytes() == cached.read_bytes() == CONTENT
+    warning = capsys.readouterr().err
+    assert warning.count("\n") == 1
+    assert str(cached) in warning
+    assert f"expected sha256 {file.sha256}, found {pinned(file.url, OTHER).sha256}" in warning
+
+
+def test_poisoned_cache_is_removed_even_if_nothing_replaces_it(
+    server: Any, pinned: Pin, out: Path, tmp_path: Path, left_in: Names
+) -> None:
+    file = pinned(server.url("/f.bin"), CONTENT)
+    place(tmp_path / "cache", file, OTHER)
+    with pytest.raises(FetchError, match="404"):
+        fetch_file(file, out, mirrors=(), cache=tmp_path / "cache")
+    assert left_in(tmp_path) == []
+
+
+def test_cache_that_cannot_be_written_is_a_warning(
+    server: Any, pinned: Pin, out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cache = tmp_path / "cache"
+    cache.write_text("a file where the folder should be")
+    file = pinned(server.serve("/f.bin", server.Reply(CONTENT)), CONTENT)
+    assert fetch_file(file, out, mirrors=(), cache=cache).kind is OriginKind.NETWORK
+    assert out.read_bytes() == CONTENT
+    assert "cannot be kept in the cache" in capsys.readouterr().err
+
+
+def test_error_lists_all_that_was_tried_and_what_to_do(
+    server: Any, pinned: Pin, out: Path, tmp_path: Path, left_in: Names
+) -> None:
+    file = pinned(server.url("/f.bin"), CONTENT)
+    empty, wrong, cache = tmp_path / "m1", tmp_path / "m2", tmp_path / "cache"
+    place(wrong, file, OTHER)
+    with pytest.raises(FetchError) as caught:
+        fetch_file(file, out, mirrors=[empty, wrong], cache=cache)
+    relative, found = file.relative_path, pinned(file.url, OTHER).sha256
+    assert str(caught.value) == (
+        f"{out}: no place gave the right file; tried mirror {empty / relative} (absent), "
+        f"mirror {wrong / relative} (expected sha256 {file.sha256}, found {found}), "
+        f"cache {cache / relative} (absent), network {file.url} (HTTP 404 Not Found); "
+        f"set CROSSARCH_MIRROR to a directory that holds {relative}, or put the file at {out} "
+        "by hand"
+    )
+    assert left_in(out.parent) == []
+
+
+class FullDisk:
+    """A stream on a disk that is full after 300 000 bytes."""
+
+    def __init__(self, stream: Any) -> None:
+        self.stream, self.left = stream, 300_000
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stream.close()
+
+    def write(self, chunk: bytes) -> None:
+        self.stream.write(chunk[: self.left])
+        self.stream.flush()
+        self.left -= len(chunk)
+        if self.left < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("from_mirror", [True, False], ids=["mirror", "network"])
+def test_full_disk_leaves_nothing(
+    server: Any,
+    pinned: Pin,
+    out: Path,
+    tmp_path: Path,
+    left_in: Names,
+    monkeypatch: pytest.MonkeyPatch,
+    from_mirror: bool,
+) -> None:
+    file = pinned(server.serve("/f.bin", server.Reply(CONTENT)), CONTENT)
+    place(tmp_path / "m", file, CONTENT)
+    real = Path.open
+
+    def full(path: Path, mode: str = "r", *rest: Any, **options: Any) -> Any:
+        stream = real(path, mode, *rest, **options)
+        return FullDisk(stream) if mode == "wb" else stream
+
+    monkeypatch.setattr(Path, "open", full)
+    with pytest.raises(FetchError) as caught:
+        fetch_file(file, out, mirrors=[tmp_path / "m"] if from_mirror else (), cache=None)
+    assert str(caught.value) == f"{out}: cannot be put in place: No space left on device"
+    assert left_in(out.parent) == []
+    assert server.requests == ([] if from_mirror else ["/f.bin"])  # not repeated: it is no use
+
+
+@pytest.mark.parametrize("function", ["os.fsync", "tempfile.mkstemp", "pathlib.Path.mkdir"])
+def test_any_failed_system_call_is_one_line(
+    server: Any,
+    pinned: Pin,
+    out: Path,
+    left_in: Names,
+    monkeypatch: pytest.MonkeyPatch,
+    function: str,
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    file = pinned(server.serve("/f.bin", server.Reply(CONTENT)), CONTENT)
+    monkeypatch.setattr(function, refuse)
+    with pytest.raises(FetchError) as caught:
+        fetch_file(file, out, mirrors=(), cache=None)
+    assert str(caught.value) == f"{out}: cannot be put in place: Permission denied"
+    assert left_in(out.parent) == []
+
+
+def test_threads_that_want_one_file_download_it_once(
+    server: Any, pinned: Pin, out: Path, left_in: Names
+) -> None:
+    file = pinned(server.serve("/f.bin", server.Reply(CONTENT)), CONTENT)
+    start = threading.Barrier(6)
+
+    def work(_: int) -> OriginKind:
+        start.wait(5)
+        return fetch_file(file, out, mirrors=(), cache=None).kind
+
+    with ThreadPoolExecutor(6) as pool:
+        kinds = sorted(pool.map(work, range(6)))
+    assert kinds == [OriginKind.NETWORK] + [OriginKind.PRESENT] * 5
+    assert server.requests == ["/f.bin"]
+    assert out.read_bytes() == CONTENT
+    assert left_in(out.parent) == ["file.bin"]
+
+
+CHILD = """
+import sys
+from pathlib import Path
+from crossarch.fetch import UpstreamFile, fetch_file
+url, sha256, out = sys.argv[1:]
+origin = fetch_file(UpstreamFile(url, sha256=sha256), Path(out), mirrors=(), cache=None)
+print(origin.kind)
+"""
+
+
+def child(file: UpstreamFile, out: Path) -> "subprocess.Popen[str]":
+    """Start another process that fetches `file`."""
+    command = [sys.executable, "-c", CHILD, file.url, str(file.sha256), str(out)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "workflow_src")}
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+
+
+def wait_for_part(folder: Path, count: int) -> None:
+    """Wait until a download into `folder` has written `count` bytes."""
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        if any(path.stat().st_size >= count for path in folder.glob(".file.bin.*.part")):
+            return
+        time.sleep(0.01)
+    pytest.fail("the download never got going")
+
+
+def test_processes_wait_for_each_other(
+    server: Any, pinned: Pin, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gate = threading.Event()
+    file = pinned(server.serve("/f.bin", server.Reply(CONTENT, sent=600_000, gate=gate)), CONTENT)
+    with child(file, out) as other:
+        wait_for_part(out.parent, 1)
+        threading.Timer(0.2, gate.set).start()
+        origin = fetch_file(file, out, mirrors=(), cache=None)
+        told, _ = other.communicate(timeout=10)
+    assert origin.kind is OriginKind.PRESENT
+    assert told == "network\n"
+    assert server.requests == ["/f.bin"]
+    assert out.read_bytes() == CONTENT
+    assert "being fetched by another process; waiting for it" in capsys.readouterr().err
+
+
+def test_killed_download_leaves_no_file_and_no_lock(server: Any, pinned: Pin, out: Path) -> None:
+    gate = threading.Event()
+    hanging = server.Reply(CONTENT, sent=600_000, gate=gate)
+    file = pinned(server.serve("/f.bin", hanging, server.Reply(CONTENT)), CONTENT)
+    with child(file, out) as other:
+        wait_for_part(out.parent, 1)
+        other.kill()
+        other.wait(10)
+    assert not out.exists()
+    gate.set()
+    assert fetch_file(file, out, mirrors=(), cache=None).kind is OriginKind.NETWORK
+    assert out.read_bytes() == CONTENT
+
+
+def test_real_file_from_a_real_mirror(out: Path, left_in: Names) -> None:
+    mirrors = mirrors_from_environment() or (SHARED_MIRROR,)
+    if not mirrors[0].is_dir():
+        pytest.skip("no mirror at hand: set CROSSARCH_MIRROR")
+    file = UpstreamFile(
+        "https://raw.githubusercontent.com/CityU-MLO/mitigate_architecture_overfitting/"
+        "b5b40d3a4627285b597c95262b418f6cc22c3b69/distilled_data/cifar10_1_mtt/labels_best.pt",
+        sha256="83fb342355d674877b81eb2180de3d336eb4304f48a18173d12e48852e30c282",
+        git_blob="a0b2b8052aec954c6e43ea31f4aa2b2f03f016eb",
+    )
+    if not any((mirror / file.relative_path).is_file() for mirror in mirrors):
+        pytest.skip(f"no mirror holds {file.relative_path}")  # the test must not use the network
+    assert fetch_file(file, out, mirrors=mirrors, cache=None).kind is OriginKind.MIRROR
+    verify(out, file)
+    assert left_in(out.parent) == ["file.bin"]

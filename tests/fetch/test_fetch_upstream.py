@@ -1,0 +1,166 @@
+"""What is known of an upstream file, and the checks made with it."""
+
+import hashlib
+from pathlib import Path, PurePosixPath
+from urllib.parse import quote
+
+import pytest
+from crossarch.errors import FetchError
+from crossarch.fetch import UpstreamFile, verify
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+URL = "https://example.org/a/file.bin"
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://example.org/a/b.bin", "example.org/a/b.bin"),
+        ("http://EXAMPLE.org/A.bin", "example.org/A.bin"),
+        ("https://example.org:443/a", "example.org/a"),
+        ("https://example.org:8443/a", "example.org:8443/a"),
+        ("https://example.org/a%20b", "example.org/a b"),
+        ("https://example.org/get?file=x/y", "example.org/get?file=x%2Fy"),
+        ("https://example.org/a#part", "example.org/a"),
+    ],
+)
+def test_relative_path_is_that_of_wget(url: str, expected: str) -> None:
+    assert UpstreamFile(url).relative_path == PurePosixPath(expected)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.org",
+        "https://example.org/",
+        "https://example.org/a/",
+        "https://example.org//a",
+        "https://example.org/../a",
+        "https://example.org/a/..",
+        "https://example.org/./a",
+        "https://example.org/%2e%2e/a",
+        "https://example.org/..%2Fa",
+        "https://example.org/a%00b",
+        "https://example.org/.\t./a",
+        "https://example.org/get?a=%0A",
+        "https://../a",
+        "https:///a",
+        "https://user:secret@example.org/a",
+        "https://example.org:port/a",
+        "https://[::1/a",
+        "ftp://example.org/a",
+        "file:///etc/passwd",
+        "/etc/passwd",
+        "",
+    ],
+)
+def test_url_that_names_no_safe_path_is_refused(url: str) -> None:
+    with pytest.raises(FetchError) as caught:
+        _ = UpstreamFile(url).relative_path
+    assert "\n" not in str(caught.value)
+
+
+@given(st.text(max_size=30))
+@example("../../etc/passwd")
+@example("%2e%2e/%2e%2e")
+@example("a\\..\\b")
+def test_no_path_leads_out_of_the_mirror(text: str) -> None:
+    for path in (text, quote(text), quote(text, safe="")):
+        try:
+            relative = UpstreamFile(f"https://example.org/{path}").relative_path
+        except FetchError as error:
+            assert "\n" not in str(error)
+        else:
+            assert not relative.is_absolute()
+            assert relative.parts[0] == "example.org"
+            assert len(relative.parts) >= 2
+            assert ".." not in relative.parts
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [
+        ("size", -1, "0 bytes or more, found -1"),
+        ("sha256", "abc", "sha256 must be 64 hexadecimal digits, found 'abc'"),
+        ("git_blob", "g" * 40, "git_blob must be 40 hexadecimal digits"),
+        ("md5", "", "md5 must be 32 hexadecimal digits, found ''"),
+    ],
+)
+def test_impossible_pin_is_refused(field: str, value: object, told: str) -> None:
+    with pytest.raises(FetchError, match=told):
+        UpstreamFile(URL, **{field: value})  # type: ignore[arg-type]
+
+
+def test_is_pinned() -> None:
+    assert not UpstreamFile(URL).is_pinned
+    assert UpstreamFile(URL, size=0).is_pinned
+    assert UpstreamFile(URL, md5="0" * 32).is_pinned
+
+
+@pytest.mark.parametrize(
+    ("content", "blob"),
+    [
+        (b"", "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"),
+        (b"hello\n", "ce013625030ba8dba906f756967f9e9ca394464a"),
+    ],
+)
+def test_git_blob_ids_known_from_git(tmp_path: Path, content: bytes, blob: str) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    verify(path, UpstreamFile(URL, git_blob=blob))
+    verify(path, UpstreamFile(URL, git_blob=blob.upper()))
+    path.write_bytes(content + b"x")
+    with pytest.raises(FetchError, match=f"expected git_blob {blob}, found "):
+        verify(path, UpstreamFile(URL, git_blob=blob))
+
+
+def test_size_is_told_before_any_digest(tmp_path: Path) -> None:
+    path = tmp_path / "file.bin"
+    path.write_bytes(b"hello")
+    with pytest.raises(FetchError) as caught:
+        verify(path, UpstreamFile(URL, size=6, sha256="0" * 64))
+    assert str(caught.value) == f"{path}: expected 6 bytes, found 5"
+
+
+@pytest.mark.parametrize("name", ["sha256", "md5"])
+def test_wrong_digest_names_file_expected_and_found(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "file.bin"
+    path.write_bytes(b"hello")
+    found = hashlib.new(name, b"hello").hexdigest()
+    expected = "0" * len(found)
+    with pytest.raises(FetchError) as caught:
+        verify(path, UpstreamFile(URL, size=5, **{name: expected}))
+    assert str(caught.value) == f"{path}: expected {name} {expected}, found {found}"
+
+
+def test_unreadable_file_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(
+        FetchError, match=r"absent\.bin: cannot be read: No such file or directory$"
+    ):
+        verify(tmp_path / "absent.bin", UpstreamFile(URL, size=1))
+
+
+@given(content=st.binary(min_size=1, max_size=200), data=st.data())
+def test_any_changed_byte_is_found(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes, data: st.DataObject
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "changed.bin"
+    path.write_bytes(content)
+    file = UpstreamFile(URL, size=len(content), sha256=hashlib.sha256(content).hexdigest())
+    verify(path, file)
+    where = data.draw(st.integers(0, len(content) - 1))
+    changed = bytearray(content)
+    changed[where] ^= data.draw(st.integers(1, 255))
+    path.write_bytes(changed)
+    with pytest.raises(FetchError, match="expected sha256"):
+        verify(path, file)
+
+
+def test_file_of_many_chunks_is_hashed_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("crossarch.fetch.upstream.CHUNK_BYTES", 3)
+    path = tmp_path / "file.bin"
+    path.write_bytes(b"0123456789")
+    verify(path, UpstreamFile(URL, sha256=hashlib.sha256(b"0123456789").hexdigest()))

@@ -1,0 +1,92 @@
+"""Tensors between stages: safetensors files with metadata, written whole, checked when read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from crossarch.errors import DataError
+from crossarch.files import atomic_path
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Images (N, C, H, W), uint8 or float32, and labels: (N,) int64 or (N, classes) float32."""
+
+    images: Tensor
+    labels: Tensor
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """Write tensors and metadata to one safetensors file, atomically."""
+    contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
+    with atomic_path(path) as temporary:
+        save_file(contiguous, temporary, metadata=dict(metadata))
+
+
+def load_tensors(path: Path, names: tuple[str, ...]) -> dict[str, Tensor]:
+    """Read the named tensors; DataError if the file is missing, damaged or lacks one."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            missing = set(names) - set(file.keys())
+            if missing:
+                found = ", ".join(file.keys())
+                raise DataError(f"{path}: found tensors {found}, needed: {', '.join(names)}")
+            return {name: file.get_tensor(name) for name in names}
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except (SafetensorError, OSError) as error:
+        raise DataError(f"{path}: is not a whole safetensors file: {error}") from None
+
+
+def load_metadata(path: Path) -> dict[str, str]:
+    """The metadata of a safetensors file; DataError if it cannot be read."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return dict(file.metadata() or {})
+    except (FileNotFoundError, SafetensorError, OSError) as error:
+        raise DataError(f"{path}: cannot be read: {error}") from None
+
+
+def save_set(path: Path, images: ImageSet, metadata: Mapping[str, str]) -> None:
+    """Write an image set, atomically."""
+    save_tensors(path, {"images": images.images, "labels": images.labels}, metadata)
+
+
+def load_set(path: Path) -> ImageSet:
+    """Read an image set and check its shapes and values; DataError names what is wrong."""
+    tensors = load_tensors(path, ("images", "labels"))
+    image_set = ImageSet(tensors["images"], tensors["labels"])
+    check_set(image_set, str(path))
+    return image_set
+
+
+def check_set(image_set: ImageSet, file: str, classes: int | None = None) -> None:
+    """Raise DataError unless shapes, dtypes and values are those of an image set."""
+    images, labels = image_set.images, image_set.labels
+    if images.ndim != 4:
+        raise DataError(f"{file}: images: found shape {tuple(images.shape)}, needed: (N, C, H, W)")
+    if len(images) == 0 or len(images) != len(labels):
+        raise DataError(f"{file}: found {len(images)} images and {len(labels)} labels")
+    if images.dtype not in (torch.uint8, torch.float32):
+        raise DataError(f"{file}: images: found {images.dtype}, needed: uint8 or float32")
+    if images.is_floating_point() and not bool(images.isfinite().all()):
+        raise DataError(f"{file}: images: found values that are not finite")
+    if labels.ndim == 1 and labels.dtype == torch.int64:
+        if classes is not None and not 0 <= int(labels.min()) <= int(labels.max()) < classes:
+            found = f"{int(labels.min())} to {int(labels.max())}"
+            raise DataError(f"{file}: labels: found {found}, needed: 0 to {classes - 1}")
+    elif labels.ndim == 2 and labels.dtype == torch.float32:
+        if classes is not None and labels.shape[1] != classes:
+            raise DataError(
+                f"{file}: labels: found {labels.shape[1]} columns, needed: {classes} classes"
+            )
+        if not bool(labels.isfinite().all()):
+            raise DataError(f"{file}: labels: found values that are not finite")
+    else:
+        found = f"{tuple(labels.shape)} {labels.dtype}"
+        raise DataError(f"{file}: labels: found {found}, needed: (N,) int64 or (N, classes) float32")

@@ -1,0 +1,104 @@
+"""Whitening: the pixel space that a distilled set lives in, fitted once on the real training images.
+
+`zca-kornia` works on pixels in [0, 1] with a fixed ridge of 0.1, as kornia's ZCAWhitening(eps=0.1);
+`zca-frepo` standardises each channel first and takes a ridge of 0.1 of the mean eigenvalue, as FRePo
+(Zhou et al. 2022). Both rotate back to pixels, so that an image still looks like one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from crossarch.config.schema import Dataset, Whitening
+from crossarch.data.store import load_metadata, load_tensors, save_tensors
+
+RIDGE = 0.1
+CHUNK = 2_000  # images at a time: keeps the float64 copy small
+
+
+@dataclass(frozen=True)
+class Whitener:
+    """x -> ((pixel / 255 - shift) / scale - mean) @ matrix, back in image shape, float32.
+
+    `shift` and `scale` are (C,); `mean` is (C H W,); `matrix` is symmetric (C H W, C H W). Both of the
+    latter are None in the spaces that mix no pixels (`none`, `standardise`).
+    """
+
+    name: Whitening
+    shift: Tensor
+    scale: Tensor
+    mean: Tensor | None = None
+    matrix: Tensor | None = None
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """(N, C, H, W) uint8 to whitened (N, C, H, W) float32."""
+        whitened = self._scaled(images)
+        if self.mean is not None and self.matrix is not None:
+            flat = whitened.flatten(1)
+            whitened = ((flat - self.mean) @ self.matrix).view_as(whitened)
+        return whitened
+
+    def unwhiten(self, images: Tensor) -> Tensor:
+        """Whitened (N, C, H, W) float32 back to pixels in [0, 1] (not clipped)."""
+        if self.mean is not None and self.matrix is not None:
+            inverse = torch.linalg.inv(self.matrix.double())
+            flat = images.double().flatten(1) @ inverse + self.mean
+            images = flat.float().view_as(images)
+        return images * self.scale[:, None, None] + self.shift[:, None, None]
+
+    def _scaled(self, images: Tensor) -> Tensor:
+        pixels = images.float() / 255.0
+        return (pixels - self.shift[:, None, None]) / self.scale[:, None, None]
+
+
+def fit_whitener(name: Whitening, dataset: Dataset, images: Tensor) -> Whitener:
+    """Fit a whitening to the training images (N, C, H, W) uint8 of `dataset`."""
+    channels = dataset.channels
+    if name in ("none", "zca-kornia"):
+        shift, scale = torch.zeros(channels), torch.ones(channels)
+    else:
+        shift, scale = torch.tensor(dataset.mean), torch.tensor(dataset.std)
+    plain = Whitener(name, shift, scale)
+    if name in ("none", "standardise"):
+        return plain
+    mean, scatter = _mean_and_scatter([plain._scaled(part) for part in images.split(CHUNK)])
+    if name == "zca-kornia":
+        covariance = scatter / (len(images) - 1)
+        ridge = RIDGE
+    else:
+        covariance = scatter / len(images)
+        ridge = RIDGE * float(covariance.trace()) / len(covariance)
+    eigenvalues, vectors = torch.linalg.eigh(covariance)
+    matrix = (vectors * (eigenvalues.clamp(min=0) + ridge).rsqrt()) @ vectors.T
+    return Whitener(name, shift, scale, mean.float(), matrix.float())
+
+
+def save_whitener(path: Path, whitener: Whitener) -> None:
+    """Write a whitener as safetensors, atomically."""
+    tensors = {"shift": whitener.shift, "scale": whitener.scale}
+    if whitener.mean is not None and whitener.matrix is not None:
+        tensors |= {"mean": whitener.mean, "matrix": whitener.matrix}
+    save_tensors(path, tensors, {"whitening": whitener.name})
+
+
+def load_whitener(path: Path) -> Whitener:
+    """Read a whitener; DataError if the file is damaged."""
+    name: Whitening = load_metadata(path).get("whitening", "none")  # type: ignore[assignment]
+    mixes = name in ("zca-kornia", "zca-frepo")
+    names = ("shift", "scale", "mean", "matrix") if mixes else ("shift", "scale")
+    return Whitener(name, **load_tensors(path, names))
+
+
+def _mean_and_scatter(parts: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Mean (D,) and scatter matrix (D, D) of flattened images, in float64."""
+    count = sum(len(part) for part in parts)
+    total = sum(part.flatten(1).double().sum(0) for part in parts)
+    mean = torch.as_tensor(total) / count
+    scatter = torch.zeros(len(mean), len(mean), dtype=torch.float64)
+    for part in parts:
+        centred = part.flatten(1).double() - mean
+        scatter.addmm_(centred.T, centred)
+    return mean, scatter

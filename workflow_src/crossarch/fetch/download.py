@@ -1,0 +1,187 @@
+"""Put one upstream file in place: whole, checked, and from the nearest place that has it."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import requests
+from filelock import FileLock, Timeout
+
+from crossarch.errors import FetchError
+from crossarch.fetch.transfer import (
+    AbsentError,
+    TransferError,
+    copy_local,
+    download,
+    make_session,
+)
+from crossarch.fetch.upstream import UpstreamFile, mismatch
+from crossarch.files import atomic_path
+
+
+class OriginKind(StrEnum):
+    """The kinds of places a file can come from, in the order in which they are tried."""
+
+    PRESENT = "present"
+    MIRROR = "mirror"
+    CACHE = "cache"
+    NETWORK = "network"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the bytes came from: `location` is a path, or a URL if `kind` is NETWORK."""
+
+    kind: OriginKind
+    location: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.location}"
+
+
+class _MismatchError(TransferError):
+    """The place gave other bytes than those that are pinned."""
+
+
+_Place = tuple[Origin, Callable[[Path], None]]
+"""A place, and the function that writes its bytes over a path."""
+
+
+def fetch_file(
+    file: UpstreamFile,
+    destination: Path,
+    *,
+    mirrors: Sequence[Path],
+    cache: Path | None,
+    session: requests.Session | None = None,
+    progress: bool = True,
+) -> Origin:
+    """Put `file` at `destination` and return where it came from.
+
+    Tried in order: what is already at `destination`, each directory of `mirrors`, `cache` (None: no
+    cache), the network. The bytes are checked before they get their final name; what is at
+    `destination` is therefore whole and right, or is what was there before. A download is also put
+    in the cache. Mirrors are only read. Callers in other threads or processes that want the same
+    `destination` wait for each other. `progress` shows a bar if stderr is a terminal; warnings go
+    to stderr. Without a `session` one is made by `make_session`.
+
+    Raises FetchError if no place gives the right bytes or if `destination` cannot be written.
+    """
+    try:
+        if destination.is_dir():
+            raise FetchError(f"{destination}: is a directory, but a file is to be put there")
+        present = Origin(OriginKind.PRESENT, str(destination))
+        # Without the lock: writers rename whole files into place, and this may be read-only.
+        if destination.exists() and mismatch(destination, file) is None:
+            return present
+        with _one_writer(destination):
+            if destination.exists():
+                difference = mismatch(destination, file)
+                if difference is None:
+                    return present
+                _warn(f"{destination}: {difference}; fetching it again")
+            places = _places(file, mirrors, cache, session, progress)
+            origin = _first_right(file, destination, places)
+            if origin.kind is OriginKind.NETWORK and cache is not None:
+                _keep(file, destination, cache / file.relative_path)
+            return origin
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise FetchError(f"{destination}: cannot be put in place: {reason}") from error
+
+
+def _places(
+    file: UpstreamFile,
+    mirrors: Sequence[Path],
+    cache: Path | None,
+    session: requests.Session | None,
+    progress: bool,
+) -> Iterator[_Place]:
+    def local(kind: OriginKind, root: Path) -> _Place:
+        source = root / file.relative_path
+        return Origin(kind, str(source)), lambda target: copy_local(source, target)
+
+    def from_network(target: Path) -> None:
+        if session is not None:
+            download(file, target, session, progress=progress)
+        else:
+            with make_session() as own:
+                download(file, target, own, progress=progress)
+
+    for mirror in mirrors:
+        yield local(OriginKind.MIRROR, mirror)
+    if cache is not None:
+        yield local(OriginKind.CACHE, cache)
+    yield Origin(OriginKind.NETWORK, file.url), from_network
+
+
+def _first_right(file: UpstreamFile, destination: Path, places: Iterator[_Place]) -> Origin:
+    """Take `file` from the first place that gives the right bytes; FetchError if none does."""
+    tried: list[str] = []
+    for origin, write in places:
+        try:
+            with atomic_path(destination) as temporary:
+                write(temporary)
+                _check(temporary, file)
+            return origin
+        except TransferError as error:
+            tried.append(f"{origin} ({error})")
+            if origin.kind is not OriginKind.NETWORK and not isinstance(error, AbsentError):
+                _warn(f"{origin}: {error}; trying the next place")
+            if origin.kind is OriginKind.CACHE and isinstance(error, _MismatchError):
+                _discard(Path(origin.location))
+    raise FetchError(
+        f"{destination}: no place gave the right file; tried {', '.join(tried)}; set "
+        f"CROSSARCH_MIRROR to a directory that holds {file.relative_path}, or put the file at "
+        f"{destination} by hand"
+    )
+
+
+def _check(path: Path, file: UpstreamFile) -> None:
+    difference = mismatch(path, file)
+    if difference is not None:
+        raise _MismatchError(difference)
+
+
+def _keep(file: UpstreamFile, destination: Path, cached: Path) -> None:
+    """Put a checked `destination` in the cache too; the run does not depend on it."""
+    try:
+        with atomic_path(cached) as temporary:
+            try:
+                temporary.unlink()
+                os.link(destination, temporary)
+            except OSError:  # another disk, or a file system without hard links
+                copy_local(destination, temporary)
+                _check(temporary, file)
+    except (OSError, TransferError) as error:
+        _warn(f"{cached}: cannot be kept in the cache: {error}")
+
+
+def _discard(cached: Path) -> None:
+    try:
+        cached.unlink(missing_ok=True)
+    except OSError as error:
+        _warn(f"{cached}: cannot be removed from the cache: {error.strerror or error}")
+
+
+@contextmanager
+def _one_writer(destination: Path) -> Iterator[None]:
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(destination.with_name(f".{destination.name}.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        _warn(f"{destination}: being fetched by another process; waiting for it")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _warn(text: str) -> None:
+    print(f"crossarch: warning: {text}", file=sys.stderr, flush=True)

@@ -1,0 +1,48 @@
+"""Where everything lies under `results/`: the one place that knows the paths of all stages."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from crossarch.config import RunId
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Paths of files between stages; `{...}` in the rules are the same patterns."""
+
+    results: Path = Path("results")
+
+    @property
+    def downloads(self) -> Path:
+        """Verified bytes from upstream, as `<host>/<path>`."""
+        return self.results / "downloads"
+
+    def images(self, dataset: str, split: str) -> Path:
+        """Training or test images of a real data set, uint8."""
+        return self.results / "data" / dataset / f"{split}.safetensors"
+
+    def whitener(self, dataset: str, whitening: str) -> Path:
+        """A whitening fitted on the training images of a data set."""
+        return self.results / "data" / dataset / "whitening" / f"{whitening}.safetensors"
+
+    def test_set(self, dataset: str, whitening: str) -> Path:
+        """The test set of a data set in the space of a whitening, float32."""
+        return self.results / "data" / dataset / "test" / f"{whitening}.safetensors"
+
+    def distilled(self, source: str, dataset: str, ipc: int) -> Path:
+        """A distilled set; `dataset` is the one that it was distilled from."""
+        return self.results / "distilled" / source / dataset / f"ipc{ipc}.safetensors"
+
+    def run(self, run: RunId) -> Path:
+        """The folder of a run: metrics.json, best.safetensors, last.safetensors."""
+        return self.results / "runs" / run.path
+
+    @property
+    def states(self) -> Path:
+        """States of unfinished trainings; not an output of any rule, so that no retry deletes them."""
+        return self.results / "states"
+
+    @property
+    def metrics(self) -> Path:
+        """The tidy table of all runs."""
+        return self.results / "metrics" / "runs.csv"

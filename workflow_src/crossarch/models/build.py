@@ -1,0 +1,23 @@
+"""The networks by name."""
+
+from collections.abc import Callable
+
+from torch import nn
+
+from crossarch.config import NetworkSettings
+from crossarch.models.cnn import Cnn
+from crossarch.models.resnet import resnet18, resnet50
+from crossarch.models.single_branch import alexnet, vgg11
+
+NETWORKS: dict[str, Callable[[NetworkSettings], nn.Module]] = {
+    "cnn": Cnn,
+    "resnet18": resnet18,
+    "resnet50": resnet50,
+    "alexnet": alexnet,
+    "vgg11": vgg11,
+}
+
+
+def build(settings: NetworkSettings) -> nn.Module:
+    """The network of `settings`, freshly initialised from torch's global generator."""
+    return NETWORKS[settings.arch](settings)

@@ -1,0 +1,116 @@
+"""The note below a table: what was measured, and on what. All of it is read off the cells."""
+
+from collections.abc import Iterable, Sequence
+
+import pandas as pd
+
+from crossarch.config import Configuration
+from crossarch.report.numbers import LIST_SEPARATOR, printed
+
+
+def note(configuration: Configuration, cells: pd.DataFrame) -> str:
+    """The note for the cells of one data set, as plain text; nothing in it is assumed."""
+    measured = cells[cells["n"] > 0]
+    sentences = [_dataset(configuration, cells), f"Protocol: {listed(cells['protocol'].unique())}."]
+    sentences.append(_count(cells))
+    if not measured.empty:
+        sentences += [
+            _accuracy(measured),
+            *_epochs(configuration, measured),
+            _whitening(configuration, measured),
+            f"Device: {listed(_values(measured['device']))}.",
+        ]
+    if "paper" in cells:
+        sentences.append(_difference(cells))
+    return " ".join([*sentences, *_legend(cells)])
+
+
+def listed(words: Iterable[object]) -> str:
+    """`1`, `1 and 10`, `1, 10 and 50`."""
+    *first, last = map(str, words)
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _dataset(configuration: Configuration, cells: pd.DataFrame) -> str:
+    name = str(cells["dataset"].iloc[0])
+    title = configuration.dataset(name).title
+    original = configuration.distilled_from(name)
+    if original == name:
+        return f"Measured on {title}."
+    return f"Measured on {title}, a stand-in, not {configuration.dataset(original).title} itself."
+
+
+def _count(cells: pd.DataFrame) -> str:
+    seeds = cells.loc[cells["n"] > 0, "n"]
+    count = f"{len(seeds)} of {int(cells['applicable'].sum())} cells measured"
+    if seeds.empty:
+        return f"{count}."
+    few, many = int(seeds.min()), int(seeds.max())
+    each = f"{few} to {many} seeds" if few < many else f"{few} seed{'s' if few > 1 else ''}"
+    spread = " (mean ± sample standard deviation)" if many > 1 else ""
+    return f"{count}, {each} per cell{spread}."
+
+
+def _accuracy(measured: pd.DataFrame) -> str:
+    every = " or ".join(_values(measured["evaluate_every"]))
+    kinds = {
+        "best": "best of the test evaluations, selected on the test set, every "
+        f"{every} epoch{'' if every == '1' else 's'}",
+        "last": "last epoch",
+    }
+    return f"Accuracy: {listed(kinds[kind] for kind in measured['accuracy'].unique())}."
+
+
+def _epochs(configuration: Configuration, measured: pd.DataFrame) -> list[str]:
+    """A sentence if runs were shorter or longer than their recipes say."""
+    each = _exploded(measured, "epochs")
+    other = each[each["epochs"] != each["recipe_epochs"].astype(str)]
+    if other.empty:
+        return []
+    parts = []
+    for (epochs, full), group in other.groupby(["epochs", "recipe_epochs"], sort=False):
+        recipes = configuration.recipe_book.recipes
+        titles = [recipes[name].get("title", name) for name in group["recipe"].unique()]
+        parts.append(f"{epochs} instead of {full} ({listed(titles)})")
+    return [f"Epochs: {', '.join(parts)}."]
+
+
+def _whitening(configuration: Configuration, measured: pd.DataFrame) -> str:
+    each = _exploded(measured, "whitening")
+    names = each["whitening"].unique()
+    if len(names) == 1:
+        return f"Test whitening: {names[0]}."
+    parts = []
+    for name, group in each.groupby("whitening", sort=False):
+        sets = [
+            f"{configuration.source(str(source)).title} IPC {listed(rows['ipc'].unique())}"
+            for source, rows in group.groupby("source", sort=False)
+        ]
+        parts.append(f"{name} ({', '.join(sets)})")
+    return f"Test whitening: {'; '.join(parts)}."
+
+
+def _difference(cells: pd.DataFrame) -> str:
+    both = cells["difference"].dropna()
+    if both.empty:
+        return "No measured cell has a number in the paper."
+    mean = printed(float(both.abs().mean()))
+    return f"Mean absolute difference from the paper: {mean} points (n = {len(both)})."
+
+
+def _legend(cells: pd.DataFrame) -> list[str]:
+    """What the dashes mean, for those that occur."""
+    missing = bool((cells["applicable"] & (cells["n"] == 0)).any())
+    meanings = ["— not run"] * missing + ["- not applicable"] * (not cells["applicable"].all())
+    return [f"Dashes: {', '.join(meanings)}."] if meanings else []
+
+
+def _exploded(cells: pd.DataFrame, column: str) -> pd.DataFrame:
+    """One row for each value of a column that may hold several."""
+    return cells.assign(**{column: cells[column].str.split(LIST_SEPARATOR)}).explode(column)
+
+
+def _values(column: pd.Series) -> Sequence[str]:
+    """All values of a column that may hold several, numbers in the order of their size."""
+    values = column.str.split(LIST_SEPARATOR).explode().unique()
+    return sorted(map(str, values), key=lambda value: (len(value), value))

@@ -1,0 +1,27 @@
+"""How numbers are printed: one decimal, as in the paper."""
+
+from decimal import ROUND_HALF_UP, Decimal
+
+from crossarch.report.tidy import DECIMALS
+
+_STEP = Decimal("0.1")
+LIST_SEPARATOR = ";"  # between the values of a cell whose runs differ in them
+
+
+def printed(value: float) -> str:
+    """`value` with one decimal; halves are rounded away from zero.
+
+    The rounding is that of the decimal number, not of its binary neighbour: accuracies on 10,000
+    test images have two decimals, so that one in ten is such a half.
+    """
+    return str(_rounded(value))
+
+
+def printed_signed(value: float) -> str:
+    """As `printed`, with a sign always: `+6.4`, `-2.5`, `+0.0`."""
+    rounded = _rounded(value)
+    return f"{rounded if rounded else abs(rounded):+}"
+
+
+def _rounded(value: float) -> Decimal:
+    return Decimal(repr(round(float(value), DECIMALS))).quantize(_STEP, ROUND_HALF_UP)

@@ -1,0 +1,221 @@
+"""The cells of a table of the paper, worked out from the runs: one tidy row a cell.
+
+Everything that the printed editions say about the runs stands in these rows (and so in the CSV that
+lies beside them), in columns that a reader of the CSV can use without this code.
+"""
+
+import itertools
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import pandera.pandas as pa
+
+from crossarch.config import Configuration, RunId, applies
+from crossarch.config.schema import Arch, Table
+from crossarch.errors import ConfigError, DataError
+from crossarch.report.numbers import LIST_SEPARATOR, printed
+from crossarch.report.tidy import DECIMALS, checked, read_text_columns, read_tidy
+
+BASELINE = "baseline"  # the recipe that gaps are measured from, on the source's own network
+
+_BLOCK = ["dataset", "source", "ipc"]
+_CELL = [*_BLOCK, "recipe", "arch"]
+_TOLD = [
+    "epochs",
+    "evaluate_every",
+    "whitening",
+    "device",
+]  # what the runs of a cell say of themselves
+
+_PERCENT = pa.Check.in_range(0, 100)
+_COMPARISON = {
+    "paper": pa.Column(float, _PERCENT, nullable=True),
+    "paper_std": pa.Column(float, pa.Check.ge(0), nullable=True),
+    "difference": pa.Column(float, nullable=True),
+}
+CELLS = pa.DataFrameSchema(
+    {
+        "dataset": pa.Column(str),
+        "source": pa.Column(str),
+        "ipc": pa.Column(int, pa.Check.ge(1)),
+        "recipe": pa.Column(str),
+        "arch": pa.Column(str),
+        "protocol": pa.Column(str),
+        "accuracy": pa.Column(str, pa.Check.isin(["best", "last"])),
+        "applicable": pa.Column(bool),
+        "n": pa.Column(int, pa.Check.ge(0)),
+        "mean": pa.Column(float, _PERCENT, nullable=True),
+        "std": pa.Column(float, pa.Check.ge(0), nullable=True),
+        "gap": pa.Column(float, nullable=True),
+        "best": pa.Column(bool),
+        **_COMPARISON,
+        "seeds": pa.Column(str, nullable=True),
+        "recipe_epochs": pa.Column(int, pa.Check.ge(1)),
+        **{name: pa.Column(str, nullable=True) for name in _TOLD},
+    },
+    unique=_CELL,
+    strict=True,
+    coerce=True,
+)
+ORDINARY_CELLS = CELLS.remove_columns(list(_COMPARISON))
+
+_PAPER_KEY = ["table", "dataset", "distillation", "ipc", "method", "arch"]
+_PAPER = pa.DataFrameSchema(
+    {
+        **{name: pa.Column(str) for name in _PAPER_KEY},
+        "ipc": pa.Column(int, pa.Check.ge(1)),
+        "accuracy": pa.Column(float, _PERCENT),
+        "std": pa.Column(float, pa.Check.ge(0), nullable=True, required=False),
+    },
+    unique=_PAPER_KEY,
+    strict=False,  # the gaps that the paper prints stand there too, and are not used
+    coerce=True,
+)
+
+
+def table_cells(configuration: Configuration, table: Table, runs: pd.DataFrame) -> pd.DataFrame:
+    """All cells of `table`, one row each, once for each selected data set; in the paper's order.
+
+    `runs` is the table of `collect_runs`. Of it count the runs of the selection's protocol and seeds
+    on a selected data set that is the table's own or stands in for it. Columns, in percent:
+
+    - dataset, source, ipc, recipe, arch: the cell; protocol, accuracy (`best` or `last`): the kind;
+    - applicable: whether the cell exists (no DropPath or distillation on the source's own network);
+    - n, mean, std: seeds measured, their mean and sample standard deviation (none below two seeds);
+    - gap: mean minus the mean of the baseline of the source's own network (Table 2's brackets);
+    - best: the highest mean, as printed, of at least two recipes measured on that network;
+    - paper, paper_std, difference: the paper's number, and mean minus it;
+    - seeds, recipe_epochs (what the configuration asks for), epochs, evaluate_every, whitening,
+      device: what the runs say of themselves, several values joined by `;`.
+
+    Raises ConfigError if no selected data set is the table's, DataError if the paper's file is broken.
+    """
+    selection = configuration.selection
+    datasets = _datasets(configuration, table)
+    column = f"accuracy_{selection.accuracy}"
+    chosen = runs[
+        (runs["protocol"] == selection.protocol)
+        & runs["seed"].isin(selection.seeds)
+        & runs["dataset"].isin(datasets)
+        & runs["source"].isin(table.sources)
+    ]
+    grid = _grid(configuration, table, datasets)
+    possible = grid.loc[grid["applicable"], _CELL]
+    cells = (
+        grid.merge(_measured(chosen.merge(possible, on=_CELL), column), on=_CELL, how="left")
+        .merge(_baselines(configuration, chosen, column), on=_BLOCK, how="left")
+        .merge(_paper(configuration, table), on=_CELL[1:], how="left")
+    )
+    own = cells["arch"] == cells["source"].map(lambda name: configuration.source(name).arch)
+    cells = cells.assign(
+        n=cells["n"].fillna(0),
+        gap=(cells["mean"] - cells["reference"]).mask(own & (cells["recipe"] == BASELINE)),
+        difference=cells["mean"] - cells["paper"],
+        best=_best(cells),
+    )
+    # As the CSV has them, so that an edition made from the CSV is the same to the last byte.
+    return checked(cells[list(CELLS.columns)].round(DECIMALS), CELLS, "cells")
+
+
+def without_paper(cells: pd.DataFrame) -> pd.DataFrame:
+    """The cells of the ordinary edition: ours alone."""
+    return cells.drop(columns=list(_COMPARISON))
+
+
+def read_cells(path: Path) -> pd.DataFrame:
+    """Read the CSV of either edition back; DataError with one line if it is not one."""
+    columns = set(read_text_columns(path).columns)
+    return read_tidy(path, CELLS if columns & set(_COMPARISON) else ORDINARY_CELLS)
+
+
+def _datasets(configuration: Configuration, table: Table) -> list[str]:
+    """The selected data sets that a table can be measured on."""
+    selected = configuration.selection.datasets
+    fitting = [name for name in selected if configuration.distilled_from(name) == table.dataset]
+    if not fitting:
+        allowed = [
+            name
+            for name in configuration.datasets
+            if configuration.distilled_from(name) == table.dataset
+        ]
+        raise ConfigError(
+            f"{configuration.directory}/config.yaml: datasets: found {', '.join(selected)}, "
+            f"allowed for the table {table.title!r}: {', '.join(allowed)}"
+        )
+    return fitting
+
+
+def _grid(configuration: Configuration, table: Table, datasets: Sequence[str]) -> pd.DataFrame:
+    """Every cell of the table with what the configuration knows of it."""
+    selection = configuration.selection
+
+    def row(dataset: str, source: str, ipc: int, recipe: str, arch: Arch) -> dict[str, object]:
+        run = RunId(
+            dataset=dataset,
+            source=source,
+            ipc=ipc,
+            arch=arch,
+            recipe=recipe,
+            protocol=selection.protocol,
+            seed=selection.seeds[0],
+        )
+        settings = configuration.recipe_book.recipe(
+            recipe, selection.protocol, ipc=ipc, arch=arch, source=source
+        )
+        return {
+            **dict(zip(_CELL, (dataset, source, ipc, recipe, arch), strict=True)),
+            "protocol": selection.protocol,
+            "accuracy": selection.accuracy,
+            "applicable": applies(configuration, run),
+            "recipe_epochs": settings.epochs,
+        }
+
+    cells = itertools.product(datasets, table.sources, table.ipc, table.recipes, table.archs)
+    return pd.DataFrame([row(*cell) for cell in cells])
+
+
+def _measured(runs: pd.DataFrame, column: str) -> pd.DataFrame:
+    """n, mean, std and what the runs tell, for each cell that has runs."""
+    groups = runs.groupby(_CELL)
+    numbers = groups[column].agg(n="count", mean="mean", std="std")
+    told = groups[["seed", *_TOLD]].agg(_values).rename(columns={"seed": "seeds"})
+    return numbers.join(told).reset_index()
+
+
+def _values(column: pd.Series) -> str:
+    return LIST_SEPARATOR.join(map(str, sorted(column.unique())))
+
+
+def _baselines(configuration: Configuration, runs: pd.DataFrame, column: str) -> pd.DataFrame:
+    """`reference`: the mean baseline accuracy of the network that each set was distilled with."""
+    own = runs["source"].map(lambda name: configuration.source(name).arch)
+    baselines = runs[(runs["recipe"] == BASELINE) & (runs["arch"] == own)]
+    return baselines.groupby(_BLOCK)[column].mean().rename("reference").reset_index()
+
+
+def _best(cells: pd.DataFrame) -> pd.Series:
+    """True where no recipe prints a higher mean for that network; two must have been measured."""
+    shown = cells["mean"].map(lambda mean: float(printed(mean)), na_action="ignore")
+    groups = shown.groupby([cells[name] for name in [*_BLOCK, "arch"]])
+    return (shown == groups.transform("max")) & (groups.transform("count") >= 2)
+
+
+def _paper(configuration: Configuration, table: Table) -> pd.DataFrame:
+    """source, ipc, recipe, arch, paper, paper_std of the table's cells in the paper."""
+    columns = [*_CELL[1:], "paper", "paper_std"]
+    file = configuration.paper_file(table)
+    if file is None:
+        empty = pd.DataFrame(columns=columns)
+        return empty.astype({"ipc": int, "paper": float, "paper_std": float})
+    names = (name for name, other in configuration.tables.items() if other == table)
+    name = next(names, table.title)
+    frame = checked(read_text_columns(file), _PAPER, str(file))
+    frame = frame[(frame["table"] == name) & (frame["dataset"] == table.dataset)]
+    if frame.empty:
+        raise DataError(f"{file}: table: found no line of {name} with dataset {table.dataset}")
+    if "std" not in frame:
+        frame = frame.assign(std=math.nan)
+    ours = {"distillation": "source", "method": "recipe", "accuracy": "paper", "std": "paper_std"}
+    return frame.rename(columns=ours)[columns]

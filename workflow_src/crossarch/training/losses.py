@@ -1,0 +1,31 @@
+"""Targets from labels, and the loss of knowledge distillation (Equation 2)."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from crossarch.config import LabelSettings
+
+
+def make_targets(labels: Tensor, settings: LabelSettings) -> Tensor:
+    """Class indices (N,) int64 as they are; soft labels (N, classes) become softmax(y / t) (Appendix C)."""
+    if settings.kind == "hard":
+        return labels
+    return torch.softmax(labels / settings.temperature, dim=1)
+
+
+def distillation_loss(
+    student: Tensor, teacher: Tensor, targets: Tensor, weight: float, temperature: float
+) -> Tensor:
+    """Equation 2: alpha tau^2 KL(teacher || student) + (1 - alpha) cross-entropy, batch means.
+
+    `student` and `teacher` are logits (N, classes); `targets` are indices (N,) or probabilities
+    (N, classes); `weight` is alpha in [0, 1], `temperature` is tau > 0. Returns a scalar.
+    """
+    divergence = F.kl_div(
+        F.log_softmax(student / temperature, dim=1),
+        F.log_softmax(teacher / temperature, dim=1),
+        reduction="batchmean",
+        log_target=True,
+    )
+    return weight * temperature**2 * divergence + (1.0 - weight) * F.cross_entropy(student, targets)

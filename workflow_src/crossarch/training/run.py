@@ -1,0 +1,204 @@
+"""One run from files to files: prepared sets in, weights and metrics out."""
+
+import hashlib
+import json
+import platform
+import resource
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from crossarch import __version__
+from crossarch.config import NetworkSettings, RunSettings
+from crossarch.data import ImageSet, load_set
+from crossarch.data.distilled import load_pt
+from crossarch.data.store import check_set, load_tensors, save_tensors
+from crossarch.errors import CrossarchError, DataError
+from crossarch.files import write_text
+from crossarch.models import build
+from crossarch.training.state import remove_states
+from crossarch.training.trainer import Outcome, Progress, train
+
+
+def train_run(
+    settings: RunSettings,
+    *,
+    distilled: Path,
+    test: Path,
+    teacher: Path | None,
+    folder: Path,
+    state_root: Path,
+    device: str = "auto",
+    threads: int = 1,
+    progress: Progress = lambda epoch, loss, accuracy: None,
+) -> dict[str, Any]:
+    """Train one run and write `last.safetensors`, `best.safetensors` and `metrics.json` to `folder`.
+
+    `metrics.json` is written last: where it is, the run is whole. An interrupted run goes on from
+    `state_root/<hash of the settings>`. Returns the metrics. Raises DataError and TrainingError.
+    """
+    torch.set_num_threads(threads)
+    chosen = choose_device(device)
+    training_set, test_set = _load_sets(settings, distilled, test)
+    teacher_network = None
+    if settings.teacher_network:
+        if teacher is None:
+            raise DataError(f"{settings.run.path}: the recipe distils, but no teacher was given")
+        teacher_network = load_network(settings.teacher_network, teacher)
+    inputs = {"distilled": distilled, "test": test} | ({"teacher": teacher} if teacher else {})
+    digests = {name: sha256(path) for name, path in inputs.items()}
+    state_folder = state_root / _state_key(settings, digests)
+    outcome = train(
+        settings,
+        training_set,
+        test_set,
+        teacher_network,
+        device=chosen,
+        state_folder=state_folder,
+        progress=progress,
+    )
+    metadata = {"run": settings.run.path, "digest": settings.digest}
+    save_tensors(folder / "last.safetensors", outcome.last, metadata)
+    save_tensors(folder / "best.safetensors", outcome.best, metadata)
+    metrics = make_metrics(settings, outcome, chosen, threads, digests, len(training_set.images))
+    write_text(folder / "metrics.json", json.dumps(metrics, indent=1) + "\n")
+    remove_states(state_folder)
+    return metrics
+
+
+def make_metrics(
+    settings: RunSettings,
+    outcome: Outcome,
+    device: torch.device,
+    threads: int,
+    inputs: dict[str, str],
+    images: int,
+) -> dict[str, Any]:
+    """The contents of `metrics.json`: accuracies in percent, seconds, mebibytes, provenance."""
+    history = outcome.history
+    return {
+        "run": settings.run.model_dump(),
+        "settings": settings.model_dump(mode="json", exclude={"run"}),
+        "digest": settings.digest,
+        "accuracy": {
+            "last": round(history.evaluations[-1]["accuracy"], 4),
+            "best": round(history.best["accuracy"], 4),
+        },
+        "best_epoch": int(history.best["epoch"]),
+        "evaluations": history.evaluations,
+        "losses": history.losses,
+        "seconds": {
+            "training": round(history.seconds_training, 1),
+            "evaluation": round(history.seconds_evaluation, 1),
+        },
+        "images_per_second": round(settings.epochs * images / history.seconds_training, 1),
+        "peak_memory_mib": _peak_memory_mib(device),
+        "device": _device_name(device),
+        "threads": threads,
+        "versions": {
+            "crossarch": __version__,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+        },
+        "machine": f"{platform.system()} {platform.machine()}",
+        "commit": _commit(),
+        "inputs": inputs,
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def load_network(settings: NetworkSettings, weights: Path) -> nn.Module:
+    """The network of `settings` with weights from `.safetensors`, or from a `.pth` as the authors'.
+
+    Raises DataError when the file is damaged or its tensors do not fit the network.
+    """
+    network = build(settings)
+    needed = network.state_dict()
+    if weights.suffix == ".safetensors":
+        loaded = load_tensors(weights, tuple(needed))
+    else:
+        loaded = load_pt(weights)
+        loaded = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else {}
+    for name, tensor in needed.items():
+        found = loaded.get(name)
+        if not isinstance(found, Tensor):
+            raise DataError(f"{weights}: has no tensor {name}, so it is not a {settings.arch}")
+        if found.shape != tensor.shape:
+            raise DataError(
+                f"{weights}: {name}: found shape {tuple(found.shape)}, needed: {tuple(tensor.shape)}"
+            )
+    network.load_state_dict({name: loaded[name] for name in needed})
+    return network
+
+
+def choose_device(name: str) -> torch.device:
+    """`auto` takes CUDA, then MPS, then the CPU; a device that is not there is an error."""
+    available = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if name == "auto":
+        return torch.device(next(kind for kind, there in available.items() if there))
+    if not available.get(name, False):
+        there = ", ".join(kind for kind, is_there in available.items() if is_there)
+        raise CrossarchError(f"device: found {name!r}, on this machine there is: {there}")
+    return torch.device(name)
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _load_sets(settings: RunSettings, distilled: Path, test: Path) -> tuple[ImageSet, ImageSet]:
+    training_set, test_set = load_set(distilled), load_set(test)
+    network = settings.network
+    for path, image_set in ((distilled, training_set), (test, test_set)):
+        check_set(image_set, str(path), network.classes)
+        expected = (network.channels, network.image_size, network.image_size)
+        if tuple(image_set.images.shape[1:]) != expected:
+            found = tuple(image_set.images.shape[1:])
+            raise DataError(f"{path}: found images of shape {found}, needed: {expected}")
+        if not image_set.images.is_floating_point():
+            raise DataError(f"{path}: found images of {image_set.images.dtype}, needed: float32")
+    return training_set, test_set
+
+
+def _state_key(settings: RunSettings, inputs: dict[str, str]) -> str:
+    text = settings.to_json() + json.dumps(inputs, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _peak_memory_mib(device: torch.device) -> float:
+    if device.type == "cuda":
+        return round(torch.cuda.max_memory_allocated() / 2**20, 1)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    kibibyte = 1 if platform.system() == "Darwin" else 1024  # macOS counts bytes, Linux KiB
+    return round(peak * kibibyte / 2**20, 1)
+
+
+def _device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name() if device.type == "cuda" else device.type
+
+
+def _commit() -> str:
+    """The commit of the checkout that runs, with `+` when it has changes; empty outside of git."""
+    here = Path(__file__).parent
+    try:
+        described = subprocess.run(
+            ["git", "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*"],
+            cwd=here,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return described.stdout.strip()

@@ -1,0 +1,53 @@
+"""The state of an unfinished training, so that a killed one goes on from where it was.
+
+States lie in a folder named after the hash of the resolved settings, so that no run ever picks up
+another's. The last two are kept: a damaged one is recognised and the one before it is used.
+"""
+
+import shutil
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from crossarch.data.distilled import load_pt
+from crossarch.errors import DataError
+from crossarch.files import atomic_path
+
+KEPT = 2
+
+
+def save_state(folder: Path, epoch: int, state: Mapping[str, Any]) -> None:
+    """Write the state after `epoch` epochs, atomically, and drop all but the last two."""
+    with atomic_path(_path(folder, epoch)) as temporary:
+        torch.save(dict(state), temporary)
+    for old in _states(folder)[:-KEPT]:
+        old.unlink(missing_ok=True)
+
+
+def load_state(folder: Path) -> dict[str, Any] | None:
+    """The newest whole state in `folder`, or None."""
+    for path in reversed(_states(folder)):
+        try:
+            with zipfile.ZipFile(path) as archive:
+                damaged = archive.testzip()
+            if damaged is None:
+                return dict(load_pt(path))
+        except (zipfile.BadZipFile, OSError, DataError):
+            continue
+    return None
+
+
+def remove_states(folder: Path) -> None:
+    """Forget all states: the run has ended."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _path(folder: Path, epoch: int) -> Path:
+    return folder / f"epoch{epoch:08d}.pt"
+
+
+def _states(folder: Path) -> list[Path]:
+    return sorted(folder.glob("epoch*.pt"))

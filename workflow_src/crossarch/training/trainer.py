@@ -1,0 +1,227 @@
+"""The training loop: one network, one distilled set, everything on the device, no worker processes.
+
+An epoch is a permutation of the images; each batch is augmented whole, seen by the teacher if there is
+one, and makes one optimiser step. Evaluation draws no random numbers, so that how often it happens
+changes nothing but what is known about the run.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor, nn
+
+from crossarch.config import RunSettings
+from crossarch.data import ImageSet
+from crossarch.errors import TrainingError
+from crossarch.models import build, set_keep_rate
+from crossarch.training.augmentation import augment
+from crossarch.training.evaluation import accuracy, channels_last, folded
+from crossarch.training.losses import distillation_loss, make_targets
+from crossarch.training.optimizers import make_optimizer
+from crossarch.training.schedules import keep_rate, learning_rate
+from crossarch.training.state import load_state, save_state
+
+CHECK_EVERY = 50  # epochs between looks at the loss, each of which waits for the device
+SAVE_EVERY = 120.0  # seconds between states of an unfinished training
+LOSS_POINTS = 200  # points of the loss curve that are kept
+
+Progress = Callable[[int, float, float | None], None]  # epoch, loss, accuracy
+
+
+@dataclass
+class History:
+    """What a training has shown so far. Epochs count finished ones, from 1."""
+
+    losses: list[dict[str, float]] = field(default_factory=list)
+    evaluations: list[dict[str, float]] = field(default_factory=list)
+    seconds_training: float = 0.0
+    seconds_evaluation: float = 0.0
+
+    @property
+    def best(self) -> dict[str, float]:
+        """The first evaluation with the highest accuracy."""
+        return max(self.evaluations, key=lambda evaluation: evaluation["accuracy"])
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A finished training: weights after the last epoch and at the best evaluation, and its history."""
+
+    last: dict[str, Tensor]
+    best: dict[str, Tensor]
+    history: History
+
+
+def train(
+    settings: RunSettings,
+    training_set: ImageSet,
+    test_set: ImageSet,
+    teacher: nn.Module | None = None,
+    *,
+    device: torch.device,
+    state_folder: Path | None = None,
+    progress: Progress = lambda epoch, loss, accuracy: None,
+) -> Outcome:
+    """Train the network of `settings` from scratch, or go on from a state in `state_folder`.
+
+    `training_set` holds float32 images in their own space and labels of the settings' kind; `test_set`
+    float32 images in the settings' whitening and class indices. Raises TrainingError when the loss is
+    not finite, naming the epoch.
+    """
+    if (teacher is None) != (settings.distillation is None):
+        raise TrainingError(f"{settings.run.path}: a teacher is needed exactly if the recipe distils")
+    run = _Run(settings, training_set, test_set, teacher, device)
+    run.resume(load_state(state_folder) if state_folder else None)
+    saved = time.monotonic()
+    for epoch in range(run.epoch, settings.epochs):
+        run.train_epoch(epoch)
+        done = epoch + 1
+        evaluated = None
+        if done % CHECK_EVERY == 0 or run.is_evaluated(done):
+            run.check_losses()
+        if run.is_evaluated(done):
+            evaluated = run.evaluate(done)
+        progress(done, run.last_loss, evaluated)
+        if state_folder and done < settings.epochs and time.monotonic() - saved > SAVE_EVERY:
+            run.check_losses()
+            save_state(state_folder, done, run.state())
+            saved = time.monotonic()
+    return Outcome(run.weights(), run.best_weights, run.history)
+
+
+class _Run:
+    """The moving parts of one training."""
+
+    def __init__(
+        self,
+        settings: RunSettings,
+        training_set: ImageSet,
+        test_set: ImageSet,
+        teacher: nn.Module | None,
+        device: torch.device,
+    ) -> None:
+        torch.manual_seed(settings.run.seed)
+        self.settings = settings
+        self.network = build(settings.network).to(device, memory_format=torch.channels_last)
+        self.teacher = folded(teacher).to(device) if teacher else None
+        self.optimizer = make_optimizer(settings.optimizer, self.network.parameters())
+        self.images = training_set.images.to(device)
+        self.targets = make_targets(training_set.labels, settings.labels).to(device)
+        self.test_images = test_set.images.to(device)
+        self.test_labels = test_set.labels.to(device)
+        self.draws = Generator().manual_seed(settings.run.seed)
+        self.values = Generator(device).manual_seed(settings.run.seed)
+        self.epoch_losses = torch.zeros(settings.epochs, device=device)
+        self.history = History()
+        self.best_weights: dict[str, Tensor] = {}
+        self.epoch = 0
+        self._checked = 0
+
+    @property
+    def last_loss(self) -> float:
+        """The loss at the last recorded point of the curve; NaN before the first."""
+        return self.history.losses[-1]["loss"] if self.history.losses else math.nan
+
+    def train_epoch(self, epoch: int) -> None:
+        started = time.perf_counter()
+        settings = self.settings
+        self.network.train()
+        set_keep_rate(self.network, keep_rate(settings.keep_rate, epoch))
+        rate = learning_rate(settings.schedule, settings.optimizer.lr, epoch)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        total = torch.zeros((), device=self.images.device)
+        for images, targets in self._batches():
+            loss = self._loss(images, targets)
+            self.optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            self.optimizer.step()
+            total += loss.detach() * len(images)
+        self.epoch_losses[epoch] = total / len(self.images)
+        self.epoch = epoch + 1
+        self.history.seconds_training += time.perf_counter() - started
+
+    def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+        order = torch.randperm(len(self.images), generator=self.draws).to(self.images.device)
+        for chosen in order.split(self.settings.batch_size):
+            images = augment(
+                self.images[chosen], self.settings.augmentation, self.draws, self.values
+            )
+            yield channels_last(images), self.targets[chosen]
+
+    def _loss(self, images: Tensor, targets: Tensor) -> Tensor:
+        logits = self.network(images)
+        distillation = self.settings.distillation
+        if self.teacher is None or distillation is None:
+            return F.cross_entropy(logits, targets)
+        with torch.no_grad():
+            teacher_logits = self.teacher(images)
+        return distillation_loss(
+            logits, teacher_logits, targets, distillation.weight, distillation.temperature
+        )
+
+    def is_evaluated(self, done: int) -> bool:
+        return done % self.settings.evaluate_every == 0 or done == self.settings.epochs
+
+    def evaluate(self, done: int) -> float:
+        started = time.perf_counter()
+        result = accuracy(self.network, self.test_images, self.test_labels)
+        earlier = self.history.best["accuracy"] if self.history.evaluations else -1.0
+        self.history.evaluations.append({"epoch": done, "accuracy": result})
+        if result > earlier:
+            self.best_weights = self.weights()
+        self.history.seconds_evaluation += time.perf_counter() - started
+        return result
+
+    def check_losses(self) -> None:
+        """Move finished epochs' losses into the history; stop the run if one is not finite."""
+        losses = self.epoch_losses[self._checked : self.epoch].tolist()
+        every = max(1, self.settings.epochs // LOSS_POINTS)
+        for epoch, loss in enumerate(losses, start=self._checked + 1):
+            if not math.isfinite(loss):
+                raise TrainingError(
+                    f"{self.settings.run.path}: the loss is {loss} in epoch {epoch}; a smaller "
+                    "optimizer.lr may help"
+                )
+            if epoch % every == 0 or epoch == self.settings.epochs:
+                self.history.losses.append({"epoch": epoch, "loss": round(loss, 6)})
+        self._checked = self.epoch
+
+    def weights(self) -> dict[str, Tensor]:
+        """A copy of all parameters and buffers, on the CPU."""
+        return {k: v.detach().to("cpu", copy=True) for k, v in self.network.state_dict().items()}
+
+    def state(self) -> dict[str, Any]:
+        """All that `resume` needs to go on as if nothing had happened."""
+        return {
+            "epoch": self.epoch,
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "best_weights": self.best_weights,
+            "history": asdict(self.history),
+            "draws": self.draws.get_state(),
+            "values": self.values.get_state(),
+            "random": torch.get_rng_state(),
+            "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        }
+
+    def resume(self, state: dict[str, Any] | None) -> None:
+        """Take over a saved state; None leaves the run at its beginning."""
+        if state is None:
+            return
+        self.epoch = self._checked = state["epoch"]
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.best_weights = state["best_weights"]
+        self.history = History(**state["history"])
+        self.draws.set_state(state["draws"])
+        self.values.set_state(state["values"])
+        torch.set_rng_state(state["random"])
+        if state["random_cuda"]:
+            torch.cuda.set_rng_state_all(state["random_cuda"])
