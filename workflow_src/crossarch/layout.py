@@ -42,7 +42,11 @@ class Layout:
         """States of unfinished trainings; not an output of any rule, so that no retry deletes them."""
         return self.results / "states"
 
+    def metrics(self, collection: str) -> Path:
+        """The tidy table of the runs of one table of the paper, or of all (`runs`)."""
+        return self.results / "metrics" / f"{collection}.csv"
+
     @property
-    def metrics(self) -> Path:
-        """The tidy table of all runs."""
-        return self.results / "metrics" / "runs.csv"
+    def tables(self) -> Path:
+        """Rendered tables."""
+        return self.results / "tables"

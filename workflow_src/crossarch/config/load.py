@@ -10,8 +10,9 @@ import yaml
 from crossarch.config.complain import unknown, validated
 from crossarch.config.merge import merged
 from crossarch.config.schema import (
+    PROTOCOLS,
     Dataset,
-    Protocol,
+    File,
     Recipe,
     Selection,
     Source,
@@ -19,7 +20,6 @@ from crossarch.config.schema import (
 )
 from crossarch.errors import ConfigError
 
-PROTOCOLS: tuple[str, ...] = Protocol.__args__  # type: ignore[attr-defined]
 VARIATIONS = ("by_ipc", "by_arch", "by_source")
 
 
@@ -41,6 +41,25 @@ class Configuration:
     def source(self, name: str) -> Source:
         """The source of that name; ConfigError if there is none."""
         return _pick(self.sources, name, f"{self.directory}/sources.yaml", "source")
+
+    def table(self, name: str) -> Table:
+        """The table of that name; ConfigError if there is none."""
+        return _pick(self.tables, name, f"{self.directory}/tables.yaml", "table")
+
+    def files(self) -> list[File]:
+        """Every upstream file that the configuration names, each once."""
+        origins = [dataset.origin for dataset in self.datasets.values()]
+        entries = [
+            entry
+            for source in self.sources.values()
+            for sets in source.sets.values()
+            for entry in sets.values()
+        ]
+        named = [
+            *(origin.file for origin in origins if origin),
+            *(f for e in entries for f in (e.images, e.labels, e.teacher) if f),
+        ]
+        return list({file.url: file for file in named}.values())
 
     def distilled_from(self, dataset: str) -> str:
         """The data set that distilled sets for `dataset` are named after (`cifar10-jpeg` -> `cifar10`)."""

@@ -4,7 +4,7 @@ Each model stands for one file or for one part of it; an unknown key is an error
 recipe, in which nothing is left to look up, is `crossarch.config.resolve.RunSettings`.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
@@ -17,6 +17,8 @@ Arch = Literal["cnn", "resnet18", "resnet50", "alexnet", "vgg11"]
 Norm = Literal["batch", "instance"]
 Whitening = Literal["none", "standardise", "zca-kornia", "zca-frepo"]
 Protocol = Literal["paper", "released", "released_as_is"]
+WHITENINGS: tuple[str, ...] = get_args(Whitening)
+PROTOCOLS: tuple[str, ...] = get_args(Protocol)
 
 
 class Model(BaseModel):
@@ -250,3 +252,4 @@ class Selection(Model):
     accuracy: Literal["best", "last"]
     device: Literal["auto", "cpu", "cuda", "mps"]
     threads: Positive
+    results: str = Field(min_length=1)

@@ -44,16 +44,19 @@ class ResidualBlock(DropPathBlock):
 
 
 class SingleBranchBlock(DropPathBlock):
-    """m * main(x) + (1 - m) * virtual_shortcut(x) in training, main(x) in evaluation, Figure 2 (b)."""
+    """m * main(x) + (1 - m) * virtual_shortcut(x) in training, main(x) in evaluation, Figure 2 (b).
 
-    def __init__(self, main: nn.Module, virtual_shortcut: nn.Module) -> None:
+    Without a virtual shortcut it is the main path alone.
+    """
+
+    def __init__(self, main: nn.Module, virtual_shortcut: nn.Module | None) -> None:
         super().__init__()
         self.main = main
         self.virtual_shortcut = virtual_shortcut
 
     def forward(self, x: Tensor) -> Tensor:
         out = cast(Tensor, self.main(x))
-        if not self.drops:
+        if self.virtual_shortcut is None or not self.drops:
             return out
         kept = keep_mask(out, self.keep_rate).bool()
         return torch.where(kept, out, self.virtual_shortcut(x))

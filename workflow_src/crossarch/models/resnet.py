@@ -5,20 +5,21 @@ from typing import cast
 from torch import Tensor, nn
 
 from crossarch.config import NetworkSettings
+from crossarch.config.schema import Norm
 from crossarch.models.droppath import ResidualBlock
 from crossarch.models.layers import conv_norm, conv_norm_relu, pooled_shortcut, strided_shortcut
 
 WIDTHS = (64, 128, 256, 512)
 
 
-def _basic(inputs: int, width: int, stride: int, norm: str) -> nn.Sequential:
+def _basic(inputs: int, width: int, stride: int, norm: Norm) -> nn.Sequential:
     return nn.Sequential(
         *conv_norm_relu(inputs, width, 3, norm, stride),
         *conv_norm(width, width, 3, norm),
     )
 
 
-def _bottleneck(inputs: int, width: int, stride: int, norm: str) -> nn.Sequential:
+def _bottleneck(inputs: int, width: int, stride: int, norm: Norm) -> nn.Sequential:
     return nn.Sequential(
         *conv_norm_relu(inputs, width, 1, norm),
         *conv_norm_relu(width, width, 3, norm, stride),

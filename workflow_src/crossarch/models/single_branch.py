@@ -57,8 +57,8 @@ def _pair(
     widths: tuple[int, int, int],
     kernels: tuple[int, int],
     pool_between: bool = False,
-) -> nn.Module:
-    """Two convolutions; under DropPath a block with a virtual shortcut over both.
+) -> SingleBranchBlock:
+    """Two convolutions, with a virtual shortcut over both if the network has DropPath.
 
     The shortcut is the identity where shapes agree, else (max-pool where the pair pools) 1x1
     convolution and norm; it comes after the pair's last ReLU and has none of its own.
@@ -71,11 +71,8 @@ def _pair(
         *conv_norm_relu(middle, outputs, kernels[1], settings.norm),
     )
     if not settings.droppath:
-        return main
-    same = inputs == outputs and not pool_between
-    shortcut = (
-        nn.Identity()
-        if same
-        else pooled_shortcut(inputs, outputs, 2 if pool_between else 1, settings.norm)
-    )
-    return SingleBranchBlock(main, shortcut)
+        return SingleBranchBlock(main, None)
+    if inputs == outputs and not pool_between:
+        return SingleBranchBlock(main, nn.Identity())
+    pool = 2 if pool_between else 1
+    return SingleBranchBlock(main, pooled_shortcut(inputs, outputs, pool, settings.norm))

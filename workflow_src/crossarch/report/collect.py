@@ -1,4 +1,4 @@
-"""The metrics of all finished runs as one tidy table, one row a run (`results/metrics/runs.csv`)."""
+"""The metrics of all finished runs as one tidy table, `results/metrics/runs.csv`: a row a run."""
 
 import json
 from collections.abc import Iterable, Mapping

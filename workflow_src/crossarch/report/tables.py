@@ -78,8 +78,8 @@ _PAPER = pa.DataFrameSchema(
 def table_cells(configuration: Configuration, table: Table, runs: pd.DataFrame) -> pd.DataFrame:
     """All cells of `table`, one row each, once for each selected data set; in the paper's order.
 
-    `runs` is the table of `collect_runs`. Of it count the runs of the selection's protocol and seeds
-    on a selected data set that is the table's own or stands in for it. Columns, in percent:
+    `runs` is the table of `collect_runs`. Of it count the runs of the selection's protocol and
+    seeds on a selected data set that is the table's own or stands in for it. Columns, in percent:
 
     - dataset, source, ipc, recipe, arch: the cell; protocol, accuracy (`best` or `last`): the kind;
     - applicable: whether the cell exists (no DropPath or distillation on the source's own network);
@@ -90,7 +90,8 @@ def table_cells(configuration: Configuration, table: Table, runs: pd.DataFrame) 
     - seeds, recipe_epochs (what the configuration asks for), epochs, evaluate_every, whitening,
       device: what the runs say of themselves, several values joined by `;`.
 
-    Raises ConfigError if no selected data set is the table's, DataError if the paper's file is broken.
+    Raises ConfigError if no selected data set is the table's, DataError if the paper's file is
+    broken or has no line of the table.
     """
     selection = configuration.selection
     datasets = _datasets(configuration, table)
@@ -181,7 +182,8 @@ def _measured(runs: pd.DataFrame, column: str) -> pd.DataFrame:
     groups = runs.groupby(_CELL)
     numbers = groups[column].agg(n="count", mean="mean", std="std")
     told = groups[["seed", *_TOLD]].agg(_values).rename(columns={"seed": "seeds"})
-    return numbers.join(told).reset_index()
+    measured: pd.DataFrame = numbers.join(told).reset_index()
+    return measured
 
 
 def _values(column: pd.Series) -> str:

@@ -26,13 +26,13 @@ def read_tidy(path: Path, schema: pa.DataFrameSchema) -> pd.DataFrame:
     """Read a CSV that `schema` describes. DataError names the file, the line and the column."""
     frame = read_text_columns(path)
     for name, column in schema.columns.items():
-        if name in frame and str(column.dtype) == "bool":  # else every text would count as true
-            frame[name] = frame[name].map({"True": True, "False": False})
+        if name in frame and str(column.dtype) == "bool":
+            frame[name] = _truths(frame[name], path)
     return checked(frame, schema, str(path))
 
 
 def read_text_columns(path: Path) -> pd.DataFrame:
-    """Read a CSV with all columns as text (a digest is no number); only empty fields are missing."""
+    """Read a CSV with all columns as text (a digest is no number); empty fields are missing."""
     try:
         return pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""])
     except FileNotFoundError:
@@ -52,6 +52,17 @@ def checked(frame: pd.DataFrame, schema: pa.DataFrameSchema, file: str) -> pd.Da
         failures = error.failure_cases.to_dict("records")
         first = min(failures, key=lambda failure: _rank(str(failure["check"])))
         raise DataError(f"{file}: {_complaint(first, schema)}") from None
+
+
+def _truths(column: "pd.Series[str]", path: Path) -> "pd.Series[bool]":
+    """`True` and `False` as they are written; pandas would take every text for true."""
+    wrong = column[~column.isin(["True", "False"])]
+    if not wrong.empty:
+        raise DataError(
+            f"{path}: line {int(wrong.index[0]) + 2}: {column.name}: found {wrong.iloc[0]!r}, "
+            "allowed: True, False"
+        )
+    return column == "True"
 
 
 def _rank(check: str) -> int:

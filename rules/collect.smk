@@ -1,0 +1,19 @@
+# collect: one tidy table of all runs, or of those that one table of the paper is made of.
+
+
+rule collect:
+    input:
+        lambda wildcards: runs_of(wildcards.collection),
+    output:
+        "<results>/metrics/{collection}.csv",
+    log:
+        "<results>/logs/collect/{collection}.log",
+    params:
+        selection=SELECTION,
+        code=stage_digest("collect"),
+    localrule: True
+    conda:
+        "../envs/workflow.yaml"
+    shell:
+        "{CROSSARCH} collect {wildcards.collection} --selection {params.selection:q}"
+        " --results <results> 2> {log}"

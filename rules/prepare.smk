@@ -1,0 +1,84 @@
+# prepare: canonical tensors; test sets in the space that each distilled set lives in.
+
+
+def archive_of(wildcards):
+    origin = configuration.datasets[wildcards.dataset].origin
+    if origin is None:
+        raise WorkflowError(
+            f"config/datasets.yaml: {wildcards.dataset}.origin: found nothing, so its images "
+            "cannot be fetched"
+        )
+    return upstream_path(origin.file)
+
+
+def distilled_files(wildcards):
+    entry = one_line(distilled_set)(
+        configuration, wildcards.source, wildcards.dataset, int(wildcards.ipc)
+    )
+    return {"images": upstream_path(entry.images), "labels": upstream_path(entry.labels)}
+
+
+rule images:
+    input:
+        archive_of,
+    output:
+        "<results>/data/{dataset}/train.safetensors",
+        "<results>/data/{dataset}/test.safetensors",
+    log:
+        "<results>/logs/images/{dataset}.log",
+    params:
+        code=stage_digest("prepare"),
+    conda:
+        "../envs/train.yaml"
+    shell:
+        "{CROSSARCH} prepare {wildcards.dataset} --results <results> 2> {log}"
+
+
+rule whitener:
+    input:
+        "<results>/data/{dataset}/train.safetensors",
+    output:
+        "<results>/data/{dataset}/whitening/{whitening}.safetensors",
+    log:
+        "<results>/logs/whitener/{dataset}/{whitening}.log",
+    params:
+        code=stage_digest("prepare"),
+    threads: 2
+    conda:
+        "../envs/train.yaml"
+    shell:
+        "{CROSSARCH} prepare {wildcards.dataset} --whitener {wildcards.whitening}"
+        " --threads {threads} --results <results> 2> {log}"
+
+
+rule test_set:
+    input:
+        whitener="<results>/data/{dataset}/whitening/{whitening}.safetensors",
+        images="<results>/data/{dataset}/test.safetensors",
+    output:
+        "<results>/data/{dataset}/test/{whitening}.safetensors",
+    log:
+        "<results>/logs/test_set/{dataset}/{whitening}.log",
+    params:
+        code=stage_digest("prepare"),
+    conda:
+        "../envs/train.yaml"
+    shell:
+        "{CROSSARCH} prepare {wildcards.dataset} --test-set {wildcards.whitening}"
+        " --results <results> 2> {log}"
+
+
+rule distilled:
+    input:
+        unpack(distilled_files),
+    output:
+        "<distilled>",
+    log:
+        "<results>/logs/distilled/{source}/{dataset}/ipc{ipc}.log",
+    params:
+        code=stage_digest("prepare"),
+    conda:
+        "../envs/train.yaml"
+    shell:
+        "{CROSSARCH} prepare {wildcards.dataset} --source {wildcards.source} --ipc {wildcards.ipc}"
+        " --results <results> 2> {log}"

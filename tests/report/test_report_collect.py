@@ -1,0 +1,164 @@
+"""Collecting runs: tidy, sorted, and one line for everything that is wrong with a file."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from crossarch.errors import DataError
+from crossarch.report import collect_runs, read_runs, write_runs
+from crossarch.report.collect import RUNS
+from synthetic_runs import a_run, metrics_of, run_row, runs_of
+
+Write = Callable[..., Path]
+Spoil = Callable[[dict[str, Any]], Any]
+
+
+def test_a_row_a_run_whatever_the_order(write_metrics: Write) -> None:
+    runs = [
+        a_run(arch="vgg11", seed=2),
+        a_run(ipc=10),
+        a_run(recipe="full", protocol="released"),
+        a_run(),
+        a_run(dataset="cifar10-jpeg"),
+    ]
+    files = [write_metrics(run) for run in runs]
+    frame = collect_runs(files)
+    pd.testing.assert_frame_equal(frame, collect_runs(reversed(files)))
+    assert list(frame.columns) == list(RUNS.columns)
+    assert list(frame["dataset"]) == ["cifar10"] * 4 + ["cifar10-jpeg"]
+    assert list(frame["recipe"][:2]) == ["baseline", "full"]
+    assert list(frame["protocol"][:2]) == ["paper", "released"]
+    first = frame.iloc[0]
+    assert (first["accuracy_best"], first["accuracy_last"], first["epochs"]) == (44.5, 44.1, 1000)
+    assert (first["evaluate_every"], first["whitening"]) == (500, "zca-frepo")
+    assert (first["seconds_training"], first["seconds_evaluation"]) == (1.0, 2.0)
+
+
+def test_the_csv_gives_the_table_back(tmp_path: Path) -> None:
+    rows = [run_row(44.12, digest="1234567890123456", commit="12e4"), run_row(50, seed=1)]
+    rows[1].update(commit=None, machine=None, images_per_second=None)
+    frame = runs_of(rows)
+    write_runs(frame, tmp_path / "metrics" / "runs.csv")
+    pd.testing.assert_frame_equal(read_runs(tmp_path / "metrics" / "runs.csv"), frame)
+
+
+def test_no_runs_are_a_table_too(tmp_path: Path) -> None:
+    write_runs(collect_runs([]), tmp_path / "runs.csv")
+    frame = read_runs(tmp_path / "runs.csv")
+    assert frame.empty
+    assert list(frame.columns) == list(RUNS.columns)
+
+
+def without(*keys: str) -> Spoil:
+    def spoil(data: dict[str, Any]) -> None:
+        for key in keys[:-1]:
+            data = data[key]
+        del data[keys[-1]]
+
+    return spoil
+
+
+def changed(value: Any, *keys: str) -> Spoil:
+    def spoil(data: dict[str, Any]) -> None:
+        for key in keys[:-1]:
+            data = data[key]
+        data[keys[-1]] = value
+
+    return spoil
+
+
+@pytest.mark.parametrize(
+    ("spoil", "key", "found"),
+    [
+        (without("digest"), "digest", "nothing"),
+        (without("accuracy", "best"), "accuracy.best", "nothing"),
+        (without("run", "seed"), "run.seed", "nothing"),
+        (without("settings", "whitening"), "settings.whitening", "nothing"),
+        (changed("much", "accuracy", "last"), "accuracy.last", "'much'"),
+        (changed(100.5, "accuracy", "best"), "accuracy.best", "100.5"),
+        (changed(float("nan"), "accuracy", "last"), "accuracy.last", "nan"),
+        (changed(40, "accuracy", "best"), "accuracy.best", "40"),
+        (changed(1001, "best_epoch"), "best_epoch", "1001"),
+        (changed("xyz", "digest"), "digest", "'xyz'"),
+        (changed("lenet", "run", "arch"), "run.arch", "'lenet'"),
+        (changed("vgg11", "run", "arch"), "run.arch", "'vgg11', but its path says 'alexnet'"),
+        (changed("released", "run", "protocol"), "run.protocol", "'released'"),
+        (changed(3, "run", "seed"), "run.seed", "3"),
+        (lambda data: [1, 2], "found list", "mapping"),
+    ],
+)
+def test_a_wrong_file_is_one_line(write_metrics: Write, spoil: Spoil, key: str, found: str) -> None:
+    file = write_metrics(a_run(), spoil)
+    message = complaint(file)
+    assert message.startswith(f"{file}: ")
+    assert key in message
+    assert found in message
+
+
+def test_broken_json_names_its_place(write_metrics: Write) -> None:
+    file = write_metrics(a_run())
+    file.write_text(file.read_text()[:100])
+    assert "is not JSON" in complaint(file)
+    file.write_bytes(b"\xff\xfe")
+    assert "cannot be read" in complaint(file)
+
+
+def test_a_file_outside_of_the_runs_and_a_missing_one(tmp_path: Path) -> None:
+    file = tmp_path / "metrics.json"
+    assert complaint(file) == f"{file}: no such file"
+    file.write_text(json.dumps(metrics_of(a_run())))
+    assert "is not a run" in complaint(file)
+
+
+def test_a_run_counts_once(write_metrics: Write, tmp_path: Path) -> None:
+    file = write_metrics(a_run())
+    again = tmp_path / "elsewhere" / a_run().path / "metrics.json"
+    again.parent.mkdir(parents=True)
+    again.write_bytes(file.read_bytes())
+    message = complaint(file, again)
+    assert str(file) in message
+    assert str(again) in message
+    assert a_run().path in message
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        (
+            lambda text: text.replace("accuracy_best", "accuracy_bets"),
+            "accuracy_best: found no such",
+        ),
+        (lambda text: text.replace("finished", "finished,colour"), "colour: found an unknown"),
+        (lambda text: text.replace("44.12", "144.12"), "line 2: accuracy_best: found 144.12"),
+        (lambda text: text.replace("44.12", "many"), "line 2: accuracy_best: found 'many'"),
+        (lambda text: text.replace("frepo", ""), "line 2: source: found nothing"),
+        (lambda text: text.replace(",1000,", ",1e3.5,"), "line 2: epochs: found '1e3.5'"),
+        (lambda text: text + text.splitlines()[1] + "\n", "again"),
+        (lambda text: text + "1,2\n" + ",".join("x" * 40) + "\n", "cannot be read as CSV"),
+        (lambda text: "", "empty file"),
+    ],
+)
+def test_a_wrong_csv_is_one_line(tmp_path: Path, line: Callable[[str], str], found: str) -> None:
+    file = tmp_path / "runs.csv"
+    write_runs(runs_of([run_row(44.12)]), file)
+    file.write_text(line(file.read_text()))
+    with pytest.raises(DataError) as error:
+        read_runs(file)
+    assert str(error.value).startswith(f"{file}: ")
+    assert found in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_csv_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no such file"):
+        read_runs(tmp_path / "runs.csv")
+
+
+def complaint(*files: Path) -> str:
+    with pytest.raises(DataError) as error:
+        collect_runs(files)
+    assert "\n" not in str(error.value)
+    return str(error.value)

@@ -1,0 +1,411 @@
+"""The command line: one verb a stage. Heavy imports wait until a verb needs them."""
+
+import csv
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, cast
+
+import typer
+
+from crossarch import __version__
+from crossarch.config import (
+    Configuration,
+    RunId,
+    RunSettings,
+    load_configuration,
+    network_settings,
+    parse_run,
+    read_overrides,
+    resolve,
+    set_whitening,
+    split_recipe,
+    table_runs,
+)
+from crossarch.config.complain import validated
+from crossarch.config.schema import PROTOCOLS, WHITENINGS, File, Whitening
+from crossarch.errors import ConfigError, CrossarchError
+from crossarch.layout import Layout
+
+app = typer.Typer(
+    name="crossarch",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="""How much accuracy is lost on distilled data when the test network is another one?
+
+    The stages, each a verb: **fetch** - **prepare** - **train** - **collect** - **render**.
+    Snakemake calls them in order (`snakemake --cores 2 table2`); by hand they do one thing each.
+    """,
+)
+
+ConfigDirectory = Annotated[Path, typer.Option("--config", help="Folder of the YAML files.")]
+Presets = Annotated[
+    list[Path] | None,
+    typer.Option("--preset", help="A preset laid over config.yaml; may be given several times."),
+]
+Results = Annotated[Path | None, typer.Option(help="Folder to write to; default: that of the config.")]
+Dataset = Annotated[str, typer.Option(help="Real data set, as in datasets.yaml.")]
+SourceName = Annotated[str, typer.Option(help="Source of distilled sets, as in sources.yaml.")]
+IpcNumber = Annotated[int, typer.Option(min=1, help="Images per class.")]
+ArchName = Annotated[str, typer.Option(help="cnn, resnet18, resnet50, alexnet or vgg11.")]
+RecipeName = Annotated[str, typer.Option(help="Recipe, or recipe@protocol.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+Threads = Annotated[int, typer.Option(min=1, help="CPU threads.")]
+CONFIG = Path("config")
+
+
+def main() -> NoReturn:
+    """Entry point: a user's mistake is one line on stderr and an exit code that tells its kind."""
+    signal.signal(signal.SIGTERM, _interrupt)  # so that half-written files are removed
+    try:
+        app(standalone_mode=False)
+    except CrossarchError as error:
+        _fail(str(error), error.exit_code)
+    except typer.Exit as stop:
+        sys.exit(stop.exit_code)
+    except typer.Abort:
+        _fail("interrupted", 130)
+    except KeyboardInterrupt:
+        _fail("interrupted", 130)
+    except BrokenPipeError:  # `crossarch schedule ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except OSError as error:
+        _fail(f"{error.filename or 'input or output'}: {error.strerror or error}", 1)
+    except Exception as error:
+        if hasattr(error, "format_message"):  # a wrong option
+            _fail(error.format_message(), 2)
+        raise
+    sys.exit(0)
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: Annotated[bool, typer.Option("--version", help="Print it.")] = False) -> None:
+    if version:
+        typer.echo(f"crossarch {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def fetch(
+    urls: Annotated[list[str] | None, typer.Argument(help="Addresses that the config names.")] = None,
+    file: Annotated[str | None, typer.Option(help="A file as JSON: url, sha256 ...")] = None,
+    config: ConfigDirectory = CONFIG,
+    results: Results = None,
+) -> None:
+    """Get upstream files: from a mirror (CROSSARCH_MIRROR), the cache or the network, verified.
+
+    Example: `crossarch fetch https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz`
+    """
+    from crossarch.data.ensure import ensure_download
+
+    configuration = load_configuration(config)
+    layout = _layout(configuration, results)
+    wanted = [validated(File, json.loads(file), "--file")] if file else []
+    known = {known_file.url: known_file for known_file in configuration.files()}
+    for url in urls or ([] if file else known):
+        if url not in known:
+            raise ConfigError(f"{url}: is not in {config}/datasets.yaml or sources.yaml")
+        wanted.append(known[url])
+    for one in wanted:
+        typer.echo(ensure_download(layout, one))
+
+
+@app.command()
+def prepare(
+    dataset: Annotated[str, typer.Argument(help="Real data set, as in datasets.yaml.")],
+    whitener: Annotated[str | None, typer.Option(help="Fit this whitening only.")] = None,
+    test_set: Annotated[str | None, typer.Option(help="Whiten the test set this way.")] = None,
+    source: Annotated[str | None, typer.Option(help="A distilled set's source (with --ipc).")] = None,
+    ipc: Annotated[int | None, typer.Option(min=1, help="Images per class.")] = None,
+    threads: Threads = 1,
+    config: ConfigDirectory = CONFIG,
+    results: Results = None,
+) -> None:
+    """Turn downloads into canonical tensors; without options the images of a real data set.
+
+    Example: `crossarch prepare cifar10-jpeg --test-set zca-kornia`
+    """
+    import torch
+
+    from crossarch.data import ensure
+
+    torch.set_num_threads(threads)
+    configuration = load_configuration(config)
+    layout = _layout(configuration, results)
+    if (source is None) != (ipc is None):
+        raise ConfigError("prepare: --source and --ipc belong together")
+    if source is not None and ipc is not None:
+        typer.echo(ensure.ensure_distilled(configuration, layout, source, dataset, ipc))
+    if whitener is not None:
+        chosen = _whitening(whitener, "--whitener")
+        typer.echo(ensure.ensure_whitener(configuration, layout, dataset, chosen))
+    if test_set is not None:
+        chosen = _whitening(test_set, "--test-set")
+        typer.echo(ensure.ensure_test_set(configuration, layout, dataset, chosen))
+    if source is whitener is test_set is None:
+        for path in ensure.ensure_images(configuration, layout, dataset):
+            typer.echo(path)
+
+
+@app.command()
+def train(
+    run: Annotated[
+        str | None, typer.Argument(help="DATASET/SOURCE/ipcN/ARCH/RECIPE/seedS, as under results/runs.")
+    ] = None,
+    settings: Annotated[str | None, typer.Option(help="Resolved settings as JSON.")] = None,
+    distilled: Annotated[Path | None, typer.Option(help="Training set (.safetensors).")] = None,
+    test: Annotated[Path | None, typer.Option(help="Test set (.safetensors).")] = None,
+    teacher: Annotated[Path | None, typer.Option(help="Teacher's weights.")] = None,
+    device: Device = "auto",
+    threads: Threads = 1,
+    config: ConfigDirectory = CONFIG,
+    preset: Presets = None,
+    results: Results = None,
+) -> None:
+    """Train one network; an interrupted training goes on where it was.
+
+    What is not given is prepared, the teacher excepted: train it first.
+
+    Example: `crossarch train cifar10-jpeg/frepo/ipc1/cnn/wo_dp_kd/seed0`
+    """
+    from crossarch.data import ensure
+    from crossarch.training.progress import showing_progress
+    from crossarch.training.run import train_run
+
+    configuration = _configuration(config, preset)
+    layout = _layout(configuration, results)
+    if (run is None) == (settings is None):
+        raise ConfigError("train: give either a RUN or --settings")
+    resolved = (
+        resolve(configuration, parse_run(run))
+        if run is not None
+        else validated(RunSettings, json.loads(settings or ""), "--settings")
+    )
+    one = resolved.run
+    distilled = distilled or ensure.ensure_distilled(
+        configuration, layout, one.source, one.dataset, one.ipc
+    )
+    test = test or ensure.ensure_test_set(configuration, layout, one.dataset, resolved.whitening)
+    if resolved.teacher and resolved.distillation and teacher is None:
+        teacher = layout.run(resolved.teacher) / f"{resolved.distillation.checkpoint}.safetensors"
+        if not teacher.exists():
+            raise CrossarchError(
+                f"{teacher}: no such file; train the teacher first: "
+                f"crossarch train {resolved.teacher.path}"
+            )
+    with showing_progress(one.path, resolved.epochs) as progress:
+        metrics = train_run(
+            resolved,
+            distilled=distilled,
+            test=test,
+            teacher=teacher,
+            folder=layout.run(one),
+            state_root=layout.states,
+            device=device,
+            threads=threads,
+            progress=progress,
+        )
+    typer.echo(json.dumps({"run": one.path, "accuracy": metrics["accuracy"]}))
+
+
+@app.command()
+def evaluate(
+    weights: Annotated[Path, typer.Option(help=".safetensors, or .pth as the authors publish it.")],
+    arch: ArchName,
+    source: SourceName,
+    dataset: Dataset,
+    ipc: IpcNumber,
+    recipe: RecipeName = "baseline",
+    whitening: Annotated[str | None, typer.Option(help="Space of the test set; default: the set's.")] = None,
+    device: Device = "auto",
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: all.")] = None,
+    config: ConfigDirectory = CONFIG,
+    results: Results = None,
+) -> None:
+    """Print the test accuracy of stored weights as one JSON object.
+
+    Example: `crossarch evaluate --weights results/runs/cifar10-jpeg/frepo/ipc1/cnn/baseline/seed0/best.safetensors
+    --arch cnn --source frepo --dataset cifar10-jpeg --ipc 1`
+    """
+    import torch
+
+    from crossarch.data import load_set
+    from crossarch.data.ensure import ensure_test_set
+    from crossarch.training.evaluation import accuracy
+    from crossarch.training.run import choose_device, load_network
+
+    configuration = load_configuration(config)
+    run = _run(dataset, source, ipc, arch, recipe)
+    built = configuration.recipe_book.recipe(
+        run.recipe, run.protocol, ipc=ipc, arch=arch, source=source
+    )
+    network = load_network(
+        network_settings(configuration, run.arch, source, dataset, built), weights
+    )
+    space = (
+        _whitening(whitening, "--whitening")
+        if whitening
+        else set_whitening(configuration, source, dataset, ipc)
+    )
+    chosen = choose_device(device)
+    if threads:
+        torch.set_num_threads(threads)
+    layout = _layout(configuration, results)
+    test = load_set(ensure_test_set(configuration, layout, dataset, space))
+    result = accuracy(network.to(chosen), test.images.to(chosen), test.labels.to(chosen))
+    answer = {
+        "accuracy": round(result, 4),
+        "images": len(test.images),
+        "dataset": dataset,
+        "whitening": space,
+        "arch": arch,
+        "weights": str(weights),
+    }
+    typer.echo(json.dumps(answer))
+
+
+@app.command()
+def describe(
+    arch: ArchName,
+    source: SourceName,
+    dataset: Dataset = "cifar10",
+    config: ConfigDirectory = CONFIG,
+) -> None:
+    """Print what a network costs, as recipe `full` builds it, as one JSON object.
+
+    Example: `crossarch describe --arch resnet18 --source frepo`
+    """
+    from dataclasses import asdict
+
+    from crossarch import models
+
+    configuration = load_configuration(config)
+    run = _run(dataset, source, 1, arch, "full")
+    configuration.source(source)
+    recipe = configuration.recipe_book.recipe("full", "paper", ipc=1, arch=arch, source=source)
+    settings = network_settings(configuration, run.arch, source, dataset, recipe)
+    typer.echo(json.dumps(asdict(models.describe(settings))))
+
+
+@app.command()
+def schedule(
+    recipe: RecipeName,
+    protocol: Annotated[str | None, typer.Option(help="paper, released or released_as_is.")] = None,
+    arch: ArchName = "resnet18",
+    source: SourceName = "frepo",
+    ipc: IpcNumber = 1,
+    config: ConfigDirectory = CONFIG,
+) -> None:
+    """Print keep rate and learning rate of each epoch as CSV.
+
+    Example: `crossarch schedule --recipe full --protocol released --arch resnet50`
+    """
+    from crossarch.training.schedules import keep_rate, learning_rate
+
+    configuration = load_configuration(config)
+    if protocol is not None and protocol not in PROTOCOLS:
+        raise ConfigError(f"--protocol: found {protocol!r}, allowed: {', '.join(PROTOCOLS)}")
+    name, of_recipe = split_recipe(recipe)
+    run = _run("cifar10", source, ipc, arch, f"{name}@{protocol or of_recipe}")
+    configuration.source(source)
+    settings = configuration.recipe_book.recipe(
+        run.recipe, run.protocol, ipc=ipc, arch=arch, source=source
+    )
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(("epoch", "keep_rate", "lr"))
+    for epoch in range(settings.epochs):
+        rate = learning_rate(settings.schedule, settings.optimizer.lr, epoch)
+        writer.writerow(
+            (epoch, f"{keep_rate(settings.keep_rate, epoch):.10g}", f"{rate:.10g}")
+        )
+
+
+@app.command()
+def collect(
+    collection: Annotated[str, typer.Argument(help="A table, or `runs` for all chosen ones.")] = "runs",
+    selection: Annotated[str | None, typer.Option(help="JSON laid over config.yaml.")] = None,
+    every: Annotated[bool, typer.Option("--every", help="All finished runs, whatever is chosen.")] = False,
+    config: ConfigDirectory = CONFIG,
+    preset: Presets = None,
+    results: Results = None,
+) -> None:
+    """Gather the metrics of finished runs into one tidy CSV.
+
+    Example: `crossarch collect --every --results results/reproduction`
+    """
+    from crossarch.report import collect_runs, write_runs
+
+    configuration = _configuration(config, preset, selection)
+    layout = _layout(configuration, results)
+    if every:
+        files = sorted((layout.results / "runs").glob("*/*/ipc*/*/*/seed*/metrics.json"))
+    else:
+        names = configuration.selection.tables if collection == "runs" else (collection,)
+        runs = dict.fromkeys(
+            one for name in names for one in table_runs(configuration, configuration.table(name))
+        )
+        files = [layout.run(one) / "metrics.json" for one in runs]
+    path = layout.metrics(collection)
+    write_runs(collect_runs(files), path)
+    typer.echo(path)
+
+
+@app.command()
+def render(
+    table: Annotated[str, typer.Argument(help="A table, as in tables.yaml.")],
+    selection: Annotated[str | None, typer.Option(help="JSON laid over config.yaml.")] = None,
+    config: ConfigDirectory = CONFIG,
+    preset: Presets = None,
+    results: Results = None,
+) -> None:
+    """Write a table as CSV, Markdown and LaTeX, by itself and beside the paper's numbers.
+
+    Example: `crossarch render table2 --preset config/presets/cpu.yaml`
+    """
+    from crossarch.report import read_runs, render_table
+
+    configuration = _configuration(config, preset, selection)
+    configuration.table(table)
+    layout = _layout(configuration, results)
+    metrics = layout.metrics(table)
+    for path in render_table(configuration, table, read_runs(metrics), layout.tables):
+        typer.echo(path)
+
+
+def _configuration(
+    directory: Path, presets: list[Path] | None = None, selection: str | None = None
+) -> Configuration:
+    overrides = read_overrides(presets or [])
+    if selection:
+        overrides.append(("--selection", json.loads(selection)))
+    return load_configuration(directory, overrides=overrides)
+
+
+def _layout(configuration: Configuration, results: Path | None) -> Layout:
+    return Layout(results or Path(configuration.selection.results))
+
+
+def _run(dataset: str, source: str, ipc: int, arch: str, recipe: str) -> RunId:
+    name, protocol = split_recipe(recipe)
+    fields: dict[str, Any] = {"dataset": dataset, "source": source, "ipc": ipc, "arch": arch}
+    fields |= {"recipe": name, "protocol": protocol, "seed": 0}
+    return validated(RunId, fields, "command line")
+
+
+def _whitening(name: str, option: str) -> Whitening:
+    if name not in WHITENINGS:
+        raise ConfigError(f"{option}: found {name!r}, allowed: {', '.join(WHITENINGS)}")
+    return cast(Whitening, name)
+
+
+def _interrupt(number: int, frame: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    print(f"crossarch: {message}", file=sys.stderr)
+    sys.exit(code)
