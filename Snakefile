@@ -39,7 +39,7 @@ include: "rules/render.smk"
 
 rule all:
     default_target: True
-    localrule: True
     input:
         collect("<results>/tables/{table}{suffix}", table=selection.tables, suffix=EDITIONS),
         "<results>/metrics/runs.csv",
+    localrule: True

@@ -8,12 +8,12 @@ rule collect:
         "<results>/metrics/{collection}.csv",
     log:
         "<results>/logs/collect/{collection}.log",
-    params:
-        selection=SELECTION,
-        code=stage_digest("collect"),
     localrule: True
     conda:
         "../envs/workflow.yaml"
+    params:
+        selection=SELECTION,
+        code=stage_digest("collect"),
     shell:
         "{CROSSARCH} collect {wildcards.collection} --selection {params.selection:q}"
         " --results <results> 2> {log}"

@@ -38,9 +38,7 @@ def one_line(function):
 @one_line
 def read_configuration():
     """config/ with the presets of --configfile and the values of --config laid over it."""
-    presets = read_overrides(
-        path for path in workflow.config_settings.configfiles
-    )
+    presets = read_overrides(path for path in workflow.config_settings.configfiles)
     command_line = [("--config", workflow.config_settings.config or {})]
     return load_configuration(Path("config"), overrides=[*presets, *command_line])
 
@@ -55,7 +53,11 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 )
 # What decides the contents of tables, as one value that a change of triggers their jobs.
 SELECTION = selection.model_dump_json(exclude={"device", "threads", "results"})
-CROSSARCH = "python -m crossarch" if workflow.deployment_settings.deployment_method else f"{sys.executable} -m crossarch"
+CROSSARCH = (
+    "python -m crossarch"
+    if workflow.deployment_settings.deployment_method
+    else f"{sys.executable} -m crossarch"
+)
 EDITIONS = [
     f"{edition}{suffix}"
     for edition in ("", "-comparison")

@@ -26,10 +26,10 @@ rule images:
         "<results>/data/{dataset}/test.safetensors",
     log:
         "<results>/logs/images/{dataset}.log",
-    params:
-        code=stage_digest("prepare"),
     conda:
         "../envs/train.yaml"
+    params:
+        code=stage_digest("prepare"),
     shell:
         "{CROSSARCH} prepare {wildcards.dataset} --results <results> 2> {log}"
 
@@ -41,11 +41,11 @@ rule whitener:
         "<results>/data/{dataset}/whitening/{whitening}.safetensors",
     log:
         "<results>/logs/whitener/{dataset}/{whitening}.log",
-    params:
-        code=stage_digest("prepare"),
-    threads: 2
     conda:
         "../envs/train.yaml"
+    threads: 2
+    params:
+        code=stage_digest("prepare"),
     shell:
         "{CROSSARCH} prepare {wildcards.dataset} --whitener {wildcards.whitening}"
         " --threads {threads} --results <results> 2> {log}"
@@ -59,10 +59,10 @@ rule test_set:
         "<results>/data/{dataset}/test/{whitening}.safetensors",
     log:
         "<results>/logs/test_set/{dataset}/{whitening}.log",
-    params:
-        code=stage_digest("prepare"),
     conda:
         "../envs/train.yaml"
+    params:
+        code=stage_digest("prepare"),
     shell:
         "{CROSSARCH} prepare {wildcards.dataset} --test-set {wildcards.whitening}"
         " --results <results> 2> {log}"
@@ -75,10 +75,10 @@ rule distilled:
         "<distilled>",
     log:
         "<results>/logs/distilled/{source}/{dataset}/ipc{ipc}.log",
-    params:
-        code=stage_digest("prepare"),
     conda:
         "../envs/train.yaml"
+    params:
+        code=stage_digest("prepare"),
     shell:
         "{CROSSARCH} prepare {wildcards.dataset} --source {wildcards.source} --ipc {wildcards.ipc}"
         " --results <results> 2> {log}"

@@ -9,13 +9,13 @@ rule render_table:
         expand("<results>/tables/{{table}}{suffix}", suffix=EDITIONS),
     log:
         "<results>/logs/render/{table}.log",
+    localrule: True
+    conda:
+        "../envs/workflow.yaml"
     params:
         selection=SELECTION,
         table=lambda wildcards: configuration.tables[wildcards.table].model_dump_json(),
         code=stage_digest("render"),
-    localrule: True
-    conda:
-        "../envs/workflow.yaml"
     shell:
         "{CROSSARCH} render {wildcards.table} --selection {params.selection:q}"
         " --results <results> 2> {log}"
@@ -26,6 +26,6 @@ for table in configuration.tables:
     rule:
         name:
             table
-        localrule: True
         input:
             expand("<results>/tables/{table}{suffix}", table=table, suffix=EDITIONS),
+        localrule: True

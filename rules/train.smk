@@ -5,9 +5,7 @@ def training_inputs(wildcards):
     settings = settings_of(wildcards)
     run = settings.run
     inputs = {
-        "distilled": layout.distilled(
-            run.source, configuration.distilled_from(run.dataset), run.ipc
-        ),
+        "distilled": layout.distilled(run.source, configuration.distilled_from(run.dataset), run.ipc),
         "test": layout.test_set(run.dataset, settings.whitening),
     }
     if settings.teacher:
@@ -25,16 +23,18 @@ rule train:
         last="<run>/last.safetensors",
     log:
         "<results>/logs/train/" + RUN_PATTERN + ".log",
-    params:
-        settings=lambda wildcards: settings_of(wildcards).to_json(),
-        teacher=lambda wildcards, input: f"--teacher {input.teacher}" if "teacher" in input.keys() else "",
-        code=stage_digest("train"),
+    conda:
+        "../envs/train.yaml"
     threads: selection.threads
     resources:
         device=selection.device,
         mem_mb=4000,
-    conda:
-        "../envs/train.yaml"
+    params:
+        settings=lambda wildcards: settings_of(wildcards).to_json(),
+        teacher=lambda wildcards, input: (
+            f"--teacher {input.teacher}" if "teacher" in input.keys() else ""
+        ),
+        code=stage_digest("train"),
     shell:
         "{CROSSARCH} train --settings {params.settings:q} --distilled {input.distilled}"
         " --test {input.test} {params.teacher} --results <results>"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from crossarch.fetch import UpstreamFile, transfer
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
+
 from crossarch.errors import FetchError
 from crossarch.fetch import (
     OriginKind,
@@ -80,9 +81,7 @@ def test_wrong_file_stays_when_no_better_one_is_found(
     assert left_in(out.parent) == ["file.bin"]
 
 
-def test_directory_in_the_way_is_told_before_any_download(
-    server: Any, pinned: Pin, out: Path
-) -> None:
+def test_directory_in_the_way_is_told_before_any_download(server: Any, pinned: Pin, out: Path) -> None:
     out.mkdir(parents=True)
     file = pinned(server.serve("/f.bin", server.Reply(CONTENT)), CONTENT)
     with pytest.raises(FetchError, match=r"file\.bin: is a directory"):

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 import requests
+from requests.adapters import BaseAdapter
+
 from crossarch.errors import FetchError
 from crossarch.fetch import OriginKind, UpstreamFile, fetch_file, make_session, transfer
 from crossarch.fetch.transfer import TransferError, check_redirect
-from requests.adapters import BaseAdapter
 
 CONTENT = bytes(range(256)) * 4096  # 1 MiB: several chunks
 Pin = Callable[[str, bytes], UpstreamFile]
@@ -77,9 +78,7 @@ def test_server_error_is_tried_again(server: Any, pinned: Pin, tmp_path: Path) -
     assert len(server.requests) == 3
 
 
-def test_lasting_server_error_is_told(
-    server: Any, pinned: Pin, tmp_path: Path, left_in: Names
-) -> None:
+def test_lasting_server_error_is_told(server: Any, pinned: Pin, tmp_path: Path, left_in: Names) -> None:
     file = pinned(server.serve("/f.bin", server.Reply(b"oops", status=503)), CONTENT)
     assert "(HTTP 503 Service Unavailable)" in fails(file, tmp_path, left_in)
     assert len(server.requests) == 1 + transfer.REQUEST_RETRIES
@@ -106,9 +105,7 @@ def test_retry_after_of_a_day_is_cut(
 
 
 @pytest.mark.parametrize("reset", [False, True], ids=["closed", "reset"])
-def test_truncated_transfer_is_begun_anew(
-    server: Any, pinned: Pin, tmp_path: Path, reset: bool
-) -> None:
+def test_truncated_transfer_is_begun_anew(server: Any, pinned: Pin, tmp_path: Path, reset: bool) -> None:
     cut = server.Reply(CONTENT, sent=300_000, reset=reset)
     file = pinned(server.serve("/f.bin", cut, cut, server.Reply(CONTENT)), CONTENT)
     assert get(file, tmp_path).read_bytes() == CONTENT
@@ -130,9 +127,7 @@ def test_truncation_is_found_without_pins(server: Any, tmp_path: Path, left_in: 
     assert "the transfer broke off" in fails(file, tmp_path, left_in)
 
 
-def test_truncation_is_found_without_content_length(
-    server: Any, pinned: Pin, tmp_path: Path
-) -> None:
+def test_truncation_is_found_without_content_length(server: Any, pinned: Pin, tmp_path: Path) -> None:
     cut = server.Reply(CONTENT, sent=5, length=None)
     file = pinned(server.serve("/f.bin", cut, server.Reply(CONTENT, length=None)), CONTENT)
     assert get(file, tmp_path).read_bytes() == CONTENT
@@ -148,9 +143,7 @@ def test_other_announced_length_is_refused_at_once(
     assert len(server.requests) == 1
 
 
-def test_endless_answer_is_stopped(
-    server: Any, pinned: Pin, tmp_path: Path, left_in: Names
-) -> None:
+def test_endless_answer_is_stopped(server: Any, pinned: Pin, tmp_path: Path, left_in: Names) -> None:
     file = pinned(server.serve("/f.bin", server.Reply(CONTENT, length=None)), b"short")
     assert "expected 5 bytes, the server sends more" in fails(file, tmp_path, left_in)
 
@@ -178,9 +171,7 @@ def test_silent_server_runs_into_the_time_out(
     assert "Read timed out" in text
 
 
-def test_tampered_bytes_are_refused(
-    server: Any, pinned: Pin, tmp_path: Path, left_in: Names
-) -> None:
+def test_tampered_bytes_are_refused(server: Any, pinned: Pin, tmp_path: Path, left_in: Names) -> None:
     tampered = bytes([CONTENT[0] ^ 1]) + CONTENT[1:]
     file = pinned(server.serve("/f.bin", server.Reply(tampered)), CONTENT)
     found = pinned(file.url, tampered).sha256
@@ -209,9 +200,7 @@ def test_redirects_are_followed(server: Any, pinned: Pin, tmp_path: Path) -> Non
     assert server.requests == ["/a/f.bin", "/b", "/c"]
 
 
-def test_endless_redirects_are_refused(
-    server: Any, pinned: Pin, tmp_path: Path, left_in: Names
-) -> None:
+def test_endless_redirects_are_refused(server: Any, pinned: Pin, tmp_path: Path, left_in: Names) -> None:
     url = server.serve("/f.bin", server.Reply(status=301, headers={"Location": "/f.bin"}))
     assert "more than 10 redirects" in fails(pinned(url, CONTENT), tmp_path, left_in)
     assert len(server.requests) == 11

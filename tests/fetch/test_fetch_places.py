@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from crossarch.errors import FetchError
 from crossarch.fetch import cache_directory, mirrors_from_environment
 
@@ -40,9 +41,7 @@ def test_mirror_that_is_no_directory_is_named(
     assert str(caught.value) == f"{wrong}: named in CROSSARCH_MIRROR but is not a directory"
 
 
-def test_cache_directory_in_order_of_precedence(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_cache_directory_in_order_of_precedence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert cache_directory() == tmp_path / ".cache/crossarch"
     monkeypatch.setenv("XDG_CACHE_HOME", "relative/is/ignored")
     assert cache_directory() == tmp_path / ".cache/crossarch"

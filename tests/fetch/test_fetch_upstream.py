@@ -5,10 +5,11 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
 import pytest
-from crossarch.errors import FetchError
-from crossarch.fetch import UpstreamFile, verify
 from hypothesis import example, given
 from hypothesis import strategies as st
+
+from crossarch.errors import FetchError
+from crossarch.fetch import UpstreamFile, verify
 
 URL = "https://example.org/a/file.bin"
 
@@ -135,9 +136,7 @@ def test_wrong_digest_names_file_expected_and_found(tmp_path: Path, name: str) -
 
 
 def test_unreadable_file_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(
-        FetchError, match=r"absent\.bin: cannot be read: No such file or directory$"
-    ):
+    with pytest.raises(FetchError, match=r"absent\.bin: cannot be read: No such file or directory$"):
         verify(tmp_path / "absent.bin", UpstreamFile(URL, size=1))
 
 
@@ -157,9 +156,7 @@ def test_any_changed_byte_is_found(
         verify(path, file)
 
 
-def test_file_of_many_chunks_is_hashed_whole(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_file_of_many_chunks_is_hashed_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("crossarch.fetch.upstream.CHUNK_BYTES", 3)
     path = tmp_path / "file.bin"
     path.write_bytes(b"0123456789")

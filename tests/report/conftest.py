@@ -7,8 +7,9 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from crossarch.config import RunId
 from synthetic_runs import CONFIG, metrics_of, run_row, runs_of
+
+from crossarch.config import RunId
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+
 from crossarch.config import Configuration, RunId, load_configuration
 from crossarch.report.collect import RUNS
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from synthetic_runs import a_run, metrics_of, run_row, runs_of
+
 from crossarch.errors import DataError
 from crossarch.report import collect_runs, read_runs, write_runs
 from crossarch.report.collect import RUNS
-from synthetic_runs import a_run, metrics_of, run_row, runs_of
 
 Write = Callable[..., Path]
 Spoil = Callable[[dict[str, Any]], Any]

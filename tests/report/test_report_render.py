@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from synthetic_runs import configured, run_row, runs_of
+
 from crossarch.config import Configuration
 from crossarch.errors import ConfigError, DataError
 from crossarch.report import render_table
@@ -17,9 +21,6 @@ from crossarch.report.markdown import markdown
 from crossarch.report.numbers import printed, printed_signed
 from crossarch.report.render import render_csv
 from crossarch.report.tables import read_cells, table_cells, without_paper
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from synthetic_runs import configured, run_row, runs_of
 
 RECIPES = ["baseline", "wo_dp_kd", "wo_dp", "wo_kd", "full"]
 ARCHS = ["cnn", "resnet18", "alexnet", "vgg11", "resnet50"]
@@ -48,8 +49,7 @@ def parsed(text: str) -> dict[Key, str]:
     for first, second, third, *fields in rows:
         source, ipc = TITLES.get(first, source), int(second or ipc)
         cells |= {
-            (source, ipc, TITLES[third], arch): field
-            for arch, field in zip(ARCHS, fields, strict=True)
+            (source, ipc, TITLES[third], arch): field for arch, field in zip(ARCHS, fields, strict=True)
         }
     return cells
 
@@ -144,9 +144,7 @@ def test_nothing_measured_is_said() -> None:
     assert "Device" not in text
 
 
-def test_eight_files_and_all_but_the_csv_from_the_csv(
-    tmp_path: Path, paper_runs: pd.DataFrame
-) -> None:
+def test_eight_files_and_all_but_the_csv_from_the_csv(tmp_path: Path, paper_runs: pd.DataFrame) -> None:
     files = render_table(configured(), "table2", paper_runs, tmp_path / "tables")
     stems = ("table2", "table2-comparison")
     ends = (".csv", ".md", ".tex", "-standalone.tex")
@@ -180,9 +178,7 @@ def test_the_papers_own_numbers_make_the_papers_table(paper_runs: pd.DataFrame) 
     assert sum(cell.startswith("**") for cell in cells.values()) == 30 + 1  # one tie, 74.5
 
 
-@settings(
-    max_examples=15, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+@settings(max_examples=15, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     accuracies=st.dictionaries(
         st.tuples(

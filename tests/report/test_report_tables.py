@@ -7,12 +7,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from synthetic_runs import CONFIG, configured, run_row, runs_of
+
 from crossarch.config import Configuration
 from crossarch.errors import ConfigError, DataError
 from crossarch.report import table_cells
 from crossarch.report.numbers import printed, printed_signed
 from crossarch.report.tables import CELLS
-from synthetic_runs import CONFIG, configured, run_row, runs_of
 
 CELL = ["source", "ipc", "recipe", "arch"]
 

@@ -154,7 +154,8 @@ def prepare(
 @app.command()
 def train(
     run: Annotated[
-        str | None, typer.Argument(help="DATASET/SOURCE/ipcN/ARCH/RECIPE/seedS, as under results/runs.")
+        str | None,
+        typer.Argument(help="DATASET/SOURCE/ipcN/ARCH/RECIPE/seedS, as under results/runs."),
     ] = None,
     settings: Annotated[str | None, typer.Option(help="Resolved settings as JSON.")] = None,
     distilled: Annotated[Path | None, typer.Option(help="Training set (.safetensors).")] = None,
@@ -220,7 +221,9 @@ def evaluate(
     dataset: Dataset,
     ipc: IpcNumber,
     recipe: RecipeName = "baseline",
-    whitening: Annotated[str | None, typer.Option(help="Space of the test set; default: the set's.")] = None,
+    whitening: Annotated[
+        str | None, typer.Option(help="Space of the test set; default: the set's.")
+    ] = None,
     device: Device = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: all.")] = None,
     config: ConfigDirectory = CONFIG,
@@ -228,8 +231,8 @@ def evaluate(
 ) -> None:
     """Print the test accuracy of stored weights as one JSON object.
 
-    Example: `crossarch evaluate --weights results/runs/cifar10-jpeg/frepo/ipc1/cnn/baseline/seed0/best.safetensors
-    --arch cnn --source frepo --dataset cifar10-jpeg --ipc 1`
+    Example: `crossarch evaluate --weights checkpoint_best.pth --arch cnn --source mtt
+    --dataset cifar10-jpeg --ipc 10`
     """
     import torch
 
@@ -240,12 +243,8 @@ def evaluate(
 
     configuration = load_configuration(config)
     run = _run(dataset, source, ipc, arch, recipe)
-    built = configuration.recipe_book.recipe(
-        run.recipe, run.protocol, ipc=ipc, arch=arch, source=source
-    )
-    network = load_network(
-        network_settings(configuration, run.arch, source, dataset, built), weights
-    )
+    built = configuration.recipe_book.recipe(run.recipe, run.protocol, ipc=ipc, arch=arch, source=source)
+    network = load_network(network_settings(configuration, run.arch, source, dataset, built), weights)
     space = (
         _whitening(whitening, "--whitening")
         if whitening
@@ -319,16 +318,16 @@ def schedule(
     writer.writerow(("epoch", "keep_rate", "lr"))
     for epoch in range(settings.epochs):
         rate = learning_rate(settings.schedule, settings.optimizer.lr, epoch)
-        writer.writerow(
-            (epoch, f"{keep_rate(settings.keep_rate, epoch):.10g}", f"{rate:.10g}")
-        )
+        writer.writerow((epoch, f"{keep_rate(settings.keep_rate, epoch):.10g}", f"{rate:.10g}"))
 
 
 @app.command()
 def collect(
     collection: Annotated[str, typer.Argument(help="A table, or `runs` for all chosen ones.")] = "runs",
     selection: Annotated[str | None, typer.Option(help="JSON laid over config.yaml.")] = None,
-    every: Annotated[bool, typer.Option("--every", help="All finished runs, whatever is chosen.")] = False,
+    every: Annotated[
+        bool, typer.Option("--every", help="All finished runs, whatever is chosen.")
+    ] = False,
     config: ConfigDirectory = CONFIG,
     preset: Presets = None,
     results: Results = None,

@@ -29,9 +29,7 @@ def validated(model: type[M], data: Any, file: str, prefix: str = "") -> M:
         if first["type"] == "missing":
             raise ConfigError(f"{file}: {key}: found nothing, but this key is needed") from None
         message = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-        raise ConfigError(
-            f"{file}: {key}: found {first['input']!r}, allowed: {message}"
-        ) from None
+        raise ConfigError(f"{file}: {key}: found {first['input']!r}, allowed: {message}") from None
 
 
 def unknown(file: str, key: str, found: str, allowed: Iterable[str], what: str = "name") -> str:

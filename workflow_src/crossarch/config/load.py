@@ -1,25 +1,29 @@
 """Reading `config/`: YAML files in, one validated `Configuration` out, or an error of one line."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
 from crossarch.config.complain import unknown, validated
 from crossarch.config.merge import merged
 from crossarch.config.schema import (
+    ARCHS,
     PROTOCOLS,
     Dataset,
     File,
+    ProtocolChanges,
     Recipe,
     Selection,
     Source,
     Table,
+    Whitening,
 )
 from crossarch.errors import ConfigError
 
+M = TypeVar("M")
 VARIATIONS = ("by_ipc", "by_arch", "by_source")
 
 
@@ -62,7 +66,7 @@ class Configuration:
         return list({file.url: file for file in named}.values())
 
     def distilled_from(self, dataset: str) -> str:
-        """The data set that distilled sets for `dataset` are named after (`cifar10-jpeg` -> `cifar10`)."""
+        """What distilled sets for `dataset` are named after: `cifar10-jpeg` -> `cifar10`."""
         return self.dataset(dataset).stands_in_for or dataset
 
     def paper_file(self, table: Table) -> Path | None:
@@ -76,7 +80,7 @@ class RecipeBook:
 
     file: str
     recipes: Mapping[str, Mapping[str, Any]]
-    protocols: Mapping[str, Mapping[str, Any]]
+    protocols: Mapping[str, ProtocolChanges]
 
     def recipe(self, name: str, protocol: str, *, ipc: int, arch: str, source: str) -> Recipe:
         """The complete recipe for one run: base, protocol and `by_...` merged, then validated."""
@@ -87,11 +91,34 @@ class RecipeBook:
         data = {key: value for key, value in data.items() if key not in VARIATIONS}
         return validated(Recipe, data, self.file, f"recipes.{name}")
 
-    def test_whitening(self, protocol: str) -> str | None:
+    def variants(
+        self, name: str, protocol: str, sources: Iterable[str]
+    ) -> Iterator[tuple[int, str, str]]:
+        """(ipc, arch, source) for which a recipe differs; ConfigError where a `by_...` names none."""
+        data = self._merged(name, protocol, ())
+        by_ipc, by_arch, by_source = (data.get(variation) or {} for variation in VARIATIONS)
+        allowed: dict[str, tuple[Any, Iterable[str]]] = {
+            "by_arch": (by_arch, ARCHS),
+            "by_source": (by_source, tuple(sources)),
+        }
+        for variation, (found, names) in allowed.items():
+            for key in found:
+                if key not in names:
+                    raise ConfigError(unknown(self.file, f"recipes.{name}.{variation}", key, names))
+        for ipc in by_ipc:
+            if not isinstance(ipc, int) or ipc < 1:
+                where = f"{self.file}: recipes.{name}.by_ipc"
+                raise ConfigError(f"{where}: found {ipc!r}, allowed: a number of images per class")
+        yield 0, "", ""
+        yield from ((ipc, "", "") for ipc in by_ipc)
+        yield from ((0, arch, "") for arch in by_arch)
+        yield from ((0, "", source) for source in by_source)
+
+    def test_whitening(self, protocol: str) -> Whitening | None:
         """The whitening that a protocol imposes on every test set, if any."""
         for name in self._ancestry(protocol):
-            if whitening := self.protocols[name].get("test_whitening"):
-                return str(whitening)
+            if whitening := self.protocols[name].test_whitening:
+                return whitening
         return None
 
     def _ancestry(self, protocol: str) -> list[str]:
@@ -100,13 +127,11 @@ class RecipeBook:
         name: str | None = protocol
         while name is not None:
             if name not in self.protocols:
-                raise ConfigError(
-                    unknown(self.file, "protocol", name, self.protocols, what="protocol")
-                )
+                raise ConfigError(unknown(self.file, "protocol", name, self.protocols, what="protocol"))
             if name in chain:
                 raise ConfigError(f"{self.file}: protocols.{name}.base: found a circle")
             chain.append(name)
-            name = self.protocols[name].get("base")
+            name = self.protocols[name].base
         return chain
 
     def _merged(self, name: str, protocol: str, seen: tuple[str, ...]) -> dict[str, Any]:
@@ -118,7 +143,7 @@ class RecipeBook:
             raise ConfigError(f"{self.file}: recipes.{name}.base: found a circle {circle}")
         own: Any = self.recipes[name]
         for ancestor in reversed(self._ancestry(protocol)):
-            own = merged(own, self.protocols[ancestor].get("recipes", {}).get(name, {}))
+            own = merged(own, self.protocols[ancestor].recipes.get(name, {}))
         own = dict(own)
         base = own.pop("base", None)
         return merged(self._merged(base, protocol, (*seen, name)), own) if base else own
@@ -153,6 +178,7 @@ def load_configuration(
         selection=validated(Selection, chosen, selection_file),
         recipe_book=_recipe_book(directory / "recipes.yaml"),
     )
+    _check_recipes(configuration)
     _check_names(configuration, selection_file)
     return configuration
 
@@ -176,7 +202,7 @@ def _read(file: Path) -> dict[str, Any]:
         raise ConfigError(f"{file}:{where} {problem}") from None
     if not isinstance(data, dict):
         raise ConfigError(f"{file}: found {type(data).__name__}, allowed: a mapping of names")
-    return data
+    return dict(data)
 
 
 def _entries(model: Any, file: Path) -> dict[str, Any]:
@@ -206,24 +232,36 @@ def _recipe_book(file: Path) -> RecipeBook:
     for key in data:
         if key not in ("recipes", "protocols"):
             raise ConfigError(unknown(str(file), key, key, ("recipes", "protocols"), what="key"))
+    for name, recipe in (data.get("recipes") or {}).items():
+        if not isinstance(recipe, dict):
+            raise ConfigError(f"{file}: recipes.{name}: found {recipe!r}, allowed: a mapping")
     for protocol in data.get("protocols", {}):
         if protocol not in PROTOCOLS:
             raise ConfigError(
                 unknown(str(file), f"protocols.{protocol}", protocol, PROTOCOLS, what="protocol")
             )
-    book = RecipeBook(str(file), data.get("recipes", {}), data.get("protocols", {}))
+    protocols = {
+        name: validated(ProtocolChanges, changes or {}, str(file), f"protocols.{name}")
+        for name, changes in data.get("protocols", {}).items()
+    }
+    return RecipeBook(str(file), data.get("recipes") or {}, protocols)
+
+
+def _check_recipes(configuration: Configuration) -> None:
+    """Every recipe of every protocol resolves, for each network, source and IPC that it names."""
+    book = configuration.recipe_book
     for protocol, changes in book.protocols.items():
-        for recipe in (changes or {}).get("recipes", {}):
+        for recipe in changes.recipes:
             if recipe not in book.recipes:
                 key = f"protocols.{protocol}.recipes.{recipe}"
-                raise ConfigError(unknown(str(file), key, recipe, book.recipes, what="recipe"))
+                raise ConfigError(unknown(book.file, key, recipe, book.recipes, what="recipe"))
         for recipe in book.recipes:
-            resolved = book.recipe(recipe, protocol, ipc=1, arch="cnn", source="")
-            teacher = resolved.distillation and resolved.distillation.recipe
-            if teacher and teacher not in book.recipes:
-                key = f"recipes.{recipe}.distillation.recipe"
-                raise ConfigError(unknown(str(file), key, teacher, book.recipes, what="recipe"))
-    return book
+            for ipc, arch, source in book.variants(recipe, protocol, configuration.sources):
+                resolved = book.recipe(recipe, protocol, ipc=ipc, arch=arch, source=source)
+                teacher = resolved.distillation.recipe if resolved.distillation else None
+                if teacher is not None and teacher not in book.recipes:
+                    key = f"recipes.{recipe}.distillation.recipe"
+                    raise ConfigError(unknown(book.file, key, teacher, book.recipes, what="recipe"))
 
 
 def _check_names(configuration: Configuration, selection_file: str) -> None:
@@ -255,7 +293,7 @@ def _check_names(configuration: Configuration, selection_file: str) -> None:
                 raise ConfigError(unknown(file, f"{name}.sets", dataset, configuration.datasets))
 
 
-def _pick(pool: Mapping[str, Any], name: str, file: str, what: str) -> Any:
+def _pick(pool: Mapping[str, M], name: str, file: str, what: str) -> M:
     if name not in pool:
         raise ConfigError(unknown(file, what, name, pool, what=what))
     return pool[name]

@@ -16,8 +16,5 @@ def merged(base: Any, override: Any) -> Any:
         return dict(override)
     return {
         **base,
-        **{
-            key: merged(base[key], value) if key in base else value
-            for key, value in override.items()
-        },
+        **{key: merged(base[key], value) if key in base else value for key, value in override.items()},
     }

@@ -10,8 +10,8 @@ from crossarch.config.runs import RunId
 from crossarch.config.schema import (
     Arch,
     Augmentation,
-    DistilledSet,
     Distillation,
+    DistilledSet,
     KeepRate,
     Model,
     Norm,
@@ -139,9 +139,7 @@ def resolve(configuration: Configuration, run: RunId) -> RunSettings:
         )
     teacher = teacher_network = None
     if recipe.distillation:
-        teacher = run.model_copy(
-            update={"arch": source.arch, "recipe": recipe.distillation.recipe}
-        )
+        teacher = run.model_copy(update={"arch": source.arch, "recipe": recipe.distillation.recipe})
         teacher_network = network_settings(
             configuration, source.arch, run.source, run.dataset, _recipe(configuration, teacher)
         )

@@ -7,9 +7,7 @@ from crossarch.config.complain import validated
 from crossarch.config.schema import Arch, Ipc, Model, Name, Protocol, RecipeName
 from crossarch.errors import ConfigError
 
-RUN_PATTERN = (
-    "{dataset}/{source}/ipc{ipc}/{arch}/{recipe}/seed{seed}"  # also the rules' wildcard path
-)
+RUN_PATTERN = "{dataset}/{source}/ipc{ipc}/{arch}/{recipe}/seed{seed}"  # also the rules' wildcard path
 _RUN = re.compile(
     r"(?:.*/)?(?P<dataset>[^/]+)/(?P<source>[^/]+)/ipc(?P<ipc>\d+)/(?P<arch>[^/]+)"
     r"/(?P<recipe>[^/@]+)(?:@(?P<protocol>[^/]+))?/seed(?P<seed>\d+)(?:/(?:metrics\.json)?)?"

@@ -4,7 +4,7 @@ Each model stands for one file or for one part of it; an unknown key is an error
 recipe, in which nothing is left to look up, is `crossarch.config.resolve.RunSettings`.
 """
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
@@ -19,6 +19,7 @@ Whitening = Literal["none", "standardise", "zca-kornia", "zca-frepo"]
 Protocol = Literal["paper", "released", "released_as_is"]
 WHITENINGS: tuple[str, ...] = get_args(Whitening)
 PROTOCOLS: tuple[str, ...] = get_args(Protocol)
+ARCHS: tuple[str, ...] = get_args(Arch)
 
 
 class Model(BaseModel):
@@ -155,9 +156,7 @@ class PeriodicSchedule(Model):
         return self
 
 
-Schedule = Annotated[
-    StepSchedule | CosineSchedule | PeriodicSchedule, Field(discriminator="name")
-]
+Schedule = Annotated[StepSchedule | CosineSchedule | PeriodicSchedule, Field(discriminator="name")]
 
 
 class KeepRate(Model):
@@ -212,6 +211,14 @@ class Recipe(Model):
     distillation: Distillation | None
     augmentation: Augmentation
     network: NetworkOptions
+
+
+class ProtocolChanges(Model):
+    """What a protocol changes; `recipes` holds parts of recipes, laid over those of the same name."""
+
+    base: Protocol | None = None
+    test_whitening: Whitening | None = None
+    recipes: dict[RecipeName, dict[str, Any]] = {}
 
 
 # --- tables.yaml and config.yaml ----------------------------------------------------------------

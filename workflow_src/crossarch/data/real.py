@@ -81,9 +81,7 @@ def _read_torchvision(kind: str) -> Callable[[Path], Splits]:
             except (RuntimeError, OSError, EOFError) as error:
                 raise DataError(f"{archive}: torchvision cannot read it: {error}") from None
         return {
-            split: ImageSet(
-                torch.from_numpy(data.data).permute(0, 3, 1, 2), torch.tensor(data.targets)
-            )
+            split: ImageSet(torch.from_numpy(data.data).permute(0, 3, 1, 2), torch.tensor(data.targets))
             for split, data in sets.items()
         }
 

@@ -80,9 +80,7 @@ def make_session() -> requests.Session:
     return session
 
 
-def download(
-    file: UpstreamFile, target: Path, session: requests.Session, *, progress: bool
-) -> None:
+def download(file: UpstreamFile, target: Path, session: requests.Session, *, progress: bool) -> None:
     """Write what the server gives for `file.url` over `target`.
 
     A transfer that breaks off is begun anew, at most `BODY_ATTEMPTS` times in all: a second half

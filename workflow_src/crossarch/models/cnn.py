@@ -1,5 +1,6 @@
 """The small CNN that data are distilled with; also the teacher of knowledge distillation."""
 
+from itertools import pairwise
 from typing import cast
 
 from torch import Tensor, nn
@@ -18,7 +19,7 @@ class Cnn(nn.Module):
         super().__init__()
         channels = (settings.channels, *settings.widths)
         layers: list[nn.Module] = []
-        for inputs, outputs in zip(channels, channels[1:], strict=False):
+        for inputs, outputs in pairwise(channels):
             layers += [*conv_norm_relu(inputs, outputs, 3, settings.norm), nn.AvgPool2d(2)]
         side = settings.image_size // 2 ** len(settings.widths)
         self.features = nn.Sequential(*layers)

@@ -1,4 +1,4 @@
-"""AlexNet and VGG11 for small images, with virtual shortcuts over pairs of convolutions (Section 3.1)."""
+"""AlexNet and VGG11 for small images, with virtual shortcuts over pairs of layers (Section 3.1)."""
 
 from typing import cast
 

@@ -180,9 +180,7 @@ def _read_metrics(file: Path) -> Metrics:
             raise DataError(f"{file}: run.{name}: found {found!r}, but its path says {allowed!r}")
     best, last = metrics.accuracy.best, metrics.accuracy.last
     if best < last:
-        raise DataError(
-            f"{file}: accuracy.best: found {best}, allowed: accuracy.last ({last}) or more"
-        )
+        raise DataError(f"{file}: accuracy.best: found {best}, allowed: accuracy.last ({last}) or more")
     if metrics.best_epoch > metrics.settings.epochs:
         raise DataError(
             f"{file}: best_epoch: found {metrics.best_epoch}, allowed: 1 to "

@@ -90,9 +90,7 @@ def _block(configuration: Configuration, name: str, dataset: str, cells: pd.Data
                 recipe=_recipe_title(configuration, str(recipe)),
                 cells=tuple(_cell(cell) for _, cell in group.iterrows()),
             )
-            for (source, ipc, recipe), group in cells.groupby(
-                ["source", "ipc", "recipe"], sort=False
-            )
+            for (source, ipc, recipe), group in cells.groupby(["source", "ipc", "recipe"], sort=False)
         ),
         note=note(configuration, cells),
     )

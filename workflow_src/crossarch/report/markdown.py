@@ -26,9 +26,7 @@ def _block(block: Block) -> str:
         disable_numparse=True,
         colalign=["left", "right", "left", *["right"] * len(block.archs)],
     )
-    return (
-        f"# {_escaped(block.title)}\n\n{_escaped(caption)}\n\n{table}\n\n{_escaped(block.note)}\n"
-    )
+    return f"# {_escaped(block.title)}\n\n{_escaped(caption)}\n\n{table}\n\n{_escaped(block.note)}\n"
 
 
 def _labels(rows: Sequence[Row], place: int) -> list[str]:

@@ -8,7 +8,10 @@ from crossarch.config import LabelSettings
 
 
 def make_targets(labels: Tensor, settings: LabelSettings) -> Tensor:
-    """Class indices (N,) int64 as they are; soft labels (N, classes) become softmax(y / t) (Appendix C)."""
+    """Class indices (N,) int64 as they are; soft labels (N, classes) become softmax(y / t).
+
+    Appendix C, "Training": the learned labels are divided by a temperature t.
+    """
     if settings.kind == "hard":
         return labels
     return torch.softmax(labels / settings.temperature, dim=1)

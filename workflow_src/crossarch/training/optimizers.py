@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 import torch
+from lion_pytorch import Lion as LionOptimizer
 from torch import nn
 
 from crossarch.config.schema import Lion, Optimizer
@@ -12,7 +13,5 @@ def make_optimizer(settings: Optimizer, parameters: Iterable[nn.Parameter]) -> t
     """The optimiser of a recipe. Lion is Chen et al.'s (2023), with decoupled weight decay."""
     options = settings.model_dump(exclude={"name"})
     if isinstance(settings, Lion):
-        from lion_pytorch import Lion as LionOptimizer
-
         return LionOptimizer(parameters, **options)
     return torch.optim.AdamW(parameters, **options)

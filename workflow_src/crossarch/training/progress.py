@@ -30,8 +30,9 @@ def showing_progress(title: str, epochs: int) -> Iterator[OnEpoch]:
         task = bar.add_task(title, total=epochs, loss=float("nan"), accuracy="—")
 
         def show(epoch: int, loss: float, accuracy: float | None) -> None:
-            shown = {} if accuracy is None else {"accuracy": f"{accuracy:.1f}%"}
-            bar.update(task, completed=epoch, loss=loss, **shown)
+            bar.update(task, completed=epoch, loss=loss)
+            if accuracy is not None:
+                bar.update(task, accuracy=f"{accuracy:.1f}%")
 
         yield show
 

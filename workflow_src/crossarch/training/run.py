@@ -119,10 +119,10 @@ def load_network(settings: NetworkSettings, weights: Path) -> nn.Module:
     network = build(settings)
     needed = network.state_dict()
     if weights.suffix == ".safetensors":
-        loaded = load_tensors(weights, tuple(needed))
+        loaded: dict[str, Any] = load_tensors(weights, tuple(needed))
     else:
-        loaded = load_pt(weights)
-        loaded = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else {}
+        content = load_pt(weights)
+        loaded = content.get("state_dict", content) if isinstance(content, dict) else {}
     for name, tensor in needed.items():
         found = loaded.get(name)
         if not isinstance(found, Tensor):

@@ -2,7 +2,13 @@
 
 import math
 
-from crossarch.config.schema import CosineSchedule, KeepRate, PeriodicSchedule, Schedule, StepSchedule
+from crossarch.config.schema import (
+    CosineSchedule,
+    KeepRate,
+    PeriodicSchedule,
+    Schedule,
+    StepSchedule,
+)
 
 
 def keep_rate(schedule: KeepRate | None, epoch: int) -> float:

@@ -108,7 +108,7 @@ class _Run:
     ) -> None:
         torch.manual_seed(settings.run.seed)
         self.settings = settings
-        self.network = build(settings.network).to(device, memory_format=torch.channels_last)
+        self.network = build(settings.network).to(device).to(memory_format=torch.channels_last)
         self.teacher = folded(teacher).to(device) if teacher else None
         self.optimizer = make_optimizer(settings.optimizer, self.network.parameters())
         self.images = training_set.images.to(device)
@@ -150,9 +150,7 @@ class _Run:
     def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
         order = torch.randperm(len(self.images), generator=self.draws).to(self.images.device)
         for chosen in order.split(self.settings.batch_size):
-            images = augment(
-                self.images[chosen], self.settings.augmentation, self.draws, self.values
-            )
+            images = augment(self.images[chosen], self.settings.augmentation, self.draws, self.values)
             yield channels_last(images), self.targets[chosen]
 
     def _loss(self, images: Tensor, targets: Tensor) -> Tensor:

@@ -1,0 +1,51 @@
+# make test: set-up and all tests, from nothing.   make run: set-up and the pipeline.
+# make check: style, types, workflow lint.         make lock: renew requirements.lock.
+
+PYTHON ?= python3
+CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/crossarch
+# One environment for each state of the lock file, shared by all checkouts: torch is installed once.
+KEY := $(shell cat requirements.lock | sha256sum | cut -c1-16)
+VENV ?= $(CACHE)/venvs/$(KEY)
+READY := $(VENV)/.ready
+export PATH := $(VENV)/bin:$(PATH)
+export PYTHONPATH := $(CURDIR)/workflow_src:$(PYTHONPATH)
+
+.PHONY: setup test test-fast run check lock clean
+
+setup: $(READY)
+
+# `.ready` comes last: an environment whose installation was interrupted is begun anew.
+$(READY):
+	@echo "Setting up $(VENV); the first time this installs PyTorch and takes minutes"
+	@mkdir -p $(dir $(VENV))
+	rm -rf $(VENV)
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@touch $@
+
+test: setup
+	python -m pytest
+
+test-fast: setup
+	python -m pytest -m "not slow"
+
+run: setup
+	snakemake --cores all $(ARGS)
+
+check: setup
+	ruff check .
+	ruff format --check .
+	mypy
+	snakefmt --check Snakefile rules
+	snakemake --lint
+
+# The versions that the dependencies of pyproject.toml resolve to today.
+lock:
+	rm -rf $(CACHE)/lock && $(PYTHON) -m venv $(CACHE)/lock
+	$(CACHE)/lock/bin/python -m pip install --quiet -e '.[dev]'
+	$(CACHE)/lock/bin/python -m pip freeze --exclude-editable | sort -f > requirements.lock
+	rm -rf $(CACHE)/lock
+
+clean:
+	rm -rf .snakemake .pytest_cache .mypy_cache .ruff_cache .hypothesis
