@@ -16,4 +16,4 @@ rule collect:
         code=stage_digest("collect"),
     shell:
         "{CROSSARCH} collect {wildcards.collection} --selection {params.selection:q}"
-        " --results <results> 2> {log}"
+        " --results {selection.results} 2> {log}"

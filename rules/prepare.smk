@@ -31,7 +31,7 @@ rule images:
     params:
         code=stage_digest("prepare"),
     shell:
-        "{CROSSARCH} prepare {wildcards.dataset} --results <results> 2> {log}"
+        "{CROSSARCH} prepare {wildcards.dataset} --results {selection.results} 2> {log}"
 
 
 rule whitener:
@@ -48,7 +48,7 @@ rule whitener:
         code=stage_digest("prepare"),
     shell:
         "{CROSSARCH} prepare {wildcards.dataset} --whitener {wildcards.whitening}"
-        " --threads {threads} --results <results> 2> {log}"
+        " --threads {threads} --results {selection.results} 2> {log}"
 
 
 rule test_set:
@@ -65,7 +65,7 @@ rule test_set:
         code=stage_digest("prepare"),
     shell:
         "{CROSSARCH} prepare {wildcards.dataset} --test-set {wildcards.whitening}"
-        " --results <results> 2> {log}"
+        " --results {selection.results} 2> {log}"
 
 
 rule distilled:
@@ -81,4 +81,4 @@ rule distilled:
         code=stage_digest("prepare"),
     shell:
         "{CROSSARCH} prepare {wildcards.dataset} --source {wildcards.source} --ipc {wildcards.ipc}"
-        " --results <results> 2> {log}"
+        " --results {selection.results} 2> {log}"

@@ -18,7 +18,7 @@ rule render_table:
         code=stage_digest("render"),
     shell:
         "{CROSSARCH} render {wildcards.table} --selection {params.selection:q}"
-        " --results <results> 2> {log}"
+        " --results {selection.results} 2> {log}"
 
 
 for table in configuration.tables:

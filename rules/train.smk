@@ -37,5 +37,5 @@ rule train:
         code=stage_digest("train"),
     shell:
         "{CROSSARCH} train --settings {params.settings:q} --distilled {input.distilled}"
-        " --test {input.test} {params.teacher} --results <results>"
+        " --test {input.test} {params.teacher} --results {selection.results}"
         " --device {resources.device} --threads {threads} 2> {log}"

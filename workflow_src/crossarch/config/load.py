@@ -89,7 +89,8 @@ class RecipeBook:
         for variation in VARIATIONS:
             data = merged(data, (data.get(variation) or {}).get(chosen[variation], {}))
         data = {key: value for key, value in data.items() if key not in VARIATIONS}
-        return validated(Recipe, data, self.file, f"recipes.{name}")
+        where = name if protocol == "paper" else f"{name}@{protocol}"
+        return validated(Recipe, data, self.file, f"recipes.{where}")
 
     def variants(
         self, name: str, protocol: str, sources: Iterable[str]

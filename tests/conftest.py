@@ -1,0 +1,24 @@
+"""What all tests share: where the project is, and real data where a mirror has them."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def project() -> Path:
+    """The root of the checkout."""
+    return PROJECT
+
+
+@pytest.fixture(scope="session")
+def mirror() -> Path:
+    """A download mirror with the authors' sets and cifar10-jpeg; the test is skipped without one."""
+    named = [Path(place) for place in os.environ.get("CROSSARCH_MIRROR", "").split(":") if place]
+    for place in (*named, PROJECT.parent / "shared" / "data" / "mirror"):
+        if (place / "raw.githubusercontent.com").is_dir() and (place / "github.com").is_dir():
+            return place.resolve()
+    pytest.skip("no mirror with real data: set CROSSARCH_MIRROR")

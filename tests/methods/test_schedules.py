@@ -1,0 +1,291 @@
+"""Keep rate (Algorithm 1) and learning rate (Equation 3) against tables computed by hand."""
+
+import math
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from crossarch.config import RunSettings, load_configuration, parse_run, resolve
+from crossarch.config.schema import CosineSchedule, KeepRate, PeriodicSchedule, StepSchedule
+from crossarch.training.schedules import keep_rate, learning_rate
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+CONFIGURATION = load_configuration(Path(__file__).parents[2] / "config")
+ALGORITHM_1 = KeepRate(warmup=500, period=500, decay=0.1, min=0.5, final=0.8, stabilise=3000)
+EQUATION_3 = PeriodicSchedule(
+    name="periodic", warmup=50, cosine_period=1000, period=500, stabilise=3000, decay=0.8
+)
+LR_MAX = 5e-5
+
+
+def run_settings(recipe: str, arch: str = "resnet18", ipc: int = 1) -> RunSettings:
+    run = parse_run(f"cifar10/frepo/ipc{ipc}/{arch}/{recipe}/seed0")
+    return resolve(CONFIGURATION, run)
+
+
+# --- Algorithm 1 ----------------------------------------------------------------------------------
+
+PAPER_KEEP_RATES = [
+    (0, 1.0),  # warm-up: i < 500
+    (50, 1.0),
+    (499, 1.0),
+    (500, 1.0),  # ceil(0 / 500) = 0
+    (501, 0.9),  # ceil(1 / 500) = 1
+    (999, 0.9),
+    (1000, 0.9),  # ceil(500 / 500) = 1
+    (1001, 0.8),  # ceil(501 / 500) = 2
+    (1500, 0.8),
+    (1501, 0.7),
+    (2000, 0.7),
+    (2001, 0.6),
+    (2500, 0.6),
+    (2501, 0.5),
+    (2999, 0.5),  # ceil(2499 / 500) = 5
+    (3000, 0.8),  # stabilised
+    (3999, 0.8),
+]
+
+
+@pytest.mark.parametrize(("epoch", "expected"), PAPER_KEEP_RATES)
+def test_keep_rate_follows_algorithm_1(epoch: int, expected: float) -> None:
+    assert keep_rate(ALGORITHM_1, epoch) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("recipe", ["wo_kd", "full"])
+@pytest.mark.parametrize("arch", ["resnet18", "resnet50", "alexnet", "vgg11"])
+def test_configured_keep_rate_is_that_of_algorithm_1(recipe: str, arch: str) -> None:
+    configured = run_settings(recipe, arch).keep_rate
+    for epoch, expected in PAPER_KEEP_RATES:
+        assert keep_rate(configured, epoch) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("epoch", "expected"),
+    [
+        *[(49, 1.0), (50, 1.0), (51, 0.9), (550, 0.9), (551, 0.8), (2050, 0.6), (2051, 0.5)],
+        *[(2551, 0.5), (2999, 0.5)],  # ceil(2501 / 500) = 6 would give 0.4: the minimum holds
+        (3000, 0.8),
+    ],
+)
+def test_warm_up_of_appendix_c_and_the_minimum(epoch: int, expected: float) -> None:
+    schedule = ALGORITHM_1.model_copy(update={"warmup": 50})
+    assert keep_rate(schedule, epoch) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("arch", ["resnet18", "alexnet", "vgg11"])
+@pytest.mark.parametrize("recipe", ["wo_kd@released", "full@released"])
+def test_released_keep_rate_steps_at_multiples_of_500(recipe: str, arch: str) -> None:
+    schedule = run_settings(recipe, arch).keep_rate
+    for epoch in [*range(0, 3000, 83), 0, 50, 499, 500, 501, 999, 1000, 1001, 2499, 2500, 2999]:
+        expected = 1.0 - 0.1 * math.floor(epoch / 500)
+        assert keep_rate(schedule, epoch) == pytest.approx(expected, abs=1e-12), epoch
+    for epoch in (3000, 3001, 3999):
+        assert keep_rate(schedule, epoch) == pytest.approx(0.8)
+
+
+@pytest.mark.parametrize("recipe", ["wo_kd@released", "full@released"])
+def test_released_keep_rate_of_resnet50_steps_by_13_percent(recipe: str) -> None:
+    schedule = run_settings(recipe, "resnet50").keep_rate
+    expected = {0: 1.0, 499: 1.0, 500: 0.87, 999: 0.87, 1000: 0.74, 1500: 0.61, 2000: 0.48}
+    expected |= {2499: 0.48, 2500: 0.35, 2999: 0.35, 3000: 0.8, 3999: 0.8}
+    for epoch, rate in expected.items():
+        assert keep_rate(schedule, epoch) == pytest.approx(rate, abs=1e-12), epoch
+
+
+@pytest.mark.parametrize("arch", ["resnet18", "resnet50", "alexnet", "vgg11"])
+@pytest.mark.parametrize("recipe", ["wo_kd@released_as_is", "full@released_as_is"])
+def test_released_as_is_never_drops(recipe: str, arch: str) -> None:
+    schedule = run_settings(recipe, arch).keep_rate
+    for epoch in (*range(0, 4000, 61), 499, 500, 501, 2999, 3000, 3999):
+        assert keep_rate(schedule, epoch) == 1.0
+
+
+@pytest.mark.parametrize("recipe", ["baseline", "wo_dp_kd", "wo_dp"])
+def test_no_keep_rate_without_droppath(recipe: str) -> None:
+    for protocol in ("", "@released", "@released_as_is"):
+        assert run_settings(recipe + protocol).keep_rate is None
+    assert keep_rate(None, 0) == keep_rate(None, 1700) == keep_rate(None, 3999) == 1.0
+
+
+keep_rates = st.builds(
+    KeepRate,
+    warmup=st.integers(0, 900),
+    period=st.integers(1, 700),
+    decay=st.integers(0, 100).map(lambda percent: percent / 100),
+    min=st.integers(1, 100).map(lambda percent: percent / 100),
+    final=st.integers(1, 100).map(lambda percent: percent / 100),
+    stabilise=st.integers(0, 4000),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(keep_rates, st.integers(0, 5000))
+def test_keep_rate_equals_exact_arithmetic(schedule: KeepRate, epoch: int) -> None:
+    """Line by line as Algorithm 1 is printed, in rational numbers."""
+    if epoch < schedule.warmup:
+        expected = 1.0
+    elif epoch < schedule.stabilise:
+        steps = math.ceil(Fraction(epoch - schedule.warmup, schedule.period))
+        expected = max(schedule.min, 1.0 - schedule.decay * steps)
+    else:
+        expected = schedule.final
+    assert keep_rate(schedule, epoch) == pytest.approx(expected, abs=1e-9)
+
+
+@settings(max_examples=200, deadline=None)
+@given(keep_rates, st.integers(0, 5000), st.integers(0, 5000))
+def test_keep_rate_is_bounded_and_falls_phase_by_phase(
+    schedule: KeepRate, first: int, second: int
+) -> None:
+    early, late = sorted((first, second))
+    before, after = keep_rate(schedule, early), keep_rate(schedule, late)
+    for rate in (before, after):
+        assert 0.0 < min(schedule.min, schedule.final) <= rate <= 1.0
+    if late < max(schedule.warmup, schedule.stabilise):
+        if late < schedule.stabilise:
+            assert after <= before
+    elif early >= max(schedule.warmup, schedule.stabilise):
+        assert before == after == schedule.final
+
+
+# --- Equation 3 -----------------------------------------------------------------------------------
+
+COS_36 = 0.8090169943749475
+COS_72 = 0.30901699437494745
+PAPER_RATES = [  # in units of lr_max
+    (0, 0.0),
+    (1, 1 / 50),
+    (25, 0.5),
+    (50, 1.0),  # the end of the warm-up: mod(i, t) <= T_warm
+    (51, 0.5 * (1 + math.cos(math.pi * 1 / 950))),
+    (240, 0.5 * (1 + COS_36)),  # (240 - 50) / 950 = 1/5
+    (430, 0.5 * (1 + COS_72)),  # 2/5
+    (499, 0.5 * (1 + math.cos(math.pi * 449 / 950))),
+    (500, 0.0),
+    (501, 0.8 / 50),
+    (550, 0.8),
+    (740, 0.8 * 0.5 * (1 + COS_36)),
+    (999, 0.8 * 0.5 * (1 + math.cos(math.pi * 449 / 950))),
+    (1000, 0.0),
+    (1001, 0.64 / 50),
+    (1050, 0.64),
+    (2549, 0.32768 * 49 / 50),
+    (2550, 0.32768),
+    (2930, 0.32768 * 0.5 * (1 + COS_72)),
+    (2999, 0.32768 * 0.5 * (1 + math.cos(math.pi * 449 / 950))),
+    (3000, 0.0),  # t = S from here on
+    (3001, 0.262144 / 50),
+    (3050, 0.262144),  # 0.8^6
+    (3240, 0.262144 * 0.5 * (1 + COS_36)),
+    (3500, 0.262144 * 0.5 * (1 + math.cos(math.pi * 450 / 950))),  # no restart, no decay
+    (3525, 0.262144 * 0.5),  # half of the cosine
+    (3999, 0.262144 * 0.5 * (1 + math.cos(math.pi * 949 / 950))),
+]
+
+
+@pytest.mark.parametrize(("epoch", "share"), PAPER_RATES)
+def test_learning_rate_follows_equation_3(epoch: int, share: float) -> None:
+    assert learning_rate(EQUATION_3, LR_MAX, epoch) == pytest.approx(share * LR_MAX, rel=1e-9)
+
+
+@pytest.mark.parametrize("recipe", ["wo_kd", "full"])
+@pytest.mark.parametrize("arch", ["resnet18", "resnet50", "alexnet", "vgg11"])
+def test_configured_learning_rate_is_that_of_equation_3(recipe: str, arch: str) -> None:
+    configured = run_settings(recipe, arch)
+    assert configured.epochs == 4000
+    assert configured.optimizer.lr == pytest.approx(5e-5)
+    for epoch, share in PAPER_RATES:
+        found = learning_rate(configured.schedule, configured.optimizer.lr, epoch)
+        assert found == pytest.approx(share * LR_MAX, rel=1e-9), epoch
+
+
+@pytest.mark.parametrize("recipe", ["wo_dp_kd", "wo_dp"])
+@pytest.mark.parametrize("protocol", ["", "@released", "@released_as_is"])
+def test_without_droppath_one_cosine_over_1000_epochs(recipe: str, protocol: str) -> None:
+    configured = run_settings(recipe + protocol)
+    assert configured.epochs == 1000
+    expected = {0: 0.0, 10: 0.1, 50: 0.5, 100: 1.0, 250: 0.5 * (1 + math.sqrt(3) / 2)}
+    expected |= {400: 0.75, 550: 0.5, 700: 0.25, 999: 0.5 * (1 + math.cos(math.pi * 899 / 900))}
+    for epoch, share in expected.items():
+        found = learning_rate(configured.schedule, LR_MAX, epoch)
+        assert found == pytest.approx(share * LR_MAX, rel=1e-9), epoch
+
+
+@pytest.mark.parametrize("protocol", ["", "@released", "@released_as_is"])
+def test_baseline_drops_to_a_tenth_at_epoch_500(protocol: str) -> None:
+    configured = run_settings("baseline" + protocol)
+    assert configured.epochs == 1000
+    assert configured.optimizer.lr == pytest.approx(5e-4)
+    for epoch, expected in {0: 5e-4, 499: 5e-4, 500: 5e-5, 501: 5e-5, 999: 5e-5}.items():
+        found = learning_rate(configured.schedule, configured.optimizer.lr, epoch)
+        assert found == pytest.approx(expected, rel=1e-12), epoch
+
+
+@pytest.mark.parametrize("protocol", ["released", "released_as_is"])
+@pytest.mark.parametrize("arch", ["resnet18", "resnet50", "vgg11"])
+def test_released_rate_warms_up_for_100_epochs_and_never_decays(protocol: str, arch: str) -> None:
+    schedule = run_settings(f"full@{protocol}", arch).schedule
+    shares = {0: 0.0, 50: 0.5, 100: 1.0, 250: 0.5 * (1 + math.sqrt(3) / 2), 400: 0.75}
+    for start in range(0, 3000, 500):
+        for position, share in shares.items():
+            found = learning_rate(schedule, LR_MAX, start + position)
+            assert found == pytest.approx(share * LR_MAX, rel=1e-9), start + position
+
+
+periodic = st.tuples(
+    st.integers(0, 200), st.integers(1, 1500), st.integers(1, 800), st.integers(0, 4000)
+).flatmap(
+    lambda drawn: st.builds(
+        PeriodicSchedule,
+        name=st.just("periodic"),
+        warmup=st.just(drawn[0]),
+        cosine_period=st.just(drawn[0] + drawn[1]),
+        period=st.just(drawn[2]),
+        stabilise=st.just(drawn[3]),
+        decay=st.floats(0.1, 1.0),
+    )
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(periodic, st.integers(0, 5000))
+def test_learning_rate_equals_equation_3_as_printed(schedule: PeriodicSchedule, epoch: int) -> None:
+    t = schedule.period if epoch < schedule.stabilise else schedule.stabilise
+    assume(t > 0)
+    lam = schedule.decay ** math.floor(min(epoch, schedule.stabilise) / schedule.period)
+    mod = epoch - t * math.floor(Fraction(epoch, t))
+    if schedule.warmup and mod <= schedule.warmup:
+        expected = lam * mod / schedule.warmup
+    else:
+        phase = (mod - schedule.warmup) / (schedule.cosine_period - schedule.warmup)
+        expected = 0.5 * lam * (1 + math.cos(math.pi * phase))
+    found = learning_rate(schedule, LR_MAX, epoch)
+    assert found == pytest.approx(expected * LR_MAX, rel=1e-7, abs=1e-15)
+    assert 0.0 <= found <= LR_MAX * (1 + 1e-12)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, 3998))
+def test_learning_rate_climbs_to_the_peak_and_falls_after(epoch: int) -> None:
+    here, there = (learning_rate(EQUATION_3, LR_MAX, i) for i in (epoch, epoch + 1))
+    start = epoch // 500 * 500 if epoch < 3000 else 3000
+    if epoch + 1 in (500, 1000, 1500, 2000, 2500, 3000):
+        assert there == 0.0 < here
+    elif epoch + 1 - start <= 50:
+        assert there > here
+    else:
+        assert there < here
+
+
+@given(st.integers(0, 999))
+def test_a_warm_up_of_zero_starts_at_the_maximum(epoch: int) -> None:
+    schedule = CosineSchedule(name="cosine", warmup=0, period=1000)
+    expected = 0.5 * (1 + math.cos(math.pi * epoch / 1000))
+    assert learning_rate(schedule, 1.0, epoch) == pytest.approx(expected, abs=1e-12)
+
+
+def test_steps_multiply() -> None:
+    schedule = StepSchedule(name="step", milestones=(3, 5), factor=0.5)
+    found = [learning_rate(schedule, 8.0, epoch) for epoch in range(7)]
+    assert found == [8.0, 8.0, 8.0, 4.0, 4.0, 2.0, 2.0]

@@ -1,0 +1,207 @@
+"""Whitening against its formulas, written out in numpy without the package's way of doing it."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pytest
+import torch
+from crossarch.config import load_configuration, parse_run, resolve, set_whitening
+from crossarch.config.schema import Dataset
+from crossarch.data import (
+    ImageSet,
+    fit_whitener,
+    load_set,
+    load_whitener,
+    save_set,
+    save_whitener,
+    whitening,
+)
+from crossarch.errors import DataError
+from scipy import linalg
+from torch import Tensor
+
+CONFIGURATION = load_configuration(Path(__file__).parents[2] / "config")
+Array = np.ndarray[Any, np.dtype[np.float64]]
+Name = Literal["none", "standardise", "zca-kornia", "zca-frepo"]
+NAMES: tuple[Name, ...] = ("none", "standardise", "zca-kornia", "zca-frepo")
+MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
+DATASET = Dataset(
+    title="Small",
+    classes=10,
+    channels=3,
+    image_size=8,
+    mean=MEAN,
+    std=STD,
+    label_temperature=0.3,
+    batch_size={1: 10},
+)
+
+
+def random_images(count: int, seed: int = 0) -> Tensor:
+    """Neighbouring pixels and channels are correlated, as those of photographs."""
+    draws = np.random.default_rng(seed)
+    noise = draws.normal(0, 60, (count, 3, 8, 8))
+    noise += np.roll(noise, 1, axis=3) + noise.mean(axis=1, keepdims=True)
+    noise *= np.linspace(0.3, 1.2, 8)[:, None]
+    return torch.from_numpy(np.clip(noise + 120, 0, 255).astype(np.uint8))
+
+
+def inverse_root(matrix: Array) -> Array:
+    """M^(-1/2) of a positive definite matrix, by Schur decomposition."""
+    return np.asarray(np.real(linalg.inv(linalg.sqrtm(matrix))))
+
+
+def kornia(train: Array, test: Array) -> Array:
+    """Pixels in [0, 1], flattened in CHW; cov over n - 1, eigenvalues plus 0.1."""
+    x, t = train.reshape(len(train), -1) / 255, test.reshape(len(test), -1) / 255
+    mean = x.mean(0)
+    covariance = sum(np.outer(row - mean, row - mean) for row in x) / (len(x) - 1)
+    matrix = inverse_root(covariance + 0.1 * np.eye(len(mean)))
+    return np.asarray((t - mean) @ matrix).reshape(test.shape)
+
+
+def frepo(train: Array, test: Array) -> Array:
+    """Standardised, flattened in HWC; cov over n plus 0.1 of its mean diagonal."""
+
+    def flat(images: Array) -> Array:
+        hwc = images.transpose(0, 2, 3, 1) / 255
+        return ((hwc - np.array(MEAN)) / np.array(STD)).reshape(len(images), -1)
+
+    x, t = flat(train), flat(test)
+    mean = x.mean(0)
+    covariance = sum(np.outer(row - mean, row - mean) for row in x) / len(x)
+    ridge = 0.1 * np.trace(covariance) / len(mean)
+    white = (t - mean) @ inverse_root(covariance + ridge * np.eye(len(mean)))
+    return white.reshape(len(test), 8, 8, 3).transpose(0, 3, 1, 2)
+
+
+@pytest.mark.parametrize("count", [12, 400])
+def test_zca_kornia(count: int) -> None:
+    train, test = random_images(count), random_images(30, seed=1)
+    found = fit_whitener("zca-kornia", DATASET, train)(test)
+    assert found.dtype == torch.float32
+    expected = kornia(train.numpy().astype(float), test.numpy().astype(float))
+    np.testing.assert_allclose(found, expected, atol=2e-5)
+
+
+@pytest.mark.parametrize("count", [12, 400])
+def test_zca_frepo(count: int) -> None:
+    train, test = random_images(count), random_images(30, seed=1)
+    found = fit_whitener("zca-frepo", DATASET, train)(test)
+    assert found.dtype == torch.float32
+    expected = frepo(train.numpy().astype(float), test.numpy().astype(float))
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["zca-kornia", "zca-frepo"])
+def test_more_images_than_one_chunk(name: Name, monkeypatch: pytest.MonkeyPatch) -> None:
+    train = random_images(50)
+    whole = fit_whitener(name, DATASET, train)(train)
+    monkeypatch.setattr(whitening, "CHUNK", 7)
+    np.testing.assert_allclose(fit_whitener(name, DATASET, train)(train), whole, atol=1e-5)
+
+
+def test_whitened_training_images_have_the_expected_covariance() -> None:
+    """U diag(s / (s + ridge)) U^T with mean zero: nearly white where s is large."""
+    train = random_images(500)
+    for name, divisor in (("zca-kornia", 499), ("zca-frepo", 500)):
+        scale = np.ones(3) if name == "zca-kornia" else np.array(STD)
+        x = (train.numpy() / 255.0 / scale[:, None, None]).reshape(500, -1)
+        covariance = (x - x.mean(0)).T @ (x - x.mean(0)) / divisor
+        ridge = 0.1 if name == "zca-kornia" else 0.1 * np.trace(covariance) / 192
+        whitener = fit_whitener("zca-kornia" if divisor == 499 else "zca-frepo", DATASET, train)
+        white = whitener(train).flatten(1).double().numpy()
+        np.testing.assert_allclose(white.mean(0), 0.0, atol=1e-5)
+        found = white.T @ white / divisor
+        expected = covariance @ np.linalg.inv(covariance + ridge * np.eye(192))
+        np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_none_and_standardise() -> None:
+    train, test = random_images(20), random_images(5, seed=1)
+    pixels = test.numpy() / 255.0
+    np.testing.assert_allclose(fit_whitener("none", DATASET, train)(test), pixels, atol=1e-6)
+    expected = (pixels - np.array(MEAN)[:, None, None]) / np.array(STD)[:, None, None]
+    found = fit_whitener("standardise", DATASET, train)(test)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_unwhiten_gives_the_pixels_back(name: Name) -> None:
+    train, test = random_images(200), random_images(20, seed=1)
+    whitener = fit_whitener(name, DATASET, train)
+    np.testing.assert_allclose(whitener.unwhiten(whitener(test)), test / 255.0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_saved_whiteners_do_the_same(name: Name, tmp_path: Path) -> None:
+    train, test = random_images(40), random_images(5, seed=1)
+    whitener = fit_whitener(name, DATASET, train)
+    path = tmp_path / "deep" / "whitener.safetensors"
+    save_whitener(path, whitener)
+    loaded = load_whitener(path)
+    assert loaded.name == name
+    assert torch.equal(loaded(test), whitener(test))
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(DataError, match=r"whitener\.safetensors"):
+        load_whitener(path)
+
+
+@pytest.mark.parametrize("soft", [False, True])
+def test_saved_sets_come_back(soft: bool, tmp_path: Path) -> None:
+    images = torch.randn(4, 3, 8, 8)
+    labels = torch.rand(4, 10) if soft else torch.tensor([1, 2, 3, 0])
+    path = tmp_path / "set.safetensors"
+    save_set(path, ImageSet(images.permute(0, 1, 3, 2), labels), {})
+    loaded = load_set(path)
+    assert torch.equal(loaded.images, images.permute(0, 1, 3, 2))
+    assert torch.equal(loaded.labels, labels)
+    assert loaded.labels.dtype == labels.dtype
+
+
+@pytest.mark.parametrize(
+    ("images", "labels"),
+    [
+        (torch.full((2, 3, 8, 8), torch.nan), torch.tensor([0, 1])),
+        (torch.zeros(2, 3, 8), torch.tensor([0, 1])),
+        (torch.zeros(2, 3, 8, 8), torch.tensor([0, 1, 2])),
+        (torch.zeros(2, 3, 8, 8), torch.tensor([[0.0, torch.inf], [0.0, 1.0]])),
+        (torch.zeros(2, 3, 8, 8, dtype=torch.int32), torch.tensor([0, 1])),
+        (torch.zeros(0, 3, 8, 8), torch.zeros(0, dtype=torch.int64)),
+    ],
+)
+def test_impossible_sets_are_refused(images: Tensor, labels: Tensor, tmp_path: Path) -> None:
+    path = tmp_path / "set.safetensors"
+    save_set(path, ImageSet(images, labels), {})
+    with pytest.raises(DataError, match=r"set\.safetensors"):
+        load_set(path)
+
+
+# --- Which space a set lives in -------------------------------------------------------------------
+
+
+def test_spaces_of_the_distilled_sets() -> None:
+    for dataset in ("cifar10", "cifar10-jpeg"):
+        for source in ("frepo", "mtt"):
+            for ipc in (1, 10, 50):
+                own = "zca-frepo" if (source, ipc) == ("frepo", 1) else "zca-kornia"
+                assert set_whitening(CONFIGURATION, source, dataset, ipc) == own
+                for protocol, expected in (
+                    ("", own),
+                    ("@released", "zca-kornia"),
+                    ("@released_as_is", "zca-kornia"),
+                ):
+                    run = parse_run(f"{dataset}/{source}/ipc{ipc}/cnn/baseline{protocol}/seed0")
+                    assert resolve(CONFIGURATION, run).whitening == expected
+
+
+def test_channel_statistics_of_the_data_sets() -> None:
+    cifar100 = ((0.5071, 0.4866, 0.4409), (0.2673, 0.2564, 0.2762))
+    tiny = ((0.4759, 0.4481, 0.3926), (0.2763, 0.2687, 0.2813))
+    for name, statistics in (("cifar10", (MEAN, STD)), ("cifar100", cifar100)):
+        dataset = CONFIGURATION.dataset(name)
+        assert (dataset.mean, dataset.std) == statistics
+    dataset = CONFIGURATION.dataset("tiny-imagenet")
+    assert (dataset.mean, dataset.std) == tiny
