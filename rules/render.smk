@@ -29,3 +29,24 @@ for table in configuration.tables:
         input:
             expand("<results>/tables/{table}{suffix}", table=table, suffix=EDITIONS),
         localrule: True
+
+
+rule reproduction:
+    input:
+        metrics=Layout(Path("results/reproduction")).finished_runs(),
+        paper=lambda wildcards: str(configuration.paper_file(configuration.tables["table2"])),
+        preset="config/presets/reproduction.yaml",
+    output:
+        "results/reproduction/metrics/runs.csv",
+        expand("results/reproduction/tables/table2{suffix}", suffix=EDITIONS),
+    log:
+        "results/logs/reproduction.log",
+    localrule: True
+    conda:
+        "../envs/workflow.yaml"
+    params:
+        code=stage_digest("render"),
+    shell:
+        "( {CROSSARCH} collect runs --every --results results/reproduction"
+        " && {CROSSARCH} render table2 --preset {input.preset} --results results/reproduction"
+        " --runs {output[0]} ) 2> {log}"

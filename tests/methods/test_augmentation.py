@@ -81,9 +81,7 @@ def test_color_is_brightness_saturation_contrast_of_each_sample() -> None:
     for before, after in zip(x, out, strict=True):
         mean, grey = before.mean(), before.mean(axis=0, keepdims=True)
         b = after.mean() - mean  # saturation and contrast leave the mean alone
-        c = np.vdot(after.mean(0) - after.mean(), grey[0] - mean) / np.vdot(
-            grey - mean, grey - mean
-        )
+        c = np.vdot(after.mean(0) - after.mean(), grey[0] - mean) / np.vdot(grey - mean, grey - mean)
         chroma = before - grey
         s = np.vdot(after - after.mean(0), chroma) / np.vdot(chroma, chroma) / c
         # the formulas, one after the other, with the parameters just read off
@@ -132,9 +130,7 @@ def test_crop_is_a_zero_padded_shift_of_up_to_4_pixels_at_32() -> None:
     image = pictures(1, side=32)
     out = crop(image.expand(300, -1, -1, -1), SETTINGS, seeded()).numpy()
     candidates = {
-        (dy, dx): shifted(image[0].numpy(), dy, dx)
-        for dy in range(-6, 7)
-        for dx in range(-6, 7)
+        (dy, dx): shifted(image[0].numpy(), dy, dx) for dy in range(-6, 7) for dx in range(-6, 7)
     }
     found = Counter(
         next(shift for shift, wanted in candidates.items() if np.array_equal(sample, wanted))
@@ -181,8 +177,7 @@ def test_cutout_zeroes_a_square_clipped_at_the_border(side: int, length: int) ->
     assert (hole[:, 0] == hole[:, 1]).all(), "all channels alike"
     assert torch.equal(out[out != 0.0], images[out != 0.0])
     allowed = {  # a centre anywhere from one border to the other, clipped
-        (max(0, centre - length // 2), min(side, centre + length // 2) - 1)
-        for centre in range(side + 1)
+        (max(0, centre - length // 2), min(side, centre + length // 2) - 1) for centre in range(side + 1)
     }
     rows, columns = [], []
     for mask in hole[:, 0]:
@@ -361,9 +356,7 @@ def record(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
 
         return operation
 
-    monkeypatch.setattr(
-        augmentation, "OPERATIONS", tuple(recorder(i) for i in range(len(OPERATIONS)))
-    )
+    monkeypatch.setattr(augmentation, "OPERATIONS", tuple(recorder(i) for i in range(len(OPERATIONS))))
     return orders
 
 

@@ -51,9 +51,7 @@ def test_loss_is_equation_2(alpha: float, tau: float, soft: bool, samples: int) 
     student, teacher, indices = logits(3, samples)
     y = softmax(logits(4, samples)[0]) if soft else one_hot(indices, 5)
     targets = torch.from_numpy(y if soft else indices)
-    loss = distillation_loss(
-        torch.from_numpy(student), torch.from_numpy(teacher), targets, alpha, tau
-    )
+    loss = distillation_loss(torch.from_numpy(student), torch.from_numpy(teacher), targets, alpha, tau)
     assert loss.ndim == 0
     assert float(loss) == pytest.approx(equation_2(student, teacher, y, alpha, tau), rel=1e-9)
 
@@ -91,9 +89,7 @@ def test_gradient_pulls_the_student_towards_teacher_and_target() -> None:
     alpha, tau = 0.5, 1.5
     student, teacher, indices = logits(7)
     s = torch.from_numpy(student).requires_grad_()
-    distillation_loss(
-        s, torch.from_numpy(teacher), torch.from_numpy(indices), alpha, tau
-    ).backward()
+    distillation_loss(s, torch.from_numpy(teacher), torch.from_numpy(indices), alpha, tau).backward()
     divergence = tau * (softmax(student / tau) - softmax(teacher / tau))
     entropy = softmax(student) - one_hot(indices, 5)
     expected = (alpha * divergence + (1 - alpha) * entropy) / len(student)
@@ -108,9 +104,7 @@ def test_gradient_pulls_the_student_towards_teacher_and_target() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10_000), st.floats(0, 1), st.floats(0.2, 10))
-def test_loss_is_never_negative_and_linear_in_the_weight(
-    seed: int, alpha: float, tau: float
-) -> None:
+def test_loss_is_never_negative_and_linear_in_the_weight(seed: int, alpha: float, tau: float) -> None:
     tensors = [torch.from_numpy(array) for array in logits(seed)]
     none, some, whole = (distillation_loss(*tensors, a, tau) for a in (0.0, alpha, 1.0))
     assert float(some) >= 0.0
@@ -129,9 +123,7 @@ def test_loss_is_finite_for_confident_networks() -> None:
 @pytest.mark.parametrize("temperature", [0.3, 0.04, 0.02])
 def test_soft_labels_become_a_softmax(temperature: float) -> None:
     labels = np.random.default_rng(0).normal(0, 0.2, (6, 10)).astype(np.float32)
-    made = make_targets(
-        torch.from_numpy(labels), LabelSettings(kind="soft", temperature=temperature)
-    )
+    made = make_targets(torch.from_numpy(labels), LabelSettings(kind="soft", temperature=temperature))
     np.testing.assert_allclose(made, softmax(labels.astype(float) / temperature), atol=1e-5)
     np.testing.assert_allclose(made.sum(1), 1.0, atol=1e-5)
 

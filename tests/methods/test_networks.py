@@ -389,9 +389,7 @@ def test_first_norm_concerns_the_first_layer_of_alexnet_only() -> None:
 @pytest.mark.parametrize("source", ["frepo", "mtt"])
 @pytest.mark.parametrize("arch", ARCHS)
 def test_networks_of_runs(arch: str, source: str) -> None:
-    settings = resolve(
-        CONFIGURATION, parse_run(f"cifar10/{source}/ipc1/{arch}/baseline/seed0")
-    ).network
+    settings = resolve(CONFIGURATION, parse_run(f"cifar10/{source}/ipc1/{arch}/baseline/seed0")).network
     assert settings.arch == arch
     assert (settings.classes, settings.channels, settings.image_size) == (10, 3, 32)
     assert settings.norm == settings.first_norm == {"frepo": "batch", "mtt": "instance"}[source]
@@ -412,9 +410,7 @@ def test_networks_of_runs_with_droppath(arch: str, recipe: str) -> None:
 
 @pytest.mark.parametrize("recipe", ["baseline", "wo_dp_kd", "wo_dp", "wo_kd", "full"])
 @pytest.mark.parametrize("protocol", ["released", "released_as_is"])
-def test_released_protocols_normalise_alexnets_first_layer_by_batch(
-    recipe: str, protocol: str
-) -> None:
+def test_released_protocols_normalise_alexnets_first_layer_by_batch(recipe: str, protocol: str) -> None:
     def first_norm(arch: str, source: str) -> str:
         run = parse_run(f"cifar10/{source}/ipc10/{arch}/{recipe}@{protocol}/seed0")
         settings = resolve(CONFIGURATION, run).network

@@ -27,6 +27,7 @@ from crossarch.config import (
 from crossarch.config.complain import validated
 from crossarch.config.schema import PROTOCOLS, WHITENINGS, File, Whitening
 from crossarch.errors import ConfigError, CrossarchError
+from crossarch.files import write_text
 from crossarch.layout import Layout
 
 app = typer.Typer(
@@ -55,6 +56,7 @@ RecipeName = Annotated[str, typer.Option(help="Recipe, or recipe@protocol.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 Threads = Annotated[int, typer.Option(min=1, help="CPU threads.")]
 CONFIG = Path("config")
+REPRODUCTION = Path("results/reproduction")
 
 
 def main() -> NoReturn:
@@ -341,7 +343,7 @@ def collect(
     configuration = _configuration(config, preset, selection)
     layout = _layout(configuration, results)
     if every:
-        files = sorted((layout.results / "runs").glob("*/*/ipc*/*/*/seed*/metrics.json"))
+        files = layout.finished_runs()
     else:
         names = configuration.selection.tables if collection == "runs" else (collection,)
         runs = dict.fromkeys(
@@ -357,6 +359,9 @@ def collect(
 def render(
     table: Annotated[str, typer.Argument(help="A table, as in tables.yaml.")],
     selection: Annotated[str | None, typer.Option(help="JSON laid over config.yaml.")] = None,
+    runs: Annotated[
+        Path | None, typer.Option(help="Tidy CSV of runs; default: the table's own.")
+    ] = None,
     config: ConfigDirectory = CONFIG,
     preset: Presets = None,
     results: Results = None,
@@ -370,9 +375,35 @@ def render(
     configuration = _configuration(config, preset, selection)
     configuration.table(table)
     layout = _layout(configuration, results)
-    metrics = layout.metrics(table)
-    for path in render_table(configuration, table, read_runs(metrics), layout.tables):
+    metrics = read_runs(runs or layout.metrics(table))
+    for path in render_table(configuration, table, metrics, layout.tables):
         typer.echo(path)
+
+
+@app.command()
+def publish(
+    runs: Annotated[list[str] | None, typer.Argument(help="Runs; default: all finished ones.")] = None,
+    destination: Annotated[
+        Path, typer.Option(help="Folder whose metrics are kept in git.")
+    ] = REPRODUCTION,
+    config: ConfigDirectory = CONFIG,
+    results: Results = None,
+) -> None:
+    """Copy the metrics of finished runs to where measured results are kept.
+
+    Example: `crossarch publish cifar10-jpeg/frepo/ipc1/cnn/baseline/seed0`
+    """
+    from crossarch.report import collect_runs
+
+    layout = _layout(load_configuration(config), results)
+    files = (
+        [layout.run(parse_run(run)) / "metrics.json" for run in runs] if runs else layout.finished_runs()
+    )
+    collect_runs(files)  # refuses what is broken before anything is copied
+    for file in files:
+        copied = destination / file.relative_to(layout.results)
+        write_text(copied, file.read_text(encoding="utf-8"))
+        typer.echo(copied)
 
 
 def _configuration(

@@ -37,6 +37,10 @@ class Layout:
         """The folder of a run: metrics.json, best.safetensors, last.safetensors."""
         return self.results / "runs" / run.path
 
+    def finished_runs(self) -> list[Path]:
+        """The metrics of every run that has ended, in order."""
+        return sorted((self.results / "runs").glob("*/*/ipc*/*/*/seed*/metrics.json"))
+
     @property
     def states(self) -> Path:
         """States of unfinished trainings; not an output of any rule, so that no retry deletes them."""

@@ -147,7 +147,7 @@ class RecipeBook:
             own = merged(own, self.protocols[ancestor].recipes.get(name, {}))
         own = dict(own)
         base = own.pop("base", None)
-        return merged(self._merged(base, protocol, (*seen, name)), own) if base else own
+        return dict(merged(self._merged(base, protocol, (*seen, name)), own)) if base else own
 
 
 def load_configuration(

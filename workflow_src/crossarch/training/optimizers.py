@@ -13,5 +13,6 @@ def make_optimizer(settings: Optimizer, parameters: Iterable[nn.Parameter]) -> t
     """The optimiser of a recipe. Lion is Chen et al.'s (2023), with decoupled weight decay."""
     options = settings.model_dump(exclude={"name"})
     if isinstance(settings, Lion):
-        return LionOptimizer(parameters, **options)
+        lion: torch.optim.Optimizer = LionOptimizer(parameters, **options)
+        return lion
     return torch.optim.AdamW(parameters, **options)
