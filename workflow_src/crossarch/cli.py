@@ -20,9 +20,9 @@ from crossarch.config import (
     parse_run,
     read_overrides,
     resolve,
-    set_whitening,
     split_recipe,
     table_runs,
+    test_whitening,
 )
 from crossarch.config.complain import validated
 from crossarch.config.schema import PROTOCOLS, WHITENINGS, File, Whitening
@@ -106,7 +106,7 @@ def fetch(
 
     configuration = load_configuration(config)
     layout = _layout(configuration, results)
-    wanted = [validated(File, json.loads(file), "--file")] if file else []
+    wanted = [validated(File, _json(file, "--file"), "--file")] if file else []
     known = {known_file.url: known_file for known_file in configuration.files()}
     for url in urls or ([] if file else known):
         if url not in known:
@@ -186,7 +186,7 @@ def train(
     resolved = (
         resolve(configuration, parse_run(run))
         if run is not None
-        else validated(RunSettings, json.loads(settings or ""), "--settings")
+        else validated(RunSettings, _json(settings, "--settings"), "--settings")
     )
     one = resolved.run
     distilled = distilled or ensure.ensure_distilled(
@@ -247,11 +247,7 @@ def evaluate(
     run = _run(dataset, source, ipc, arch, recipe)
     built = configuration.recipe_book.recipe(run.recipe, run.protocol, ipc=ipc, arch=arch, source=source)
     network = load_network(network_settings(configuration, run.arch, source, dataset, built), weights)
-    space = (
-        _whitening(whitening, "--whitening")
-        if whitening
-        else set_whitening(configuration, source, dataset, ipc)
-    )
+    space = _whitening(whitening, "--whitening") if whitening else test_whitening(configuration, run)
     chosen = choose_device(device)
     if threads:
         torch.set_num_threads(threads)
@@ -411,8 +407,18 @@ def _configuration(
 ) -> Configuration:
     overrides = read_overrides(presets or [])
     if selection:
-        overrides.append(("--selection", json.loads(selection)))
+        overrides.append(("--selection", _json(selection, "--selection")))
     return load_configuration(directory, overrides=overrides)
+
+
+def _json(text: str | None, option: str) -> dict[str, Any]:
+    try:
+        loaded = json.loads(text or "")
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"{option}: is not JSON: {error}") from None
+    if not isinstance(loaded, dict):
+        raise ConfigError(f"{option}: found {loaded!r}, allowed: an object")
+    return loaded
 
 
 def _layout(configuration: Configuration, results: Path | None) -> Layout:

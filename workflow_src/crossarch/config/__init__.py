@@ -14,6 +14,7 @@ from crossarch.config.resolve import (
     network_settings,
     resolve,
     set_whitening,
+    test_whitening,
 )
 from crossarch.config.runs import RUN_PATTERN, RunId, parse_run, split_recipe
 
@@ -34,5 +35,6 @@ __all__ = [
     "set_whitening",
     "split_recipe",
     "table_runs",
+    "test_whitening",
     "with_teachers",
 ]

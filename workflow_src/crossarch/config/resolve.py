@@ -113,6 +113,12 @@ def set_whitening(configuration: Configuration, source: str, dataset: str, ipc: 
     return entry.whitening or configuration.source(source).whitening
 
 
+def test_whitening(configuration: Configuration, run: RunId) -> Whitening:
+    """The space that `run` is tested in: the protocol's for all sets, else that of its training set."""
+    imposed = configuration.recipe_book.test_whitening(run.protocol)
+    return imposed or set_whitening(configuration, run.source, run.dataset, run.ipc)
+
+
 def applies(configuration: Configuration, run: RunId) -> bool:
     """Whether a recipe makes sense for a network: no DropPath or KD for the source's own network."""
     recipe = _recipe(configuration, run)
@@ -125,7 +131,7 @@ def resolve(configuration: Configuration, run: RunId) -> RunSettings:
     recipe = _recipe(configuration, run)
     source = configuration.source(run.source)
     dataset = configuration.dataset(run.dataset)
-    whitening = set_whitening(configuration, run.source, run.dataset, run.ipc)
+    whitening = test_whitening(configuration, run)
     if not applies(configuration, run):
         raise ConfigError(
             f"{run.path}: recipe: found {run.recipe!r} for {run.arch!r}, the network that "
@@ -156,7 +162,7 @@ def resolve(configuration: Configuration, run: RunId) -> RunSettings:
         teacher_network=teacher_network,
         augmentation=recipe.augmentation,
         labels=LabelSettings(kind=source.labels, temperature=dataset.label_temperature),
-        whitening=configuration.recipe_book.test_whitening(run.protocol) or whitening,
+        whitening=whitening,
         evaluate_every=configuration.selection.evaluation.every,
     )
 
