@@ -11,6 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage, stats
+from torch import Generator, Tensor
+
 from crossarch.config import load_configuration, parse_run, resolve
 from crossarch.config.schema import Augmentation
 from crossarch.training import augmentation
@@ -24,8 +27,6 @@ from crossarch.training.augmentation import (
     rotate,
     scale,
 )
-from scipy import ndimage, stats
-from torch import Generator, Tensor
 
 CONFIGURATION = load_configuration(Path(__file__).parents[2] / "config")
 Array = np.ndarray[Any, np.dtype[Any]]

@@ -6,10 +6,11 @@ from typing import cast
 
 import pytest
 import torch
+from torch import Tensor, nn
+
 from crossarch.config import NetworkSettings
 from crossarch.models import build, set_keep_rate
 from crossarch.models.droppath import DropPathBlock, ResidualBlock, SingleBranchBlock
-from torch import Tensor, nn
 
 ARCHS = ["resnet18", "resnet50", "alexnet", "vgg11"]
 

@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
 from crossarch.config import LabelSettings, load_configuration, parse_run, resolve
 from crossarch.config.schema import AdamW, Lion
 from crossarch.training.losses import distillation_loss, make_targets
 from crossarch.training.optimizers import make_optimizer
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from torch import Tensor
 
 CONFIGURATION = load_configuration(Path(__file__).parents[2] / "config")
 Array = np.ndarray[Any, np.dtype[np.float64]]

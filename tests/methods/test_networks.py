@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import Tensor, nn
+
 from crossarch.config import NetworkSettings, load_configuration, network_settings, parse_run, resolve
 from crossarch.models import build, describe
 from crossarch.models.droppath import DropPathBlock, ResidualBlock
-from torch import Tensor, nn
 
 CONFIGURATION = load_configuration(Path(__file__).parents[2] / "config")
 ARCHS = ["cnn", "resnet18", "resnet50", "alexnet", "vgg11"]

@@ -5,11 +5,12 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
 from crossarch.config import RunSettings, load_configuration, parse_run, resolve
 from crossarch.config.schema import CosineSchedule, KeepRate, PeriodicSchedule, StepSchedule
 from crossarch.training.schedules import keep_rate, learning_rate
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
 
 CONFIGURATION = load_configuration(Path(__file__).parents[2] / "config")
 ALGORITHM_1 = KeepRate(warmup=500, period=500, decay=0.1, min=0.5, final=0.8, stabilise=3000)

@@ -6,6 +6,9 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 import torch
+from scipy import linalg
+from torch import Tensor
+
 from crossarch.config import load_configuration, parse_run, resolve, set_whitening
 from crossarch.config.schema import Dataset
 from crossarch.data import (
@@ -18,8 +21,6 @@ from crossarch.data import (
     whitening,
 )
 from crossarch.errors import DataError
-from scipy import linalg
-from torch import Tensor
 
 CONFIGURATION = load_configuration(Path(__file__).parents[2] / "config")
 Array = np.ndarray[Any, np.dtype[np.float64]]
