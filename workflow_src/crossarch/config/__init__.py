@@ -4,7 +4,7 @@ Every stage reads its settings from here; the Snakefile does too, in every clust
 """
 
 from crossarch.config.load import Configuration, load_configuration, read_overrides
-from crossarch.config.plan import table_runs, with_teachers
+from crossarch.config.plan import grid, table_datasets, table_runs, with_teachers
 from crossarch.config.resolve import (
     LabelSettings,
     NetworkSettings,
@@ -27,6 +27,7 @@ __all__ = [
     "RunSettings",
     "applies",
     "distilled_set",
+    "grid",
     "load_configuration",
     "network_settings",
     "parse_run",
@@ -34,6 +35,7 @@ __all__ = [
     "resolve",
     "set_whitening",
     "split_recipe",
+    "table_datasets",
     "table_runs",
     "test_whitening",
     "with_teachers",

@@ -1,49 +1,53 @@
 """Which runs the chosen tables are made of."""
 
-from collections.abc import Iterable
-from typing import TypeVar
+from collections.abc import Iterable, Iterator
+from itertools import product
 
 from crossarch.config.load import Configuration
 from crossarch.config.resolve import applies, resolve
 from crossarch.config.runs import RunId
 from crossarch.config.schema import Table
 
-T = TypeVar("T")
+
+def table_datasets(configuration: Configuration, table: Table) -> list[str]:
+    """The selected data sets that a table can be measured on: its own, or one that stands in for it."""
+    selected = configuration.selection.datasets
+    return [name for name in selected if configuration.distilled_from(name) == table.dataset]
 
 
-def table_runs(configuration: Configuration, table: Table) -> list[RunId]:
-    """The runs of a table, narrowed down to what the configuration selects, teachers not included.
-
-    A data set that stands in for the table's own one (`cifar10-jpeg` for `cifar10`) counts as it.
-    """
+def grid(configuration: Configuration, table: Table, dataset: str) -> Iterator[RunId]:
+    """Every cell of a table in the order of its rows, as the run with the first seed."""
     selection = configuration.selection
-    runs = [
-        RunId(
+    for source, ipc, recipe, arch in product(table.sources, table.ipc, table.recipes, table.archs):
+        yield RunId(
             dataset=dataset,
             source=source,
             ipc=ipc,
             arch=arch,
             recipe=recipe,
             protocol=selection.protocol,
-            seed=seed,
+            seed=selection.seeds[0],
         )
-        for dataset in selection.datasets
-        if configuration.distilled_from(dataset) == table.dataset
-        for source in _chosen(table.sources, selection.sources)
-        for ipc in _chosen(table.ipc, selection.ipc)
-        for recipe in _chosen(table.recipes, selection.recipes)
-        for arch in _chosen(table.archs, selection.archs)
+
+
+def table_runs(configuration: Configuration, table: Table) -> list[RunId]:
+    """The runs of a table that the configuration selects and that make sense; teachers not included."""
+    selection = configuration.selection
+    return [
+        run.model_copy(update={"seed": seed})
+        for dataset in table_datasets(configuration, table)
+        for run in grid(configuration, table, dataset)
+        if run.source in selection.sources
+        and run.ipc in selection.ipc
+        and run.recipe in selection.recipes
+        and run.arch in selection.archs
+        and applies(configuration, run)
         for seed in selection.seeds
     ]
-    return [run for run in runs if applies(configuration, run)]
 
 
 def with_teachers(configuration: Configuration, runs: Iterable[RunId]) -> list[RunId]:
     """`runs` and the teachers that they need, each once, teachers first."""
+    runs = list(runs)
     teachers = [resolve(configuration, run).teacher for run in runs]
-    return list(dict.fromkeys([*(t for t in teachers if t), *runs]))
-
-
-def _chosen(of_table: Iterable[T], selected: Iterable[T]) -> list[T]:
-    kept = set(selected)
-    return [value for value in of_table if value in kept]
+    return list(dict.fromkeys([*(teacher for teacher in teachers if teacher), *runs]))

@@ -1,14 +1,11 @@
 """Distilled sets: upstream's files to one canonical file, in the space they were distilled in."""
 
-import pickle
 from pathlib import Path
-from typing import Any
 
-import torch
 from torch import Tensor
 
 from crossarch.config.schema import Dataset, Source
-from crossarch.data.store import ImageSet, check_set, save_set
+from crossarch.data.store import ImageSet, check_set, load_pt, save_set
 from crossarch.errors import DataError
 
 
@@ -35,17 +32,6 @@ def prepare_distilled(
     if kind != source.labels:
         raise DataError(f"{labels}: found {kind} labels, needed: {source.labels}")
     save_set(destination, loaded, {"images": images.name, "labels": kind, "ipc": str(ipc)})
-
-
-def load_pt(path: Path) -> Any:
-    """Read a `.pt` or `.pth` file without running any code from it; DataError if it is not one."""
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise DataError(f"{path}: is not a whole file of tensors: {reason}") from None
 
 
 def _tensor(path: Path) -> Tensor:

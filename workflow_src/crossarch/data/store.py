@@ -1,8 +1,10 @@
 """Tensors between stages: safetensors files with metadata, written whole, checked when read."""
 
+import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -63,6 +65,17 @@ def load_set(path: Path) -> ImageSet:
     image_set = ImageSet(tensors["images"], tensors["labels"])
     check_set(image_set, str(path))
     return image_set
+
+
+def load_pt(path: Path) -> Any:
+    """Read a `.pt` or `.pth` file without running any code from it; DataError if it is not one."""
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise DataError(f"{path}: is not a whole file of tensors: {reason}") from None
 
 
 def check_set(image_set: ImageSet, file: str, classes: int | None = None) -> None:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from crossarch.report.layout import (
+from crossarch.report.blocks import (
     HEADINGS,
     NOT_APPLICABLE,
     NOT_RUN,

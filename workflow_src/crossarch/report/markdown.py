@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from tabulate import tabulate
 
-from crossarch.report.layout import HEADINGS, NOT_APPLICABLE, NOT_RUN, Block, Cell, Row
+from crossarch.report.blocks import HEADINGS, NOT_APPLICABLE, NOT_RUN, Block, Cell, Row
 
 
 def markdown(tables: Sequence[Block]) -> str:

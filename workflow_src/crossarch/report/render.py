@@ -8,8 +8,8 @@ from crossarch.config import Configuration
 from crossarch.config.complain import unknown
 from crossarch.errors import ConfigError
 from crossarch.files import write_text
+from crossarch.report.blocks import blocks
 from crossarch.report.latex import latex, standalone
-from crossarch.report.layout import blocks
 from crossarch.report.markdown import markdown
 from crossarch.report.tables import read_cells, table_cells, without_paper
 from crossarch.report.tidy import write_tidy

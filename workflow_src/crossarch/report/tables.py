@@ -12,8 +12,8 @@ from pathlib import Path
 import pandas as pd
 import pandera.pandas as pa
 
-from crossarch.config import Configuration, RunId, applies
-from crossarch.config.schema import Arch, Table
+from crossarch.config import Configuration, RunId, applies, grid, table_datasets
+from crossarch.config.schema import Table
 from crossarch.errors import ConfigError, DataError
 from crossarch.report.numbers import LIST_SEPARATOR, printed
 from crossarch.report.tidy import DECIMALS, checked, read_text_columns, read_tidy
@@ -133,8 +133,7 @@ def read_cells(path: Path) -> pd.DataFrame:
 
 def _datasets(configuration: Configuration, table: Table) -> list[str]:
     """The selected data sets that a table can be measured on."""
-    selected = configuration.selection.datasets
-    fitting = [name for name in selected if configuration.distilled_from(name) == table.dataset]
+    fitting = table_datasets(configuration, table)
     if not fitting:
         allowed = [
             name
@@ -142,7 +141,8 @@ def _datasets(configuration: Configuration, table: Table) -> list[str]:
             if configuration.distilled_from(name) == table.dataset
         ]
         raise ConfigError(
-            f"{configuration.directory}/config.yaml: datasets: found {', '.join(selected)}, "
+            f"{configuration.directory}/config.yaml: datasets: found "
+            f"{', '.join(configuration.selection.datasets)}, "
             f"allowed for the table {table.title!r}: {', '.join(allowed)}"
         )
     return fitting
@@ -152,29 +152,20 @@ def _grid(configuration: Configuration, table: Table, datasets: Sequence[str]) -
     """Every cell of the table with what the configuration knows of it."""
     selection = configuration.selection
 
-    def row(dataset: str, source: str, ipc: int, recipe: str, arch: Arch) -> dict[str, object]:
-        run = RunId(
-            dataset=dataset,
-            source=source,
-            ipc=ipc,
-            arch=arch,
-            recipe=recipe,
-            protocol=selection.protocol,
-            seed=selection.seeds[0],
-        )
-        settings = configuration.recipe_book.recipe(
-            recipe, selection.protocol, ipc=ipc, arch=arch, source=source
+    def row(run: RunId) -> dict[str, object]:
+        recipe = configuration.recipe_book.recipe(
+            run.recipe, run.protocol, ipc=run.ipc, arch=run.arch, source=run.source
         )
         return {
-            **dict(zip(_CELL, (dataset, source, ipc, recipe, arch), strict=True)),
-            "protocol": selection.protocol,
+            **{name: getattr(run, name) for name in _CELL},
+            "protocol": run.protocol,
             "accuracy": selection.accuracy,
             "applicable": applies(configuration, run),
-            "recipe_epochs": settings.epochs,
+            "recipe_epochs": recipe.epochs,
         }
 
-    cells = itertools.product(datasets, table.sources, table.ipc, table.recipes, table.archs)
-    return pd.DataFrame([row(*cell) for cell in cells])
+    runs = itertools.chain.from_iterable(grid(configuration, table, dataset) for dataset in datasets)
+    return pd.DataFrame([row(run) for run in runs])
 
 
 def _measured(runs: pd.DataFrame, column: str) -> pd.DataFrame:

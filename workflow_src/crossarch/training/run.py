@@ -15,8 +15,7 @@ from torch import Tensor, nn
 from crossarch import __version__
 from crossarch.config import NetworkSettings, RunSettings
 from crossarch.data import ImageSet, load_set
-from crossarch.data.distilled import load_pt
-from crossarch.data.store import check_set, load_tensors, save_tensors
+from crossarch.data.store import check_set, load_pt, load_tensors, save_tensors
 from crossarch.errors import CrossarchError, DataError
 from crossarch.files import write_text
 from crossarch.models import build

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from crossarch.data.distilled import load_pt
+from crossarch.data.store import load_pt
 from crossarch.errors import DataError
 from crossarch.files import atomic_path
 
