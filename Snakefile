@@ -14,7 +14,7 @@ include: "rules/common.smk"
 
 pathvars:
     results=selection.results,
-    run="<results>/runs/" + RUN_PATTERN,
+    run=f"<results>/runs/{RUN_PATTERN}",
     distilled="<results>/distilled/{source}/{dataset}/ipc{ipc}.safetensors",
 
 

@@ -15,5 +15,4 @@ rule collect:
         selection=SELECTION,
         code=stage_digest("collect"),
     shell:
-        "{CROSSARCH} collect {wildcards.collection} --selection {params.selection:q}"
-        " --results {selection.results} 2> {log}"
+        "python -m crossarch collect {wildcards.collection} --selection {params.selection:q}" " 2> {log}"

@@ -47,17 +47,17 @@ configuration = read_configuration()
 selection = configuration.selection
 layout = Layout(Path(selection.results))
 
-# The package is run from the checkout, also where it is not installed (in a conda environment).
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    filter(None, [str(Path(workflow.basedir) / "workflow_src"), os.environ.get("PYTHONPATH")])
+# Jobs run `python -m crossarch`: this Python and this checkout, or, in a conda environment (which puts
+# its own Python first), that Python and this checkout.
+os.environ.update(
+    PATH=os.pathsep.join([str(Path(sys.executable).parent), os.getenv("PATH", "")]),
+    PYTHONPATH=os.pathsep.join(
+        filter(None, [str(Path(workflow.basedir) / "workflow_src"), os.getenv("PYTHONPATH")])
+    ),
+    CROSSARCH_RESULTS=selection.results,
 )
 # What decides the contents of tables, as one value that a change of triggers their jobs.
 SELECTION = selection.model_dump_json(exclude={"device", "threads", "results"})
-CROSSARCH = (
-    "python -m crossarch"
-    if workflow.deployment_settings.deployment_method
-    else f"{sys.executable} -m crossarch"
-)
 EDITIONS = [
     f"{edition}{suffix}"
     for edition in ("", "-comparison")
@@ -93,3 +93,36 @@ def runs_of(collection):
             "and recipes have none in common with the table"
         )
     return [str(layout.run(run) / "metrics.json") for run in runs]
+
+
+def archive_of(wildcards):
+    """The download that a real data set is read from."""
+    origin = configuration.datasets[wildcards.dataset].origin
+    if origin is None:
+        raise WorkflowError(
+            f"config/datasets.yaml: {wildcards.dataset}.origin: found nothing, so its images "
+            "cannot be fetched"
+        )
+    return upstream_path(origin.file)
+
+
+def distilled_files(wildcards):
+    """The downloads that a distilled set is read from."""
+    entry = one_line(distilled_set)(
+        configuration, wildcards.source, wildcards.dataset, int(wildcards.ipc)
+    )
+    return {"images": upstream_path(entry.images), "labels": upstream_path(entry.labels)}
+
+
+def training_inputs(wildcards):
+    """Training set, test set in its space and, for a student, the teacher's weights."""
+    settings = settings_of(wildcards)
+    run = settings.run
+    inputs = {
+        "distilled": layout.distilled(run.source, configuration.distilled_from(run.dataset), run.ipc),
+        "test": layout.test_set(run.dataset, settings.whitening),
+    }
+    if settings.teacher:
+        weights = f"{settings.distillation.checkpoint}.safetensors"
+        inputs["teacher"] = layout.run(settings.teacher) / weights
+    return {name: str(path) for name, path in inputs.items()}

@@ -15,4 +15,4 @@ rule fetch:
     params:
         file=lambda wildcards, output: UPSTREAM[output[0]].model_dump_json(exclude_none=True),
     shell:
-        "{CROSSARCH} fetch --file {params.file:q} --results {selection.results} 2> {log}"
+        "python -m crossarch fetch --file {params.file:q} 2> {log}"

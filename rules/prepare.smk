@@ -1,23 +1,6 @@
 # prepare: canonical tensors; test sets in the space that each distilled set lives in.
 
 
-def archive_of(wildcards):
-    origin = configuration.datasets[wildcards.dataset].origin
-    if origin is None:
-        raise WorkflowError(
-            f"config/datasets.yaml: {wildcards.dataset}.origin: found nothing, so its images "
-            "cannot be fetched"
-        )
-    return upstream_path(origin.file)
-
-
-def distilled_files(wildcards):
-    entry = one_line(distilled_set)(
-        configuration, wildcards.source, wildcards.dataset, int(wildcards.ipc)
-    )
-    return {"images": upstream_path(entry.images), "labels": upstream_path(entry.labels)}
-
-
 rule images:
     input:
         archive_of,
@@ -31,7 +14,7 @@ rule images:
     params:
         code=stage_digest("prepare"),
     shell:
-        "{CROSSARCH} prepare {wildcards.dataset} --results {selection.results} 2> {log}"
+        "python -m crossarch prepare {wildcards.dataset} 2> {log}"
 
 
 rule whitener:
@@ -47,8 +30,8 @@ rule whitener:
     params:
         code=stage_digest("prepare"),
     shell:
-        "{CROSSARCH} prepare {wildcards.dataset} --whitener {wildcards.whitening}"
-        " --threads {threads} --results {selection.results} 2> {log}"
+        "python -m crossarch prepare {wildcards.dataset} --whitener {wildcards.whitening}"
+        " --threads {threads} 2> {log}"
 
 
 rule test_set:
@@ -64,8 +47,7 @@ rule test_set:
     params:
         code=stage_digest("prepare"),
     shell:
-        "{CROSSARCH} prepare {wildcards.dataset} --test-set {wildcards.whitening}"
-        " --results {selection.results} 2> {log}"
+        "python -m crossarch prepare {wildcards.dataset} --test-set {wildcards.whitening}" " 2> {log}"
 
 
 rule distilled:
@@ -80,5 +62,5 @@ rule distilled:
     params:
         code=stage_digest("prepare"),
     shell:
-        "{CROSSARCH} prepare {wildcards.dataset} --source {wildcards.source} --ipc {wildcards.ipc}"
-        " --results {selection.results} 2> {log}"
+        "python -m crossarch prepare {wildcards.dataset} --source {wildcards.source} --ipc {wildcards.ipc}"
+        " 2> {log}"

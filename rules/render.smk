@@ -17,8 +17,7 @@ rule render_table:
         table=lambda wildcards: configuration.tables[wildcards.table].model_dump_json(),
         code=stage_digest("render"),
     shell:
-        "{CROSSARCH} render {wildcards.table} --selection {params.selection:q}"
-        " --results {selection.results} 2> {log}"
+        "python -m crossarch render {wildcards.table} --selection {params.selection:q}" " 2> {log}"
 
 
 for table in configuration.tables:
@@ -37,8 +36,8 @@ rule reproduction:
         paper=lambda wildcards: str(configuration.paper_file(configuration.tables["table2"])),
         preset="config/presets/reproduction.yaml",
     output:
-        "results/reproduction/metrics/runs.csv",
-        expand("results/reproduction/tables/table2{suffix}", suffix=EDITIONS),
+        runs="results/reproduction/metrics/runs.csv",
+        tables=expand("results/reproduction/tables/table2{suffix}", suffix=EDITIONS),
     log:
         "results/logs/reproduction.log",
     localrule: True
@@ -47,6 +46,6 @@ rule reproduction:
     params:
         code=stage_digest("render"),
     shell:
-        "( {CROSSARCH} collect runs --every --results results/reproduction"
-        " && {CROSSARCH} render table2 --preset {input.preset} --results results/reproduction"
-        " --runs {output[0]} ) 2> {log}"
+        "( python -m crossarch collect runs --every --results results/reproduction"
+        " && python -m crossarch render table2 --preset {input.preset} --results results/reproduction"
+        " --runs {output.runs} ) 2> {log}"

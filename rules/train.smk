@@ -1,19 +1,6 @@
 # train: one rule for teachers and students; a student waits for its teacher's weights.
 
 
-def training_inputs(wildcards):
-    settings = settings_of(wildcards)
-    run = settings.run
-    inputs = {
-        "distilled": layout.distilled(run.source, configuration.distilled_from(run.dataset), run.ipc),
-        "test": layout.test_set(run.dataset, settings.whitening),
-    }
-    if settings.teacher:
-        weights = f"{settings.distillation.checkpoint}.safetensors"
-        inputs["teacher"] = layout.run(settings.teacher) / weights
-    return {name: str(path) for name, path in inputs.items()}
-
-
 rule train:
     input:
         unpack(training_inputs),
@@ -22,7 +9,7 @@ rule train:
         best="<run>/best.safetensors",
         last="<run>/last.safetensors",
     log:
-        "<results>/logs/train/" + RUN_PATTERN + ".log",
+        f"<results>/logs/train/{RUN_PATTERN}.log",
     conda:
         "../envs/train.yaml"
     threads: selection.threads
@@ -36,6 +23,6 @@ rule train:
         ),
         code=stage_digest("train"),
     shell:
-        "{CROSSARCH} train --settings {params.settings:q} --distilled {input.distilled}"
-        " --test {input.test} {params.teacher} --results {selection.results}"
+        "python -m crossarch train --settings {params.settings:q} --distilled {input.distilled}"
+        " --test {input.test} {params.teacher}"
         " --device {resources.device} --threads {threads} 2> {log}"

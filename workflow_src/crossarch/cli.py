@@ -47,7 +47,10 @@ Presets = Annotated[
     list[Path] | None,
     typer.Option("--preset", help="A preset laid over config.yaml; may be given several times."),
 ]
-Results = Annotated[Path | None, typer.Option(help="Folder to write to; default: that of the config.")]
+Results = Annotated[
+    Path | None,
+    typer.Option(envvar="CROSSARCH_RESULTS", help="Folder to write to; default: that of the config."),
+]
 Dataset = Annotated[str, typer.Option(help="Real data set, as in datasets.yaml.")]
 SourceName = Annotated[str, typer.Option(help="Source of distilled sets, as in sources.yaml.")]
 IpcNumber = Annotated[int, typer.Option(min=1, help="Images per class.")]
