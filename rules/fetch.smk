@@ -15,4 +15,4 @@ rule fetch:
     params:
         file=lambda wildcards, output: UPSTREAM[output[0]].model_dump_json(exclude_none=True),
     shell:
-        "python -m crossarch fetch --file {params.file:q} 2> {log}"
+        "python -m crossarch fetch --file {params.file:q} > {log} 2>&1"

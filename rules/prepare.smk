@@ -14,7 +14,7 @@ rule images:
     params:
         code=stage_digest("prepare"),
     shell:
-        "python -m crossarch prepare {wildcards.dataset} 2> {log}"
+        "python -m crossarch prepare {wildcards.dataset} > {log} 2>&1"
 
 
 rule whitener:
@@ -31,7 +31,7 @@ rule whitener:
         code=stage_digest("prepare"),
     shell:
         "python -m crossarch prepare {wildcards.dataset} --whitener {wildcards.whitening}"
-        " --threads {threads} 2> {log}"
+        " --threads {threads} > {log} 2>&1"
 
 
 rule test_set:
@@ -47,7 +47,7 @@ rule test_set:
     params:
         code=stage_digest("prepare"),
     shell:
-        "python -m crossarch prepare {wildcards.dataset} --test-set {wildcards.whitening}" " 2> {log}"
+        "python -m crossarch prepare {wildcards.dataset} --test-set {wildcards.whitening} > {log} 2>&1"
 
 
 rule distilled:
@@ -62,5 +62,4 @@ rule distilled:
     params:
         code=stage_digest("prepare"),
     shell:
-        "python -m crossarch prepare {wildcards.dataset} --source {wildcards.source} --ipc {wildcards.ipc}"
-        " 2> {log}"
+        "python -m crossarch prepare {wildcards.dataset} --source {wildcards.source} --ipc {wildcards.ipc} > {log} 2>&1"

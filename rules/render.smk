@@ -17,7 +17,7 @@ rule render_table:
         table=lambda wildcards: configuration.tables[wildcards.table].model_dump_json(),
         code=stage_digest("render"),
     shell:
-        "python -m crossarch render {wildcards.table} --selection {params.selection:q}" " 2> {log}"
+        "python -m crossarch render {wildcards.table} --selection {params.selection:q} > {log} 2>&1"
 
 
 for table in configuration.tables:
@@ -48,4 +48,4 @@ rule reproduction:
     shell:
         "( python -m crossarch collect runs --every --results results/reproduction"
         " && python -m crossarch render table2 --preset {input.preset} --results results/reproduction"
-        " --runs {output.runs} ) 2> {log}"
+        " --runs {output.runs} ) > {log} 2>&1"

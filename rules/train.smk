@@ -25,4 +25,4 @@ rule train:
     shell:
         "python -m crossarch train --settings {params.settings:q} --distilled {input.distilled}"
         " --test {input.test} {params.teacher}"
-        " --device {resources.device} --threads {threads} 2> {log}"
+        " --device {resources.device} --threads {threads} > {log} 2>&1"

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from crossarch.fetch import UpstreamFile, transfer
+from crossarch.fetch import transfer
+from crossarch.fetch.upstream import UpstreamFile
 
 
 @dataclass

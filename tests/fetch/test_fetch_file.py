@@ -14,13 +14,9 @@ from typing import Any, Self
 import pytest
 
 from crossarch.errors import FetchError
-from crossarch.fetch import (
-    OriginKind,
-    UpstreamFile,
-    fetch_file,
-    mirrors_from_environment,
-    verify,
-)
+from crossarch.fetch.download import OriginKind, fetch_file
+from crossarch.fetch.places import mirrors_from_environment
+from crossarch.fetch.upstream import UpstreamFile, verify
 
 ROOT = Path(__file__).parents[2]
 SHARED_MIRROR = ROOT.parent / "shared/data/mirror"
@@ -322,7 +318,8 @@ def test_threads_that_want_one_file_download_it_once(
 CHILD = """
 import sys
 from pathlib import Path
-from crossarch.fetch import UpstreamFile, fetch_file
+from crossarch.fetch.download import fetch_file
+from crossarch.fetch.upstream import UpstreamFile
 url, sha256, out = sys.argv[1:]
 origin = fetch_file(UpstreamFile(url, sha256=sha256), Path(out), mirrors=(), cache=None)
 print(origin.kind)

@@ -13,8 +13,10 @@ import requests
 from requests.adapters import BaseAdapter
 
 from crossarch.errors import FetchError
-from crossarch.fetch import OriginKind, UpstreamFile, fetch_file, make_session, transfer
-from crossarch.fetch.transfer import TransferError, check_redirect
+from crossarch.fetch import transfer
+from crossarch.fetch.download import OriginKind, fetch_file
+from crossarch.fetch.transfer import TransferError, check_redirect, make_session
+from crossarch.fetch.upstream import UpstreamFile
 
 CONTENT = bytes(range(256)) * 4096  # 1 MiB: several chunks
 Pin = Callable[[str, bytes], UpstreamFile]

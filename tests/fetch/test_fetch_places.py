@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from crossarch.errors import FetchError
-from crossarch.fetch import cache_directory, mirrors_from_environment
+from crossarch.fetch.places import cache_directory, mirrors_from_environment
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from crossarch.errors import FetchError
-from crossarch.fetch import UpstreamFile, verify
+from crossarch.fetch.upstream import UpstreamFile, verify
 
 URL = "https://example.org/a/file.bin"
 

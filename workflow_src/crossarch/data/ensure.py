@@ -12,7 +12,9 @@ from crossarch.data.real import prepare_real
 from crossarch.data.store import ImageSet, load_set, save_set
 from crossarch.data.whitening import fit_whitener, load_whitener, save_whitener
 from crossarch.errors import DataError
-from crossarch.fetch import UpstreamFile, cache_directory, fetch_file, mirrors_from_environment
+from crossarch.fetch.download import fetch_file
+from crossarch.fetch.places import cache_directory, mirrors_from_environment
+from crossarch.fetch.upstream import UpstreamFile
 from crossarch.layout import Layout
 
 

@@ -2,20 +2,6 @@
 
 The data stage reads what this stage puts in place; nothing else in the project opens a network
 connection.
+
+Nothing is imported here: the Snakefile asks `fetch.upstream` for paths in every cluster job.
 """
-
-from crossarch.fetch.download import Origin, OriginKind, fetch_file
-from crossarch.fetch.places import cache_directory, mirrors_from_environment
-from crossarch.fetch.transfer import make_session
-from crossarch.fetch.upstream import UpstreamFile, verify
-
-__all__ = [
-    "Origin",
-    "OriginKind",
-    "UpstreamFile",
-    "cache_directory",
-    "fetch_file",
-    "make_session",
-    "mirrors_from_environment",
-    "verify",
-]
