@@ -19,6 +19,7 @@ from crossarch.data.store import check_set, load_pt, load_tensors, save_tensors
 from crossarch.errors import CrossarchError, DataError
 from crossarch.files import write_text
 from crossarch.models import build
+from crossarch.training.memory import keep_freed_memory
 from crossarch.training.state import remove_states
 from crossarch.training.trainer import Outcome, Progress, train
 
@@ -41,6 +42,7 @@ def train_run(
     `state_root/<hash of the settings>`. Returns the metrics. Raises DataError and TrainingError.
     """
     torch.set_num_threads(threads)
+    keep_freed_memory()
     chosen = choose_device(device)
     training_set, test_set = _load_sets(settings, distilled, test)
     teacher_network = None

@@ -21,8 +21,9 @@ from crossarch.data import ImageSet
 from crossarch.errors import TrainingError
 from crossarch.models import build, set_keep_rate
 from crossarch.training.augmentation import augment
-from crossarch.training.evaluation import accuracy, channels_last, folded
+from crossarch.training.evaluation import accuracy, folded
 from crossarch.training.losses import distillation_loss, make_targets
+from crossarch.training.memory import memory_format
 from crossarch.training.optimizers import make_optimizer
 from crossarch.training.schedules import keep_rate, learning_rate
 from crossarch.training.state import load_state, save_state
@@ -108,7 +109,8 @@ class _Run:
     ) -> None:
         torch.manual_seed(settings.run.seed)
         self.settings = settings
-        self.network = build(settings.network).to(device).to(memory_format=torch.channels_last)
+        self.format = memory_format(settings.network)
+        self.network = build(settings.network).to(device).to(memory_format=self.format)
         self.teacher = folded(teacher).to(device) if teacher else None
         self.optimizer = make_optimizer(settings.optimizer, self.network.parameters())
         self.images = training_set.images.to(device)
@@ -151,7 +153,7 @@ class _Run:
         order = torch.randperm(len(self.images), generator=self.draws).to(self.images.device)
         for chosen in order.split(self.settings.batch_size):
             images = augment(self.images[chosen], self.settings.augmentation, self.draws, self.values)
-            yield channels_last(images), self.targets[chosen]
+            yield images.contiguous(memory_format=self.format), self.targets[chosen]
 
     def _loss(self, images: Tensor, targets: Tensor) -> Tensor:
         logits = self.network(images)
