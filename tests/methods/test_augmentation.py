@@ -1,10 +1,11 @@
 """k-fold augmentation: every operation against a slow reference worked out sample by sample.
 
-The random parameters are not looked up but read off the results: by trying all shifts, by the shape of a
-hole, or from channels that hold their own coordinates.
+The random parameters are not looked up but read off the results: by trying all shifts, by the shape
+of a hole, or from channels that hold their own coordinates.
 """
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,14 @@ SETTINGS = Augmentation(
     scale=1.2,
     rotate=15.0,
 )
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def seeded(seed: int = 0) -> Generator:

@@ -16,7 +16,7 @@ from crossarch.training.losses import distillation_loss, make_targets
 from crossarch.training.optimizers import make_optimizer
 
 CONFIGURATION = load_configuration(Path(__file__).parents[2] / "config")
-Array = np.ndarray[Any, np.dtype[np.float64]]
+Array = np.ndarray[Any, np.dtype[Any]]
 
 
 def softmax(logits: Array) -> Array:

@@ -1,5 +1,6 @@
 """Whitening against its formulas, written out in numpy without the package's way of doing it."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,6 +28,7 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 Name = Literal["none", "standardise", "zca-kornia", "zca-frepo"]
 NAMES: tuple[Name, ...] = ("none", "standardise", "zca-kornia", "zca-frepo")
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
+HEIGHT, WIDTH = 4, 5  # so that rows and columns cannot be mixed up
 DATASET = Dataset(
     title="Small",
     classes=10,
@@ -39,12 +41,20 @@ DATASET = Dataset(
 )
 
 
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 def random_images(count: int, seed: int = 0) -> Tensor:
     """Neighbouring pixels and channels are correlated, as those of photographs."""
     draws = np.random.default_rng(seed)
-    noise = draws.normal(0, 60, (count, 3, 8, 8))
+    noise = draws.normal(0, 60, (count, 3, HEIGHT, WIDTH))
     noise += np.roll(noise, 1, axis=3) + noise.mean(axis=1, keepdims=True)
-    noise *= np.linspace(0.3, 1.2, 8)[:, None]
+    noise *= np.linspace(0.3, 1.2, HEIGHT)[:, None]
     return torch.from_numpy(np.clip(noise + 120, 0, 255).astype(np.uint8))
 
 
@@ -67,14 +77,14 @@ def frepo(train: Array, test: Array) -> Array:
 
     def flat(images: Array) -> Array:
         hwc = images.transpose(0, 2, 3, 1) / 255
-        return ((hwc - np.array(MEAN)) / np.array(STD)).reshape(len(images), -1)
+        return np.asarray((hwc - np.array(MEAN)) / np.array(STD)).reshape(len(images), -1)
 
     x, t = flat(train), flat(test)
     mean = x.mean(0)
     covariance = sum(np.outer(row - mean, row - mean) for row in x) / len(x)
     ridge = 0.1 * np.trace(covariance) / len(mean)
     white = (t - mean) @ inverse_root(covariance + ridge * np.eye(len(mean)))
-    return white.reshape(len(test), 8, 8, 3).transpose(0, 3, 1, 2)
+    return np.asarray(white.reshape(len(test), HEIGHT, WIDTH, 3).transpose(0, 3, 1, 2))
 
 
 @pytest.mark.parametrize("count", [12, 400])
@@ -110,12 +120,12 @@ def test_whitened_training_images_have_the_expected_covariance() -> None:
         scale = np.ones(3) if name == "zca-kornia" else np.array(STD)
         x = (train.numpy() / 255.0 / scale[:, None, None]).reshape(500, -1)
         covariance = (x - x.mean(0)).T @ (x - x.mean(0)) / divisor
-        ridge = 0.1 if name == "zca-kornia" else 0.1 * np.trace(covariance) / 192
+        ridge = 0.1 if name == "zca-kornia" else 0.1 * np.trace(covariance) / (3 * HEIGHT * WIDTH)
         whitener = fit_whitener("zca-kornia" if divisor == 499 else "zca-frepo", DATASET, train)
         white = whitener(train).flatten(1).double().numpy()
         np.testing.assert_allclose(white.mean(0), 0.0, atol=1e-5)
         found = white.T @ white / divisor
-        expected = covariance @ np.linalg.inv(covariance + ridge * np.eye(192))
+        expected = covariance @ np.linalg.inv(covariance + ridge * np.eye(3 * HEIGHT * WIDTH))
         np.testing.assert_allclose(found, expected, atol=1e-4)
 
 

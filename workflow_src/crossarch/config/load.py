@@ -97,15 +97,24 @@ class RecipeBook:
     ) -> Iterator[tuple[int, str, str]]:
         """(ipc, arch, source) for which a recipe differs; ConfigError where a `by_...` names none."""
         data = self._merged(name, protocol, ())
+        for variation in VARIATIONS:
+            found = data.get(variation)
+            key = f"{self.file}: recipes.{name}.{variation}"
+            if found is not None and not isinstance(found, dict):
+                raise ConfigError(f"{key}: found {found!r}, allowed: a mapping")
+            for choice, change in (found or {}).items():
+                if not isinstance(change, dict):
+                    raise ConfigError(f"{key}.{choice}: found {change!r}, allowed: a mapping")
         by_ipc, by_arch, by_source = (data.get(variation) or {} for variation in VARIATIONS)
         allowed: dict[str, tuple[Any, Iterable[str]]] = {
             "by_arch": (by_arch, ARCHS),
             "by_source": (by_source, tuple(sources)),
         }
-        for variation, (found, names) in allowed.items():
-            for key in found:
-                if key not in names:
-                    raise ConfigError(unknown(self.file, f"recipes.{name}.{variation}", key, names))
+        for variation, (chosen, names) in allowed.items():
+            for choice in chosen:
+                if choice not in names:
+                    where = f"recipes.{name}.{variation}"
+                    raise ConfigError(unknown(self.file, where, choice, names))
         for ipc in by_ipc:
             if not isinstance(ipc, int) or ipc < 1:
                 where = f"{self.file}: recipes.{name}.by_ipc"
@@ -219,7 +228,7 @@ def _datasets(directory: Path) -> dict[str, Dataset]:
     for name, data in raw.items():
         original = data.get("stands_in_for") if isinstance(data, dict) else None
         if original is not None:
-            if original not in raw:
+            if not isinstance(original, str) or original not in raw:
                 raise ConfigError(
                     unknown(str(file), f"{name}.stands_in_for", original, raw, what="dataset")
                 )
@@ -233,19 +242,22 @@ def _recipe_book(file: Path) -> RecipeBook:
     for key in data:
         if key not in ("recipes", "protocols"):
             raise ConfigError(unknown(str(file), key, key, ("recipes", "protocols"), what="key"))
-    for name, recipe in (data.get("recipes") or {}).items():
+    for key in ("recipes", "protocols"):
+        if not isinstance(data.get(key), dict):
+            raise ConfigError(f"{file}: {key}: found {data.get(key)!r}, allowed: a mapping")
+    for name, recipe in data["recipes"].items():
         if not isinstance(recipe, dict):
             raise ConfigError(f"{file}: recipes.{name}: found {recipe!r}, allowed: a mapping")
-    for protocol in data.get("protocols", {}):
+    for protocol in data["protocols"]:
         if protocol not in PROTOCOLS:
             raise ConfigError(
                 unknown(str(file), f"protocols.{protocol}", protocol, PROTOCOLS, what="protocol")
             )
     protocols = {
         name: validated(ProtocolChanges, changes or {}, str(file), f"protocols.{name}")
-        for name, changes in data.get("protocols", {}).items()
+        for name, changes in data["protocols"].items()
     }
-    return RecipeBook(str(file), data.get("recipes") or {}, protocols)
+    return RecipeBook(str(file), data["recipes"], protocols)
 
 
 def _check_recipes(configuration: Configuration) -> None:
@@ -278,6 +290,13 @@ def _check_names(configuration: Configuration, selection_file: str) -> None:
         for name in getattr(selection, key):
             if name not in pool:
                 raise ConfigError(unknown(selection_file, key, name, pool))
+    originals = [configuration.distilled_from(dataset) for dataset in selection.datasets]
+    sets = [configuration.sources[name].sets for name in selection.sources]
+    known = sorted({ipc for each in sets for name in originals for ipc in each.get(name, {})})
+    for ipc in selection.ipc:
+        if ipc not in known:
+            allowed = ", ".join(map(str, known)) or "none: the sources have no set of these data sets"
+            raise ConfigError(f"{selection_file}: ipc: found {ipc}, allowed: {allowed}")
     tables_file = f"{configuration.directory}/tables.yaml"
     for table_name, table in configuration.tables.items():
         for key in ("sources", "recipes"):

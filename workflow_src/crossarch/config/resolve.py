@@ -146,6 +146,11 @@ def resolve(configuration: Configuration, run: RunId) -> RunSettings:
     teacher = teacher_network = None
     if recipe.distillation:
         teacher = run.model_copy(update={"arch": source.arch, "recipe": recipe.distillation.recipe})
+        if not applies(configuration, teacher):
+            raise ConfigError(
+                f"{configuration.directory}/recipes.yaml: recipes.{run.recipe}.distillation.recipe: "
+                f"found {teacher.recipe!r}, allowed: a recipe without DropPath and distillation"
+            )
         teacher_network = network_settings(
             configuration, source.arch, run.source, run.dataset, _recipe(configuration, teacher)
         )

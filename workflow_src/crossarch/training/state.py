@@ -35,8 +35,8 @@ def load_state(folder: Path) -> dict[str, Any] | None:
                 damaged = archive.testzip()
             if damaged is None:
                 return dict(load_pt(path))
-        except (zipfile.BadZipFile, OSError, DataError):
-            continue
+        except (zipfile.BadZipFile, OSError, DataError, ValueError, NotImplementedError, RuntimeError):
+            continue  # whatever a damaged archive makes its reader say
     return None
 
 

@@ -1,0 +1,515 @@
+"""Mistakes in `config/` give one line with file, key, finding, choice; recipes come out right."""
+
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from crossarch.config import (
+    Configuration,
+    RunId,
+    applies,
+    load_configuration,
+    parse_run,
+    read_overrides,
+    resolve,
+    table_runs,
+    with_teachers,
+)
+from crossarch.errors import ConfigError
+
+CONFIG = Path(__file__).parents[2] / "config"
+CONFIGURATION = load_configuration(CONFIG)
+ARCHS = ("cnn", "resnet18", "alexnet", "vgg11", "resnet50")
+RECIPES = ("baseline", "wo_dp_kd", "wo_dp", "wo_kd", "full")
+SIMPLE = ("baseline", "wo_dp_kd")
+DELETE = object()
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """A copy of the configuration, free to be spoilt."""
+    return Path(shutil.copytree(CONFIG, tmp_path / "config"))
+
+
+def spoil(directory: Path, file: str, keys: tuple[Any, ...], value: Any) -> None:
+    """Set (or delete) the entry at `keys` of a YAML file."""
+    path = directory / file
+    data = yaml.safe_load(path.read_text())
+    inner = data
+    for key in keys[:-1]:
+        inner = inner.setdefault(key, {})
+    if value is DELETE:
+        del inner[keys[-1]]
+    else:
+        inner[keys[-1]] = value
+    path.write_text(yaml.safe_dump(data, sort_keys=False))
+
+
+def complaint(action: Callable[[], Any]) -> str:
+    """The message of the ConfigError that `action` must raise: one line."""
+    with pytest.raises(ConfigError) as caught:
+        action()
+    message = str(caught.value)
+    assert message == message.strip()
+    assert "\n" not in message
+    assert message
+    assert caught.value.exit_code == 2
+    return message
+
+
+RECIPE, DATA, SOURCE = "recipes.yaml", "datasets.yaml", "sources.yaml"
+TABLE, SELECT = "tables.yaml", "config.yaml"
+AUGMENT = ("recipes", "baseline", "augmentation")
+OPTIMIZER = ("recipes", "baseline", "optimizer")
+RELEASED = ("protocols", "released")
+FRESH = ("recipes", "wo_dp", "by_ipc")
+
+# file, where, what is put there, and what the line must name: key, finding, choices
+MISTAKES: dict[str, tuple[str, tuple[Any, ...], Any, list[str]]] = {
+    # unknown keys, at every depth
+    "file key": (RECIPE, ("recepies",), {}, ["recepies", "recipes, protocols"]),
+    "recipe key": (RECIPE, ("recipes", "full", "epoch"), 9, ["full", "'epoch'", "epochs"]),
+    "part key": (RECIPE, (*AUGMENT, "fold"), 2, ["augmentation", "'fold'", "folds"]),
+    "optimizer key": (RECIPE, (*OPTIMIZER, "beta"), [0.9], ["optimizer", "'beta'", "betas"]),
+    "keep rate key": (
+        *(RECIPE, ("recipes", "wo_kd", "keep_rate", "warm_up"), 5),
+        ["keep_rate", "'warm_up'", "warmup"],
+    ),
+    "protocol key": (
+        *(RECIPE, (*RELEASED, "whitening"), "none"),
+        ["protocols.released", "whitening", "test_whitening"],
+    ),
+    "protocol recipe key": (
+        *(RECIPE, (*RELEASED, "recipes", "full"), {"epoch": 9}),
+        ["full", "'epoch'", "epochs"],
+    ),
+    "by_ipc key": (RECIPE, FRESH, {50: {"epoch": 9}}, ["wo_dp", "'epoch'", "epochs"]),
+    "by_arch key": (
+        *(RECIPE, ("recipes", "wo_dp", "by_arch"), {"vgg11": {"augmentation": {"fold": 1}}}),
+        ["wo_dp", "'fold'", "folds"],
+    ),
+    "dataset key": (DATA, ("cifar10", "clases"), 10, ["cifar10", "'clases'", "classes"]),
+    "file entry key": (
+        *(DATA, ("cifar10", "origin", "file", "md6"), "0" * 32),
+        ["cifar10.origin.file", "'md6'", "md5"],
+    ),
+    "set key": (
+        *(SOURCE, ("frepo", "sets", "cifar10", 1, "image"), {}),
+        ["frepo.sets.cifar10.1", "'image'", "images"],
+    ),
+    "table key": (TABLE, ("table2", "sorces"), [], ["table2", "'sorces'", "sources"]),
+    "selection key": (SELECT, ("seed",), [0], ["'seed'", "seeds"]),
+    "evaluation key": (SELECT, ("evaluation", "evry"), 5, ["evaluation", "'evry'", "every"]),
+    # names that do not exist
+    "recipe name": (SELECT, ("recipes",), ["ful"], ["recipes", "'ful'", "full"]),
+    "dataset name": (SELECT, ("datasets",), ["cifar"], ["datasets", "'cifar'", "cifar10"]),
+    "source name": (SELECT, ("sources",), ["frepp"], ["sources", "'frepp'", "frepo"]),
+    "table name": (SELECT, ("tables",), ["table3"], ["tables", "'table3'", "table2"]),
+    "protocol name": (SELECT, ("protocol",), "relesed", ["protocol", "'relesed'", "released"]),
+    "arch name": (SELECT, ("archs",), ["vgg"], ["archs", "'vgg'", "vgg11"]),
+    "device name": (SELECT, ("device",), "gpu", ["device", "'gpu'", "cuda"]),
+    "table's recipe": (TABLE, ("table2", "recipes"), ["wokd"], ["recipes", "'wokd'", "wo_kd"]),
+    "table's dataset": (TABLE, ("table2", "dataset"), "cifar", ["dataset", "'cifar'", "cifar10"]),
+    "base": (RECIPE, ("recipes", "full", "base"), "wokd", ["full.base", "'wokd'", "wo_kd"]),
+    "teacher's recipe": (
+        *(RECIPE, ("recipes", "full", "distillation", "recipe"), "wo_dpkd"),
+        ["full.distillation.recipe", "'wo_dpkd'", "wo_dp_kd"],
+    ),
+    "unknown protocol": (
+        *(RECIPE, ("protocols", "relesed"), {}),
+        ["protocols.relesed", "'relesed'", "released"],
+    ),
+    "protocol's base": (
+        *(RECIPE, (*RELEASED, "base"), "papper"),
+        ["protocols.released.base", "'papper'", "paper"],
+    ),
+    "protocol's recipe": (
+        *(RECIPE, (*RELEASED, "recipes", "fulll"), {}),
+        ["protocols.released.recipes", "'fulll'", "full"],
+    ),
+    "by_arch name": (
+        *(RECIPE, ("recipes", "wo_dp", "by_arch"), {"resnet5O": {"epochs": 9}}),
+        ["wo_dp.by_arch", "'resnet5O'", "resnet50"],
+    ),
+    "by_source name": (
+        *(RECIPE, ("recipes", "wo_dp", "by_source"), {"mmt": {"epochs": 9}}),
+        ["wo_dp.by_source", "'mmt'", "mtt"],
+    ),
+    "by_ipc name": (RECIPE, FRESH, {"one": {"epochs": 9}}, ["wo_dp.by_ipc", "'one'"]),
+    "stand-in": (
+        *(DATA, ("cifar10-jpeg", "stands_in_for"), "cifar"),
+        ["cifar10-jpeg.stands_in_for", "'cifar'", "cifar10"],
+    ),
+    "set of no dataset": (SOURCE, ("mtt", "sets", "cifar11"), {}, ["mtt.sets", "'cifar11'"]),
+    "norm name": (SOURCE, ("mtt", "norm"), "layer", ["mtt.norm", "'layer'", "'instance'"]),
+    "whitening name": (
+        SOURCE,
+        ("mtt", "whitening"),
+        "zca",
+        ["mtt.whitening", "'zca'", "zca-frepo"],
+    ),
+    "protocol's whitening": (
+        *(RECIPE, (*RELEASED, "test_whitening"), "zca"),
+        ["test_whitening", "'zca'", "zca-kornia"],
+    ),
+    "optimizer name": (RECIPE, (*OPTIMIZER, "name"), "sgd", ["optimizer", "'sgd'", "'adamw'"]),
+    # wrong types and values
+    "word for a number": (
+        RECIPE,
+        ("recipes", "full", "epochs"),
+        "many",
+        ["epochs", "'many'", "integer"],
+    ),
+    "fraction for a number": (
+        RECIPE,
+        ("recipes", "full", "epochs"),
+        1.5,
+        ["epochs", "1.5", "integer"],
+    ),
+    "list for a mapping": (RECIPE, AUGMENT, [1], ["augmentation"]),
+    "scalar for a mapping": (SELECT, ("evaluation",), 5, ["evaluation", "5"]),
+    "scalar for a list": (SELECT, ("archs",), "cnn", ["archs", "'cnn'"]),
+    "scalar for variations": (RECIPE, FRESH, 5, ["wo_dp.by_ipc", "5"]),
+    "scalar for a variation": (RECIPE, FRESH, {1: 5}, ["wo_dp.by_ipc", "5"]),
+    "list for protocols": (RECIPE, ("protocols",), [], ["protocols"]),
+    "list for a name": (
+        DATA,
+        ("cifar10-jpeg", "stands_in_for"),
+        ["a"],
+        ["cifar10-jpeg.stands_in_for"],
+    ),
+    "negative epochs": (RECIPE, ("recipes", "full", "epochs"), -1, ["epochs", "-1", "1"]),
+    "negative rate": (RECIPE, (*OPTIMIZER, "lr"), -0.1, ["lr", "-0.1", "greater than 0"]),
+    "zero threads": (SELECT, ("threads",), 0, ["threads", "0", "1"]),
+    "negative seed": (SELECT, ("seeds",), [-1], ["seeds", "-1", "0"]),
+    "no seeds": (SELECT, ("seeds",), [], ["seeds", "[]"]),
+    "keep rate of zero": (
+        RECIPE,
+        ("recipes", "wo_kd", "keep_rate", "min"),
+        0,
+        ["keep_rate.min", "0"],
+    ),
+    "keep rate above one": (
+        *(RECIPE, ("recipes", "wo_kd", "keep_rate", "final"), 1.1),
+        ["keep_rate.final", "1.1", "1"],
+    ),
+    "seven folds of six": (RECIPE, (*AUGMENT, "folds"), 7, ["augmentation.folds", "7", "6"]),
+    "weight above one": (
+        *(RECIPE, ("recipes", "full", "distillation", "weight"), 1.5),
+        ["distillation.weight", "1.5", "1"],
+    ),
+    "one beta": (RECIPE, (*OPTIMIZER, "betas"), [0.9], ["optimizer", "betas"]),
+    "warm-up without end": (
+        *(RECIPE, ("recipes", "wo_dp_kd", "schedule", "warmup"), 1000),
+        ["schedule", "warmup", "1000"],
+    ),
+    "negative batch": (
+        DATA,
+        ("cifar10", "batch_size"),
+        {1: -10},
+        ["cifar10.batch_size", "-10", "1"],
+    ),
+    "two of three means": (
+        DATA,
+        ("cifar10", "mean"),
+        [0.5, 0.5],
+        ["cifar10", "mean", "3 channels"],
+    ),
+    "zero deviation": (DATA, ("cifar10", "std"), [1, 1, 0], ["cifar10.std", "0"]),
+    "bad checksum": (DATA, ("cifar10", "origin", "file", "md5"), "x", ["origin.file.md5", "'x'"]),
+    "missing key": (RECIPE, OPTIMIZER, DELETE, ["baseline.optimizer", "needed"]),
+    "missing field": (DATA, ("cifar100", "classes"), DELETE, ["cifar100.classes", "needed"]),
+    # circles
+    "circle of recipes": (
+        *(RECIPE, ("recipes", "baseline", "base"), "full"),
+        ["base", "circle", "wo_dp_kd"],
+    ),
+    "recipe on itself": (RECIPE, ("recipes", "full", "base"), "full", ["full.base", "circle"]),
+    "circle of protocols": (
+        *(RECIPE, (*RELEASED, "base"), "released_as_is"),
+        ["base", "circle", "released"],
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_one_line_that_names_it(directory: Path, mistake: str) -> None:
+    file, keys, value, named = MISTAKES[mistake]
+    spoil(directory, file, keys, value)
+    message = complaint(lambda: load_configuration(directory))
+    assert message.startswith(str(directory / file))
+    for part in named:
+        assert part in message
+
+
+BROKEN = {
+    "bracket": ("a: [1,\nb: }\n", "line 2"),
+    "tab": ("a:\n\t- 1\n", "line 2"),
+    "tag": ("a: !!python/object/apply:os.getcwd []\n", "line 1"),
+    "empty": ("", "mapping"),
+    "list": ("- a\n", "list"),
+    "text": ("just words\n", "mapping"),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+@pytest.mark.parametrize("file", [RECIPE, DATA, SOURCE, TABLE, SELECT])
+def test_broken_yaml_names_the_file_and_the_place(directory: Path, file: str, kind: str) -> None:
+    content, named = BROKEN[kind]
+    (directory / file).write_text(content)
+    message = complaint(lambda: load_configuration(directory))
+    assert str(directory / file) in message
+    assert named in message
+
+
+def test_bytes_that_are_no_text(directory: Path) -> None:
+    (directory / SELECT).write_bytes(b"device: \xff\xfe\n")
+    assert str(directory / SELECT) in complaint(lambda: load_configuration(directory))
+
+
+@pytest.mark.parametrize("file", [RECIPE, DATA, SOURCE, TABLE, SELECT])
+def test_a_missing_file_is_named(directory: Path, file: str) -> None:
+    (directory / file).unlink()
+    assert str(directory / file) in complaint(lambda: load_configuration(directory))
+
+
+@pytest.mark.parametrize(
+    ("override", "named"),
+    [
+        ({"ipcs": [1]}, ["ipcs", "ipc"]),
+        ({"ipc": ["x"]}, ["ipc", "'x'", "integer"]),
+        ({"evaluation": {"every": 0}}, ["evaluation.every", "0", "1"]),
+        ({"recipes": ["ful"]}, ["recipes", "'ful'", "full"]),
+        ({"device": "tpu"}, ["device", "'tpu'", "cpu"]),
+    ],
+)
+def test_a_mistake_on_the_command_line_names_the_command_line(
+    override: dict[str, Any], named: list[str]
+) -> None:
+    overrides = [*read_overrides([CONFIG / "presets/cpu.yaml"]), ("command line", override)]
+    message = complaint(lambda: load_configuration(CONFIG, overrides=overrides))
+    assert message.startswith("command line")
+    for part in named:
+        assert part in message
+
+
+@pytest.mark.parametrize(
+    ("path", "named"),
+    [
+        ("cifar10/frepo/ipc2/cnn/baseline/seed0", ["frepo.sets.cifar10", "ipc 2", "1, 10, 50"]),
+        ("cifar10/frepo/ipc1/cnn/full/seed0", ["'full'", "'cnn'"]),
+        ("cifar10/mtt/ipc1/cnn/wo_dp/seed0", ["'wo_dp'", "'cnn'"]),
+        ("cifar10/mtt/ipc1/cnn/wo_kd/seed0", ["'wo_kd'", "'cnn'"]),
+        ("cifar10/mtt/ipc1/cnn/full@released/seed0", ["full", "'cnn'"]),
+        ("cifar10/frepo/ipc1/vgg11/ful/seed0", ["recipes.yaml", "'ful'", "full"]),
+        ("cifar10/frep/ipc1/vgg11/full/seed0", ["sources.yaml", "'frep'", "frepo"]),
+        ("cifar11/frepo/ipc1/vgg11/full/seed0", ["datasets.yaml", "'cifar11'", "cifar10"]),
+        ("cifar100/frepo/ipc1/vgg11/full/seed0", ["sources.yaml", "'cifar100'", "cifar10"]),
+        ("cifar10/frepo/ipc1/vgg/full/seed0", ["arch", "'vgg'", "vgg11"]),
+        ("cifar10/frepo/ipc0/vgg11/full/seed0", ["ipc", "0", "1"]),
+        ("cifar10/frepo/ipc1/vgg11/full@rel/seed0", ["protocol", "'rel'", "released"]),
+        ("CIFAR10/frepo/ipc1/vgg11/full/seed0", ["dataset", "CIFAR10"]),
+        ("cifar10/frepo/ipc1/vgg11/full/seed-1", ["seed-1", "{seed}"]),
+        ("cifar10/frepo/1/vgg11/full/seed0", ["cifar10/frepo/1/", "{ipc}"]),
+        ("nonsense", ["nonsense", "{dataset}"]),
+        ("", ["{dataset}"]),
+    ],
+)
+def test_an_impossible_run_is_one_line(path: str, named: list[str]) -> None:
+    message = complaint(lambda: resolve(CONFIGURATION, parse_run(path)))
+    for part in named:
+        assert part in message
+
+
+def test_a_batch_size_that_is_missing_is_named(directory: Path) -> None:
+    spoil(directory, DATA, ("cifar10", "batch_size"), {1: 10})
+    run = parse_run("cifar10/mtt/ipc10/cnn/baseline/seed0")
+    message = complaint(lambda: resolve(load_configuration(directory), run))
+    for part in ("datasets.yaml", "cifar10.batch_size", "10"):
+        assert part in message
+
+
+def test_an_ipc_that_no_set_has_is_not_silently_skipped(directory: Path) -> None:
+    spoil(directory, SELECT, ("ipc",), [2])
+
+    def plan() -> None:
+        configuration = load_configuration(directory)
+        table_runs(configuration, configuration.tables["table2"])
+
+    message = complaint(plan)
+    assert "ipc" in message
+    assert "2" in message
+
+
+def test_a_teacher_that_needs_a_teacher_is_refused(directory: Path) -> None:
+    """Distilling with `full` means training the source's own network with `full`: impossible."""
+    spoil(directory, RECIPE, ("recipes", "full", "distillation", "recipe"), "full")
+    run = parse_run("cifar10/mtt/ipc1/vgg11/full/seed0")
+    message = complaint(lambda: with_teachers(load_configuration(directory), [run]))
+    assert "'full'" in message
+
+
+# --- Runs and their paths -------------------------------------------------------------------------
+
+
+def test_paths_of_runs_lead_there_and_back() -> None:
+    run = RunId(
+        dataset="cifar10",
+        source="mtt",
+        ipc=50,
+        arch="vgg11",
+        recipe="full",
+        protocol="released",
+        seed=3,
+    )
+    assert run.path == "cifar10/mtt/ipc50/vgg11/full@released/seed3"
+    for form in ("{}", "results/runs/{}", "/a/b/{}/", "results/runs/{}/metrics.json"):
+        assert parse_run(form.format(run.path)) == run
+    assert parse_run("cifar10/mtt/ipc50/vgg11/full@paper/seed3").path == run.path.replace(
+        "@released", ""
+    )
+
+
+# --- Which runs -----------------------------------------------------------------------------------
+
+
+def planned(preset: str) -> tuple[Configuration, list[RunId]]:
+    configuration = load_configuration(
+        CONFIG, overrides=read_overrides([CONFIG / "presets" / f"{preset}.yaml"])
+    )
+    tables = [configuration.tables[name] for name in configuration.selection.tables]
+    return configuration, [run for table in tables for run in table_runs(configuration, table)]
+
+
+@pytest.mark.parametrize("preset", ["paper", "released"])
+def test_presets_plan_132_cells_with_three_seeds(preset: str) -> None:
+    configuration, runs = planned(preset)
+    assert len(runs) == len(set(runs)) == 132 * 3  # 2 sources x 3 IPC x (2 + 4 x 5)
+    expected = {
+        (source, ipc, arch, recipe, seed)
+        for source in ("frepo", "mtt")
+        for ipc in (1, 10, 50)
+        for arch in ARCHS
+        for recipe in (SIMPLE if arch == "cnn" else RECIPES)
+        for seed in (0, 1, 2)
+    }
+    assert {(r.source, r.ipc, r.arch, r.recipe, r.seed) for r in runs} == expected
+    assert {run.protocol for run in runs} == {preset}
+    assert {run.dataset for run in runs} == {"cifar10"}
+    assert all(applies(configuration, run) for run in runs)
+    everything = with_teachers(configuration, runs)
+    assert len(everything) == len(set(everything)) == len(runs), "teachers are cells, too"
+    place = {run: index for index, run in enumerate(everything)}
+    students = [run for run in runs if run.recipe in ("wo_dp", "full")]
+    for run in students[::7]:
+        teacher = resolve(configuration, run).teacher
+        assert teacher is not None
+        assert (teacher.arch, teacher.recipe, teacher.seed) == ("cnn", "wo_dp_kd", run.seed)
+        assert teacher.training_set == run.training_set
+        assert teacher.protocol == run.protocol
+        assert place[teacher] < place[run]
+
+
+def test_cpu_preset_plans_one_seed_on_the_jpeg_copy() -> None:
+    _, runs = planned("cpu")
+    assert len(runs) == 44
+    assert {(run.dataset, run.ipc, run.seed) for run in runs} == {("cifar10-jpeg", 1, 0)}
+
+
+def test_a_student_alone_brings_its_teacher() -> None:
+    student = parse_run("cifar10/frepo/ipc10/vgg11/full/seed2")
+    teacher = parse_run("cifar10/frepo/ipc10/cnn/wo_dp_kd/seed2")
+    assert with_teachers(CONFIGURATION, [student]) == [teacher, student]
+    assert with_teachers(CONFIGURATION, [student, student]) == [teacher, student]
+    alone = parse_run("cifar10/frepo/ipc10/vgg11/wo_kd/seed2")
+    assert with_teachers(CONFIGURATION, [alone]) == [alone]
+
+
+def test_every_planned_run_can_be_resolved_and_has_its_own_digest() -> None:
+    configuration, runs = planned("paper")
+    digests = Counter(resolve(configuration, run).digest for run in runs if run.seed == 0)
+    assert len(digests) == 132
+
+
+# --- Recipes --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("source", ["frepo", "mtt"])
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_folds_and_batch_sizes_follow_the_ipc(recipe: str, source: str) -> None:
+    for protocol in ("", "@released", "@released_as_is"):
+        for ipc, folds, batch in ((1, 4, 10), (10, 2, 100), (50, 2, 128)):
+            run = parse_run(f"cifar10/{source}/ipc{ipc}/resnet18/{recipe}{protocol}/seed0")
+            settings = resolve(CONFIGURATION, run)
+            assert settings.augmentation.folds == (1 if recipe == "baseline" else folds)
+            assert settings.batch_size == batch
+
+
+def test_components_are_those_of_table_1() -> None:
+    with_droppath, with_teacher = {"wo_kd", "full"}, {"wo_dp", "full"}
+    for recipe in RECIPES:
+        for arch in ARCHS[1:]:
+            settings = resolve(CONFIGURATION, parse_run(f"cifar10/mtt/ipc10/{arch}/{recipe}/seed0"))
+            assert (settings.keep_rate is not None) == (recipe in with_droppath)
+            assert settings.network.droppath == (recipe in with_droppath)
+            assert (settings.distillation is not None) == (recipe in with_teacher)
+            assert (settings.teacher is not None) == (recipe in with_teacher)
+            assert (settings.optimizer.name == "lion") == (recipe != "baseline")
+            assert settings.epochs == (4000 if recipe in with_droppath else 1000)
+            assert settings.network.shortcut == "improved"
+
+
+def test_the_networks_own_to_a_source_take_neither_droppath_nor_a_teacher() -> None:
+    for recipe in RECIPES:
+        run = parse_run(f"cifar10/frepo/ipc1/cnn/{recipe}/seed0")
+        assert applies(CONFIGURATION, run) == (recipe in SIMPLE)
+
+
+def test_the_jpeg_copy_inherits_all_but_title_and_origin() -> None:
+    copy, original = (CONFIGURATION.dataset(name) for name in ("cifar10-jpeg", "cifar10"))
+    left_out = {"title", "origin", "stands_in_for"}
+    assert copy.model_dump(exclude=left_out) == original.model_dump(exclude=left_out)
+    assert copy.title != original.title
+    assert copy.origin != original.origin
+    assert CONFIGURATION.distilled_from("cifar10-jpeg") == "cifar10"
+
+
+def test_variations_and_protocols_lie_over_a_recipe_in_order(directory: Path) -> None:
+    spoil(directory, RECIPE, ("recipes", "full", "by_arch"), {"vgg11": {"epochs": 7}})
+    spoil(directory, RECIPE, ("recipes", "full", "by_source"), {"mtt": {"distillation": None}})
+    spoil(directory, RECIPE, (*RELEASED, "recipes", "full"), {"keep_rate": {"final": 0.9}})
+    configuration = load_configuration(directory)
+
+    def full(arch: str, source: str, protocol: str = "") -> Any:
+        return resolve(configuration, parse_run(f"cifar10/{source}/ipc1/{arch}/full{protocol}/seed0"))
+
+    assert full("vgg11", "frepo").epochs == 7
+    assert full("alexnet", "frepo").epochs == 4000
+    assert full("alexnet", "frepo").distillation is not None
+    assert full("alexnet", "mtt").distillation is None
+    assert full("alexnet", "mtt").teacher is None
+    assert full("alexnet", "frepo").keep_rate.final == 0.8
+    for protocol in ("@released", "@released_as_is"):
+        assert full("alexnet", "frepo", protocol).keep_rate.final == 0.9
+
+
+def test_another_optimiser_replaces_the_old_one_whole(directory: Path) -> None:
+    adamw = {"name": "adamw", "lr": 1e-3, "betas": [0.9, 0.99], "weight_decay": 0.0}
+    spoil(directory, RECIPE, ("recipes", "full", "optimizer"), adamw)
+    run = parse_run("cifar10/mtt/ipc1/vgg11/full/seed0")
+    found = resolve(load_configuration(directory), run).optimizer
+    assert found.model_dump() == {**adamw, "betas": (0.9, 0.99)}
+    spoil(directory, RECIPE, ("recipes", "full", "optimizer"), {"name": "adamw"})
+    message = complaint(lambda: resolve(load_configuration(directory), run))
+    assert "optimizer" in message, "nothing of Lion's is left over"
+
+
+def test_settings_cannot_be_changed_after_loading() -> None:
+    settings = resolve(CONFIGURATION, parse_run("cifar10/mtt/ipc1/vgg11/full/seed0"))
+    with pytest.raises(ValueError, match="frozen"):
+        settings.epochs = 3

@@ -1,0 +1,557 @@
+"""The trainer on networks and images so small that whole trainings take a fraction of a second."""
+
+import copy
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from crossarch.config import (
+    LabelSettings,
+    NetworkSettings,
+    RunSettings,
+    load_configuration,
+    parse_run,
+    resolve,
+)
+from crossarch.config.schema import AdamW, KeepRate, StepSchedule
+from crossarch.data import ImageSet
+from crossarch.errors import TrainingError
+from crossarch.models import build, set_keep_rate
+from crossarch.models.droppath import DropPathBlock
+from crossarch.training import trainer
+from crossarch.training.evaluation import accuracy, folded
+from crossarch.training.state import load_state, remove_states, save_state
+from crossarch.training.trainer import Outcome, train
+
+CONFIGURATION = load_configuration(Path(__file__).parents[2] / "config")
+CPU = torch.device("cpu")
+SIDE, CLASSES, IMAGES = 8, 3, 10
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def small(settings: NetworkSettings) -> NetworkSettings:
+    return settings.model_copy(update={"classes": CLASSES, "image_size": SIDE, "widths": (6, 8)})
+
+
+def tiny(
+    recipe: str = "wo_dp_kd", arch: str = "cnn", source: str = "mtt", **changes: Any
+) -> RunSettings:
+    """A run of the configuration cut down to a few epochs of a few batches of 4, 4 and 2 images."""
+    settings = resolve(CONFIGURATION, parse_run(f"cifar10/{source}/ipc1/{arch}/{recipe}/seed0"))
+    update: dict[str, Any] = {
+        "network": small(settings.network),
+        "teacher_network": settings.teacher_network and small(settings.teacher_network),
+        "epochs": 6,
+        "batch_size": 4,
+        "optimizer": settings.optimizer.model_copy(update={"lr": 1e-3}),
+        "schedule": StepSchedule(name="step", milestones=(3,), factor=0.5),
+        "evaluate_every": 2,
+    }
+    if settings.keep_rate:
+        update["keep_rate"] = KeepRate(warmup=1, period=1, decay=0.2, min=0.4, final=0.8, stabilise=5)
+    return settings.model_copy(update=update | changes)
+
+
+def image_set(count: int, seed: int, *, soft: bool = False) -> ImageSet:
+    draws = torch.Generator().manual_seed(seed)
+    images = torch.randn(count, 3, SIDE, SIDE, generator=draws)
+    labels = torch.arange(count) % CLASSES
+    if soft:
+        return ImageSet(images, torch.randn(count, CLASSES, generator=draws) * 0.1)
+    return ImageSet(images, labels)
+
+
+TRAIN, SOFT, TEST = image_set(IMAGES, 0), image_set(IMAGES, 1, soft=True), image_set(25, 2)
+
+
+def make_teacher(settings: RunSettings) -> nn.Module | None:
+    torch.manual_seed(99)
+    return build(settings.teacher_network) if settings.teacher_network else None
+
+
+def run(settings: RunSettings, **options: Any) -> Outcome:
+    training_set = SOFT if settings.labels.kind == "soft" else TRAIN
+    return train(settings, training_set, TEST, make_teacher(settings), device=CPU, **options)
+
+
+def assert_same(first: dict[str, Tensor], second: dict[str, Tensor]) -> None:
+    assert first.keys() == second.keys()
+    for name, tensor in first.items():
+        assert torch.equal(tensor, second[name]), name
+
+
+def differ(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
+    return any(not torch.equal(tensor, second[name]) for name, tensor in first.items())
+
+
+# --- The same run twice ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("recipe", "arch", "source"),
+    [("baseline", "cnn", "mtt"), ("wo_dp_kd", "cnn", "frepo"), ("full", "alexnet", "mtt")],
+)
+def test_a_seed_determines_the_weights(recipe: str, arch: str, source: str) -> None:
+    settings = tiny(recipe, arch, source, epochs=3)
+    first = run(settings)
+    torch.rand(3)  # what happened before does not matter
+    second = run(settings)
+    assert_same(first.last, second.last)
+    assert_same(first.best, second.best)
+    assert first.history.losses == second.history.losses
+    assert first.history.evaluations == second.history.evaluations
+    other = settings.model_copy(update={"run": settings.run.model_copy(update={"seed": 1})})
+    assert differ(first.last, run(other).last)
+
+
+@pytest.mark.parametrize(("recipe", "arch"), [("wo_dp_kd", "cnn"), ("full", "alexnet")])
+def test_evaluating_more_often_changes_nothing(recipe: str, arch: str) -> None:
+    often, seldom = (run(tiny(recipe, arch, epochs=5, evaluate_every=n)) for n in (1, 1000))
+    assert_same(often.last, seldom.last)
+    assert often.history.losses == seldom.history.losses
+    assert often.history.evaluations[-1] == seldom.history.evaluations[-1]
+    assert [e["epoch"] for e in often.history.evaluations] == [1, 2, 3, 4, 5]
+    assert [e["epoch"] for e in seldom.history.evaluations] == [5]
+
+
+# --- What happens in an epoch ---------------------------------------------------------------------
+
+
+class Watched:
+    """The network and the optimiser of a run, and the batches that the network was trained on."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.batches: list[Tensor] = []
+        make_network: Any = trainer.build
+        make_optimizer: Any = trainer.make_optimizer
+
+        def build_watched(settings: NetworkSettings) -> Any:
+            self.network = make_network(settings)
+            self.network.register_forward_pre_hook(self.see)
+            return self.network
+
+        def optimizer_watched(*arguments: Any) -> Any:
+            self.optimizer = make_optimizer(*arguments)
+            return self.optimizer
+
+        monkeypatch.setattr(trainer, "build", build_watched)
+        monkeypatch.setattr(trainer, "make_optimizer", optimizer_watched)
+
+    def see(self, module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        if module.training:
+            self.batches.append(inputs[0].detach().clone())
+
+
+def no_augmentation(settings: RunSettings) -> Any:
+    return settings.augmentation.model_copy(update={"folds": 0})
+
+
+def test_every_image_is_seen_once_an_epoch_in_a_new_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    watched = Watched(monkeypatch)
+    settings = tiny(epochs=4)
+    run(settings.model_copy(update={"augmentation": no_augmentation(settings)}))
+    assert [len(batch) for batch in watched.batches] == [4, 4, 2] * 4
+    orders = []
+    for epoch in range(4):
+        seen = torch.cat(watched.batches[3 * epoch : 3 * epoch + 3])
+        order = [int((TRAIN.images == image).flatten(1).all(1).nonzero()) for image in seen]
+        assert sorted(order) == list(range(IMAGES))
+        orders.append(tuple(order))
+    assert len(set(orders)) == 4
+
+
+def test_keep_rate_and_learning_rate_are_those_of_the_epoch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    watched = Watched(monkeypatch)
+    seen: list[tuple[float, float]] = []
+
+    def progress(epoch: int, loss: float, accuracy: float | None) -> None:
+        blocks = [m for m in watched.network.modules() if isinstance(m, DropPathBlock)]
+        assert len(blocks) == 2
+        assert len({block.keep_rate for block in blocks}) == 1
+        seen.append((blocks[0].keep_rate, watched.optimizer.param_groups[0]["lr"]))
+
+    run(tiny("wo_kd", "alexnet"), progress=progress)
+    rates = [1.0, 1.0, 0.8, 0.6, 0.4, 0.8]  # warm-up 1, a step each epoch, final from 5
+    assert [rate for rate, _ in seen] == pytest.approx(rates)
+    assert [lr for _, lr in seen] == pytest.approx([1e-3] * 3 + [5e-4] * 3)
+
+
+@pytest.mark.parametrize("source", ["mtt", "frepo"])
+@pytest.mark.parametrize("distils", [False, True])
+def test_full_batches_without_augmentation_equal_a_loop_by_hand(source: str, distils: bool) -> None:
+    """Plain gradient descent on Equation 2 with AdamW; the order in a batch does not matter."""
+    base = tiny("wo_dp", "vgg11", source)  # has a teacher; its network is replaced by a small one
+    settings = base.model_copy(
+        update={
+            "network": base.teacher_network,
+            "epochs": 5,
+            "batch_size": IMAGES,
+            "augmentation": no_augmentation(base),
+            "optimizer": AdamW(name="adamw", lr=1e-2, betas=(0.9, 0.999), weight_decay=0.1),
+            "distillation": base.distillation if distils else None,
+            "labels": LabelSettings(kind=base.labels.kind, temperature=0.3),
+        }
+    )
+    training_set = SOFT if source == "frepo" else TRAIN
+    teacher = make_teacher(settings)
+    assert teacher is not None
+    found = train(settings, training_set, TEST, teacher if distils else None, device=CPU)
+
+    torch.manual_seed(0)
+    network = build(settings.network).train()
+    teacher.eval()
+    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-2, weight_decay=0.1)
+    x, y = training_set.images, training_set.labels
+    targets = F.one_hot(y, CLASSES).float() if y.ndim == 1 else torch.softmax(y / 0.3, 1)
+    losses = []
+    for epoch in range(5):
+        optimizer.param_groups[0]["lr"] = 1e-2 if epoch < 3 else 5e-3
+        logits = network(x)
+        loss = -(targets * torch.log_softmax(logits, 1)).sum(1).mean()
+        if distils:
+            with torch.no_grad():
+                p = torch.softmax(teacher(x) / 1.5, 1)
+            divergence = (p * (p.log() - torch.log_softmax(logits / 1.5, 1))).sum(1).mean()
+            loss = 0.5 * 1.5**2 * divergence + 0.5 * loss
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert [point["epoch"] for point in found.history.losses] == [1, 2, 3, 4, 5]
+    assert [point["loss"] for point in found.history.losses] == pytest.approx(losses, abs=2e-4)
+    start = found.last.keys()
+    assert start == network.state_dict().keys()
+    assert found.history.evaluations[-1]["accuracy"] == pytest.approx(
+        100.0 * float((network.eval()(TEST.images).argmax(1) == TEST.labels).float().mean()),
+        abs=4.1,
+    )
+
+
+class Listener(nn.Module):
+    """A teacher that writes down what it is shown; the list outlives copies of the module."""
+
+    heard: list[Tensor]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(3)
+        self.linear = nn.Linear(3 * SIDE * SIDE, CLASSES)
+
+    def forward(self, images: Tensor) -> Tensor:
+        assert not self.training
+        assert not torch.is_grad_enabled()
+        type(self).heard.append(images.detach().clone())
+        out: Tensor = self.linear(self.norm(images).flatten(1))
+        return out
+
+
+def test_teacher_sees_the_augmented_images_and_is_never_updated(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    watched = Watched(monkeypatch)
+    Listener.heard = []
+    teacher = Listener().train()
+    before = copy.deepcopy(teacher.state_dict())
+    settings = tiny("wo_dp", "alexnet", epochs=2)
+    train(settings, TRAIN, TEST, teacher, device=CPU)
+    assert len(Listener.heard) == len(watched.batches) == 6
+    for heard, seen in zip(Listener.heard, watched.batches, strict=True):
+        assert torch.equal(heard, seen)
+    assert_same(before, teacher.state_dict())
+    assert all(parameter.grad is None for parameter in teacher.parameters())
+    plain = {image.numpy().tobytes() for image in TRAIN.images}
+    assert any(image.numpy().tobytes() not in plain for batch in watched.batches for image in batch)
+
+
+@pytest.mark.parametrize("recipe", ["wo_dp", "wo_dp_kd"])
+def test_a_teacher_is_needed_exactly_for_distillation(recipe: str) -> None:
+    settings = tiny(recipe, "alexnet", epochs=1)
+    teacher = None if recipe == "wo_dp" else Listener()
+    with pytest.raises(TrainingError, match="teacher"):
+        train(settings, TRAIN, TEST, teacher, device=CPU)
+
+
+# --- Best and last --------------------------------------------------------------------------------
+
+
+def scripted(monkeypatch: pytest.MonkeyPatch, results: list[float]) -> list[dict[str, Tensor]]:
+    """Let evaluation find `results` one after the other; the weights of each are collected."""
+    weights: list[dict[str, Tensor]] = []
+
+    def measure(network: nn.Module, images: Tensor, labels: Tensor) -> float:
+        weights.append({k: v.detach().clone() for k, v in network.state_dict().items()})
+        return results[len(weights) - 1]
+
+    monkeypatch.setattr(trainer, "accuracy", measure)
+    return weights
+
+
+@pytest.mark.parametrize(("results", "best"), [([10.0, 30.0, 30.0, 20.0], 1), ([0.0, 0.0, 0.0, 0.0], 0)])
+def test_best_weights_are_those_of_the_first_highest_accuracy(
+    monkeypatch: pytest.MonkeyPatch, results: list[float], best: int
+) -> None:
+    weights = scripted(monkeypatch, results)
+    outcome = run(tiny(epochs=7, evaluate_every=2))  # epochs 2, 4, 6 and the last
+    history = outcome.history
+    assert [e["epoch"] for e in history.evaluations] == [2, 4, 6, 7]
+    assert [e["accuracy"] for e in history.evaluations] == results
+    assert history.best == {"epoch": [2, 4, 6, 7][best], "accuracy": results[best]}
+    assert_same(outcome.best, weights[best])
+    assert_same(outcome.last, weights[-1])
+    assert differ(outcome.best, outcome.last)
+
+
+def test_progress_is_told_every_epoch() -> None:
+    told: list[tuple[int, float | None]] = []
+    run(tiny(epochs=5), progress=lambda epoch, loss, result: told.append((epoch, result)))
+    assert [epoch for epoch, _ in told] == [1, 2, 3, 4, 5]
+    assert [result is None for _, result in told] == [True, False, True, False, False]
+
+
+# --- Trouble --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_images_that_are_not_finite_stop_the_run_in_epoch_1(value: float) -> None:
+    images = TRAIN.images.clone()
+    images[3, 0, 2, 2] = value
+    settings = tiny(epochs=60, evaluate_every=1000)
+    settings = settings.model_copy(update={"augmentation": no_augmentation(settings)})
+    with pytest.raises(TrainingError, match=r"in epoch 1\b") as caught:
+        train(settings, ImageSet(images, TRAIN.labels), TEST, device=CPU)
+    assert "\n" not in str(caught.value)
+    assert settings.run.path in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["adamw", "lion"])
+def test_an_absurd_learning_rate_stops_the_run_and_names_the_epoch(name: str) -> None:
+    """Epoch 4 is the first with the absurd rate; the loss is not finite in it or right after it."""
+    settings = tiny("baseline" if name == "adamw" else "wo_dp_kd", epochs=9, evaluate_every=1000)
+    schedule = StepSchedule(name="step", milestones=(3,), factor=1e38)
+    with pytest.raises(TrainingError, match=r"in epoch [45]\b"):
+        run(settings.model_copy(update={"schedule": schedule}))
+
+
+# --- Interrupted and resumed ----------------------------------------------------------------------
+
+
+class Interrupted(Exception):
+    """As if the process had been killed."""
+
+
+def interrupt_at(epoch: int) -> Callable[[int, float, float | None], None]:
+    def progress(done: int, loss: float, result: float | None) -> None:
+        if done == epoch:
+            raise Interrupted
+
+    return progress
+
+
+def assert_same_outcome(first: Outcome, second: Outcome) -> None:
+    assert_same(first.last, second.last)
+    assert_same(first.best, second.best)
+    assert first.history.losses == second.history.losses
+    assert first.history.evaluations == second.history.evaluations
+
+
+@pytest.mark.parametrize(
+    ("recipe", "arch", "source", "stops"),
+    [
+        ("baseline", "cnn", "frepo", (2, 5)),
+        ("wo_dp_kd", "cnn", "mtt", (3, 6)),
+        ("full", "alexnet", "frepo", (5,)),
+    ],
+)
+def test_a_resumed_run_ends_with_the_same_bits(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    recipe: str,
+    arch: str,
+    source: str,
+    stops: tuple[int, ...],
+) -> None:
+    settings = tiny(recipe, arch, source)
+    whole = run(settings)
+    monkeypatch.setattr(trainer, "SAVE_EVERY", -1.0)
+    epochs: list[int] = []
+    for stop in stops:
+        with pytest.raises(Interrupted):
+            run(settings, state_folder=tmp_path / "state", progress=interrupt_at(stop))
+    torch.manual_seed(123)  # the generator of the process is taken over, too
+    resumed = run(
+        settings,
+        state_folder=tmp_path / "state",
+        progress=lambda epoch, loss, result: epochs.append(epoch),
+    )
+    assert epochs == list(range(stops[-1], 7)), "from the state before the interrupted epoch"
+    assert_same_outcome(whole, resumed)
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "flipped", "text"])
+def test_a_damaged_state_gives_way_to_the_one_before(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, damage: str
+) -> None:
+    settings, folder = tiny(), tmp_path / "state"
+    whole = run(settings)
+    monkeypatch.setattr(trainer, "SAVE_EVERY", -1.0)
+    with pytest.raises(Interrupted):
+        run(settings, state_folder=folder, progress=interrupt_at(5))
+    states = sorted(folder.iterdir())
+    assert len(states) == 2, "the last two are kept"
+    content = states[-1].read_bytes()
+    middle = len(content) // 2
+    states[-1].write_bytes(
+        {
+            "cut": content[:middle],
+            "empty": b"",
+            "flipped": content[:middle] + bytes([content[middle] ^ 16]) + content[middle + 1 :],
+            "text": b"not a state\n",
+        }[damage]
+    )
+    epochs: list[int] = []
+    resumed = run(
+        settings,
+        state_folder=folder,
+        progress=lambda epoch, loss, result: epochs.append(epoch),
+    )
+    assert epochs == [4, 5, 6], "from the state after epoch 3"
+    assert_same_outcome(whole, resumed)
+
+
+def test_two_damaged_states_mean_a_fresh_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    settings, folder = tiny(), tmp_path / "state"
+    whole = run(settings)
+    monkeypatch.setattr(trainer, "SAVE_EVERY", -1.0)
+    with pytest.raises(Interrupted):
+        run(settings, state_folder=folder, progress=interrupt_at(5))
+    for state in folder.iterdir():
+        state.write_bytes(b"")
+    assert_same_outcome(whole, run(settings, state_folder=folder))
+
+
+def test_no_flipped_byte_is_fatal_or_goes_unnoticed(tmp_path: Path) -> None:
+    older: dict[str, Any] = {"epoch": 1, "weights": torch.arange(40.0)}
+    newer: dict[str, Any] = {"epoch": 2, "weights": torch.arange(40.0) + 1.0}
+    save_state(tmp_path, 1, older)
+    save_state(tmp_path, 2, newer)
+    path = max(tmp_path.iterdir())
+    content = path.read_bytes()
+    draws = np.random.default_rng(0)
+    for position in draws.permutation(len(content))[:400].tolist():
+        flipped = bytearray(content)
+        flipped[position] ^= 1 << int(draws.integers(8))
+        path.write_bytes(flipped)
+        found = load_state(tmp_path)
+        assert found is not None
+        whole = newer if found["epoch"] == 2 else older
+        assert found.keys() == whole.keys(), position
+        assert torch.equal(found["weights"], whole["weights"]), position
+
+
+def test_states_are_found_kept_and_removed(tmp_path: Path) -> None:
+    folder = tmp_path / "a" / "b"
+    assert load_state(folder) is None
+    for epoch in (8, 9, 10, 100):
+        save_state(folder, epoch, {"epoch": epoch})
+    assert load_state(folder) == {"epoch": 100}
+    assert len(list(folder.iterdir())) == 2
+    remove_states(folder)
+    assert not folder.exists()
+    remove_states(folder)
+
+
+# --- Evaluation -----------------------------------------------------------------------------------
+
+
+def trained_looking(arch: str, norm: str) -> tuple[nn.Module, int]:
+    size = 16 if arch.startswith("resnet") else 32
+    settings = NetworkSettings.model_validate(
+        {
+            "arch": arch,
+            "classes": 5,
+            "channels": 3,
+            "image_size": size,
+            "norm": norm,
+            "first_norm": "batch" if arch == "alexnet" else norm,
+            "widths": (16, 24, 32),
+            "shortcut": "improved",
+            "droppath": arch != "cnn",
+        }
+    )
+    torch.manual_seed(5)
+    network = build(settings)
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, nn.BatchNorm2d | nn.GroupNorm):
+                module.weight.uniform_(0.5, 1.5)
+                module.bias.uniform_(-0.5, 0.5)
+            if isinstance(module, nn.BatchNorm2d):
+                assert module.running_mean is not None
+                assert module.running_var is not None
+                module.running_mean.uniform_(-0.5, 0.5)
+                module.running_var.uniform_(0.2, 3.0)
+    return network, size
+
+
+@pytest.mark.parametrize("norm", ["batch", "instance"])
+@pytest.mark.parametrize("arch", ["cnn", "resnet18", "resnet50", "alexnet", "vgg11"])
+def test_folded_networks_give_the_same_logits(arch: str, norm: str) -> None:
+    if arch == "resnet50" and norm == "instance":
+        pytest.skip("nothing to fold, and the largest of all")
+    network, size = trained_looking(arch, norm)
+    set_keep_rate(network, 0.5)
+    before = copy.deepcopy(network.state_dict())
+    images = torch.randn(3, 3, size, size)
+    fast = folded(network)
+    with torch.no_grad():
+        expected = copy.deepcopy(network).eval()(images)
+        scale = float(expected.abs().max())
+        torch.testing.assert_close(fast(images), expected, rtol=1e-4, atol=1e-4 * scale)
+    assert network.training, "its mode is restored"
+    assert_same(before, network.state_dict())
+    assert not any(isinstance(m, nn.BatchNorm2d) for n, m in fast.named_modules() if "main" in n)
+
+
+def test_accuracy_counts_the_largest_logits_in_percent() -> None:
+    class Fixed(nn.Module):
+        """Logits are the first CLASSES pixels."""
+
+        def forward(self, images: Tensor) -> Tensor:
+            return images.flatten(1)[:, :CLASSES]
+
+    images = torch.randn(257, 3, SIDE, SIDE)  # more than a batch, and no multiple of one
+    labels = torch.randint(CLASSES, (257,), generator=torch.Generator().manual_seed(0))
+    right = sum(
+        int(np.argmax(image.flatten()[:CLASSES].numpy())) == int(label)
+        for image, label in zip(images, labels, strict=True)
+    )
+    network = Fixed().train()
+    assert accuracy(network, images, labels) == pytest.approx(100.0 * right / 257)
+    assert network.training
+
+
+def test_accuracy_leaves_no_trace() -> None:
+    network, size = trained_looking("cnn", "batch")
+    network.train()
+    before, state = copy.deepcopy(network.state_dict()), torch.get_rng_state()
+    accuracy(network, torch.randn(7, 3, size, size, generator=torch.Generator()), torch.zeros(7).long())
+    assert_same(before, network.state_dict())
+    assert torch.equal(state, torch.get_rng_state())
+    assert network.training
+    assert all(parameter.requires_grad for parameter in network.parameters())
