@@ -294,8 +294,8 @@ def _check_names(configuration: Configuration, selection_file: str) -> None:
     sets = [configuration.sources[name].sets for name in selection.sources]
     known = sorted({ipc for each in sets for name in originals for ipc in each.get(name, {})})
     for ipc in selection.ipc:
-        if ipc not in known:
-            allowed = ", ".join(map(str, known)) or "none: the sources have no set of these data sets"
+        if known and ipc not in known:
+            allowed = ", ".join(map(str, known))
             raise ConfigError(f"{selection_file}: ipc: found {ipc}, allowed: {allowed}")
     tables_file = f"{configuration.directory}/tables.yaml"
     for table_name, table in configuration.tables.items():
