@@ -103,7 +103,7 @@ def test_gradient_pulls_the_student_towards_teacher_and_target() -> None:
     assert flat.grad[0, 0] < 0 < flat.grad[0, 1]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.integers(0, 10_000), st.floats(0, 1), st.floats(0.2, 10))
 def test_loss_is_never_negative_and_linear_in_the_weight(seed: int, alpha: float, tau: float) -> None:
     tensors = [torch.from_numpy(array) for array in logits(seed)]

@@ -120,7 +120,7 @@ keep_rates = st.builds(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(keep_rates, st.integers(0, 5000))
 def test_keep_rate_equals_exact_arithmetic(schedule: KeepRate, epoch: int) -> None:
     """Line by line as Algorithm 1 is printed, in rational numbers."""
@@ -134,7 +134,7 @@ def test_keep_rate_equals_exact_arithmetic(schedule: KeepRate, epoch: int) -> No
     assert keep_rate(schedule, epoch) == pytest.approx(expected, abs=1e-9)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(keep_rates, st.integers(0, 5000), st.integers(0, 5000))
 def test_keep_rate_is_bounded_and_falls_phase_by_phase(
     schedule: KeepRate, first: int, second: int
@@ -249,7 +249,7 @@ periodic = st.tuples(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(periodic, st.integers(0, 5000))
 def test_learning_rate_equals_equation_3_as_printed(schedule: PeriodicSchedule, epoch: int) -> None:
     t = schedule.period if epoch < schedule.stabilise else schedule.stabilise
@@ -266,7 +266,7 @@ def test_learning_rate_equals_equation_3_as_printed(schedule: PeriodicSchedule, 
     assert 0.0 <= found <= LR_MAX * (1 + 1e-12)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.integers(0, 3998))
 def test_learning_rate_climbs_to_the_peak_and_falls_after(epoch: int) -> None:
     here, there = (learning_rate(EQUATION_3, LR_MAX, i) for i in (epoch, epoch + 1))
