@@ -25,7 +25,7 @@ wildcard_constraints:
     arch="[a-z0-9_-]+",
     recipe=r"[A-Za-z0-9][A-Za-z0-9._-]*(@[a-z_]+)?",
     seed=r"\d+",
-    whitening="none|standardise|zca-kornia|zca-frepo",
+    whitening="|".join(WHITENINGS),
     table="|".join(configuration.tables),
     collection="|".join(["runs", *configuration.tables]),
 

@@ -1,5 +1,6 @@
 # Configuration, checked before anything else, and what the rules ask of it.
 
+import functools
 import os
 import re
 import sys
@@ -14,11 +15,13 @@ from crossarch.config import (
     parse_run,
     read_overrides,
     resolve,
+    set_whitening,
     table_runs,
 )
 from crossarch.digests import stage_digest
 from crossarch.errors import CrossarchError
-from crossarch.fetch.upstream import UpstreamFile
+from crossarch.config.files import LocalFile
+from crossarch.config.schema import WHITENINGS
 from crossarch.layout import Layout
 from snakemake.exceptions import WorkflowError
 
@@ -26,6 +29,7 @@ from snakemake.exceptions import WorkflowError
 def one_line(function):
     """A user's mistake ends the workflow with its one line, not with a traceback."""
 
+    @functools.wraps(function)
     def guarded(*args, **kwargs):
         try:
             return function(*args, **kwargs)
@@ -66,12 +70,11 @@ EDITIONS = [
 
 
 def upstream_path(file):
-    """Where a file of the configuration lies after the fetch stage."""
-    upstream = UpstreamFile(**file.model_dump())
-    return str(layout.downloads / upstream.relative_path)
+    """Where an upstream file lies after the fetch stage."""
+    return str(layout.downloads / file.relative_path)
 
 
-UPSTREAM = {upstream_path(file): file for file in configuration.files()}
+UPSTREAM = {upstream_path(file): file for file in configuration.upstream().values()}
 
 
 @one_line
@@ -106,12 +109,35 @@ def archive_of(wildcards):
     return upstream_path(origin.file)
 
 
-def distilled_files(wildcards):
-    """The downloads that a distilled set is read from."""
-    entry = one_line(distilled_set)(
-        configuration, wildcards.source, wildcards.dataset, int(wildcards.ipc)
-    )
-    return {"images": upstream_path(entry.images), "labels": upstream_path(entry.labels)}
+@one_line
+def distilled_inputs(wildcards):
+    """What a distilled set is read from: its files and, where they need it, the real set's."""
+    source, dataset = wildcards.source, wildcards.dataset
+    entry = distilled_set(configuration, source, dataset, int(wildcards.ipc))
+    inputs = {"files": [path for file in entry.files for path in local_paths(file)]}
+    if configuration.source(source).pixels == "raw":
+        whitening = set_whitening(configuration, source, dataset, int(wildcards.ipc))
+        inputs["whitener"] = str(layout.whitener(dataset, whitening))
+    if entry.class_order == "listed":
+        inputs["real"] = str(layout.images(dataset, "train"))
+    return inputs
+
+
+@one_line
+def reading_of(wildcards):
+    """How the files of a distilled set are understood, as one value that triggers its job."""
+    entry = distilled_set(configuration, wildcards.source, wildcards.dataset, int(wildcards.ipc))
+    return f"{entry.form}, classes {entry.class_order}, {configuration.source(wildcards.source).pixels}"
+
+
+def local_paths(file):
+    """A download, the user's own file, or every file of the user's own folder."""
+    if not isinstance(file, LocalFile):
+        return [upstream_path(file)]
+    if not file.location.exists():
+        raise CrossarchError(f"config/sources.yaml: {file.path}: no such file or folder")
+    inside = sorted(path for path in file.location.rglob("*") if path.is_file())
+    return [str(path) for path in inside] if file.location.is_dir() else [str(file.location)]
 
 
 def training_inputs(wildcards):
@@ -119,7 +145,9 @@ def training_inputs(wildcards):
     settings = settings_of(wildcards)
     run = settings.run
     inputs = {
-        "distilled": layout.distilled(run.source, configuration.distilled_from(run.dataset), run.ipc),
+        "distilled": layout.distilled(
+            run.source, configuration.stored_under(run.source, run.dataset), run.ipc
+        ),
         "test": layout.test_set(run.dataset, settings.whitening),
     }
     if settings.teacher:

@@ -52,7 +52,7 @@ rule test_set:
 
 rule distilled:
     input:
-        unpack(distilled_files),
+        unpack(distilled_inputs),
     output:
         "<distilled>",
     log:
@@ -60,6 +60,7 @@ rule distilled:
     conda:
         "../envs/train.yaml"
     params:
+        reading=reading_of,
         code=stage_digest("prepare"),
     shell:
         "python -m crossarch prepare {wildcards.dataset} --source {wildcards.source} --ipc {wildcards.ipc} > {log} 2>&1"

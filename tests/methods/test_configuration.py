@@ -309,7 +309,7 @@ def test_a_mistake_on_the_command_line_names_the_command_line(
         ("cifar10/frepo/ipc1/vgg11/ful/seed0", ["recipes.yaml", "'ful'", "full"]),
         ("cifar10/frep/ipc1/vgg11/full/seed0", ["sources.yaml", "'frep'", "frepo"]),
         ("cifar11/frepo/ipc1/vgg11/full/seed0", ["datasets.yaml", "'cifar11'", "cifar10"]),
-        ("cifar100/frepo/ipc1/vgg11/full/seed0", ["sources.yaml", "'cifar100'", "cifar10"]),
+        ("cifar100/frepo-original/ipc1/vgg11/full/seed0", ["sources.yaml", "'cifar100'", "cifar10"]),
         ("cifar10/frepo/ipc1/vgg/full/seed0", ["arch", "'vgg'", "vgg11"]),
         ("cifar10/frepo/ipc0/vgg11/full/seed0", ["ipc", "0", "1"]),
         ("cifar10/frepo/ipc1/vgg11/full@rel/seed0", ["protocol", "'rel'", "released"]),
@@ -326,8 +326,18 @@ def test_an_impossible_run_is_one_line(path: str, named: list[str]) -> None:
         assert part in message
 
 
+def test_a_batch_size_holds_from_its_ipc_on(directory: Path) -> None:
+    spoil(directory, DATA, ("cifar10", "batch_size"), {1: 10, 50: 128})
+    configuration = load_configuration(directory)
+    sizes = {
+        ipc: resolve(configuration, parse_run(f"cifar10/mtt/ipc{ipc}/cnn/baseline/seed0")).batch_size
+        for ipc in (1, 10, 50)
+    }
+    assert sizes == {1: 10, 10: 10, 50: 128}
+
+
 def test_a_batch_size_that_is_missing_is_named(directory: Path) -> None:
-    spoil(directory, DATA, ("cifar10", "batch_size"), {1: 10})
+    spoil(directory, DATA, ("cifar10", "batch_size"), {50: 128})
     run = parse_run("cifar10/mtt/ipc10/cnn/baseline/seed0")
     message = complaint(lambda: resolve(load_configuration(directory), run))
     for part in ("datasets.yaml", "cifar10.batch_size", "10"):

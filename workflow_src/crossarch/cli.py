@@ -5,10 +5,14 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 
 import typer
+from rich import filesize
+from tabulate import tabulate
 
 from crossarch import __version__
 from crossarch.config import (
@@ -20,15 +24,20 @@ from crossarch.config import (
     parse_run,
     read_overrides,
     resolve,
+    selected_files,
     split_recipe,
     table_runs,
     test_whitening,
 )
 from crossarch.config.complain import validated
-from crossarch.config.schema import PROTOCOLS, WHITENINGS, File, Whitening
-from crossarch.errors import ConfigError, CrossarchError
+from crossarch.config.files import UpstreamFile
+from crossarch.config.schema import PROTOCOLS, WHITENINGS, Whitening
+from crossarch.errors import ConfigError, CrossarchError, FetchError
 from crossarch.files import write_text
 from crossarch.layout import Layout
+
+if TYPE_CHECKING:
+    from crossarch.fetch.listing import Listed
 
 app = typer.Typer(
     name="crossarch",
@@ -58,6 +67,7 @@ ArchName = Annotated[str, typer.Option(help="cnn, resnet18, resnet50, alexnet or
 RecipeName = Annotated[str, typer.Option(help="Recipe, or recipe@protocol.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 Threads = Annotated[int, typer.Option(min=1, help="CPU threads.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 CONFIG = Path("config")
 REPRODUCTION = Path("results/reproduction")
 
@@ -97,26 +107,86 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Print it."
 @app.command()
 def fetch(
     urls: Annotated[list[str] | None, typer.Argument(help="Addresses that the config names.")] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="All files of the config, teachers of the authors included.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="List the files, their places and sizes; fetch nothing.")
+    ] = False,
+    update_lock: Annotated[
+        bool,
+        typer.Option(help="Record the checksums of files that have none in config/checksums.lock.yaml."),
+    ] = False,
+    as_json: AsJson = False,
     file: Annotated[str | None, typer.Option(help="A file as JSON: url, sha256 ...")] = None,
     config: ConfigDirectory = CONFIG,
+    preset: Presets = None,
     results: Results = None,
 ) -> None:
     """Get upstream files: from a mirror (CROSSARCH_MIRROR), the cache or the network, verified.
 
-    Example: `crossarch fetch https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz`
-    """
-    from crossarch.data.ensure import ensure_download
+    Without addresses and --all: what the selected data sets, sources and IPC need.
 
-    configuration = load_configuration(config)
+    Examples: `crossarch fetch --all --dry-run` - `crossarch fetch --preset config/presets/cpu.yaml` -
+    `crossarch fetch --update-lock https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz`
+    """
+    from crossarch.fetch.ensure import ensure_download
+    from crossarch.fetch.listing import list_files
+    from crossarch.fetch.places import cache_directory, mirrors_from_environment
+
+    configuration = _configuration(config, preset)
     layout = _layout(configuration, results)
-    wanted = [validated(File, _json(file, "--file"), "--file")] if file else []
-    known = {known_file.url: known_file for known_file in configuration.files()}
-    for url in urls or ([] if file else known):
-        if url not in known:
-            raise ConfigError(f"{url}: is not in {config}/datasets.yaml or sources.yaml")
-        wanted.append(known[url])
-    for one in wanted:
-        typer.echo(ensure_download(layout, one))
+    if file:
+        given = validated(UpstreamFile, _json(file, "--file"), "--file")
+        wanted = {given.url: given}
+    else:
+        wanted = _wanted_files(configuration, urls or [], every)
+    if dry_run:
+        pinned = {name: configuration.pinned(one) for name, one in wanted.items()}
+        listed = list_files(
+            pinned,
+            downloads=layout.downloads,
+            mirrors=mirrors_from_environment(),
+            cache=cache_directory(),
+            locked=configuration.lock,
+        )
+        _print_listing(listed, as_json)
+    elif update_lock:
+        _update_lock(configuration, layout, wanted)
+    else:
+        _each(wanted, lambda one: typer.echo(ensure_download(configuration, layout, one)))
+
+
+@app.command()
+def mirror(
+    directory: Annotated[Path, typer.Argument(help="Folder to fill, laid out as <host>/<path>.")],
+    every: Annotated[
+        bool, typer.Option("--all", help="All files of the config, teachers of the authors included.")
+    ] = False,
+    config: ConfigDirectory = CONFIG,
+    preset: Presets = None,
+    results: Results = None,
+) -> None:
+    """Fill a mirror for machines without network: set CROSSARCH_MIRROR to it there.
+
+    Without --all: what the selected data sets, sources and IPC need. What is already there and right
+    stays; every file is verified.
+
+    Example: `crossarch mirror /scratch/mirror --preset config/presets/paper.yaml`
+    """
+    from crossarch.fetch.download import fetch_file
+    from crossarch.fetch.places import cache_directory, mirrors_from_environment
+
+    configuration = _configuration(config, preset)
+    nearest = (_layout(configuration, results).downloads, *mirrors_from_environment())
+
+    def put(one: UpstreamFile) -> None:
+        destination = directory / one.relative_path
+        pinned = configuration.pinned(one)
+        origin = fetch_file(pinned, destination, mirrors=nearest, cache=cache_directory())
+        typer.echo(f"{destination} ({origin.kind})")
+
+    _each(_wanted_files(configuration, [], every), put)
 
 
 @app.command()
@@ -279,8 +349,6 @@ def describe(
 
     Example: `crossarch describe --arch resnet18 --source frepo`
     """
-    from dataclasses import asdict
-
     from crossarch import models
 
     configuration = load_configuration(config)
@@ -403,6 +471,81 @@ def publish(
         copied = destination / file.relative_to(layout.results)
         write_text(copied, file.read_text(encoding="utf-8"))
         typer.echo(copied)
+
+
+def _wanted_files(configuration: Configuration, urls: list[str], every: bool) -> dict[str, UpstreamFile]:
+    """The upstream files that the command line names, by what they are."""
+    known = configuration.upstream()
+    if not urls:
+        return known if every else selected_files(configuration)
+    by_url = {file.url: name for name, file in known.items()}
+    for url in urls:
+        if url not in by_url:
+            directory = configuration.directory
+            raise ConfigError(f"{url}: is not in {directory}/datasets.yaml or sources.yaml")
+    return {by_url[url]: known[by_url[url]] for url in urls}
+
+
+def _each(files: Mapping[str, UpstreamFile], act: Callable[[UpstreamFile], None]) -> None:
+    """Do all that can be done; what could not is told file by file, and then ends the command."""
+    failed: list[FetchError] = []
+    for file in files.values():
+        try:
+            act(file)
+        except FetchError as error:
+            if len(files) == 1:
+                raise
+            typer.echo(f"crossarch: {error}", err=True)
+            failed.append(error)
+    if failed:
+        raise FetchError(f"{len(failed)} of {len(files)} files could not be had; see above")
+
+
+def _update_lock(
+    configuration: Configuration, layout: Layout, files: Mapping[str, UpstreamFile]
+) -> None:
+    """Record what each file without a checksum of its own is now; what changed is told."""
+    from crossarch.config.locked import Locked, write_lock
+    from crossarch.fetch.locking import observe
+
+    lock: dict[str, Locked] = dict(configuration.lock)
+
+    def record(file: UpstreamFile) -> None:
+        before, now = lock.get(file.url), observe(configuration, layout, file)
+        lock[file.url] = now
+        write_lock(configuration.lock_file, lock)
+        if before is None:
+            told = "new"
+        else:
+            told = "unchanged" if before == now else f"was {before.sha256}, {before.size} bytes"
+        typer.echo(f"{file.url} sha256 {now.sha256}, {now.size} bytes ({told})")
+
+    unpinned = {name: file for name, file in files.items() if not file.digests}
+    for file in files.values():
+        if file.digests:
+            kinds = ", ".join(file.digests)
+            typer.echo(f"{file.url} has its own {kinds} in the configuration; not locked", err=True)
+    _each(unpinned, record)
+
+
+def _print_listing(listed: "list[Listed]", as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps([asdict(one) for one in listed], indent=2))
+        return
+    rows = [
+        (one.kind, _bytes(one.size), "+".join(one.checks) or "none", one.name, one.url) for one in listed
+    ]
+    header = ("place", "size", "checksum", "what", "address")
+    typer.echo(tabulate(rows, header, tablefmt="plain", colalign=("left", "right")))
+    known = sum(one.size or 0 for one in listed)
+    unknown = sum(one.size is None for one in listed)
+    open_end = f", and {unknown} of unknown size" if unknown else ""
+    missing = sum(one.kind == "network" for one in listed)
+    typer.echo(f"{len(listed)} files, {_bytes(known)}{open_end}; {missing} to come from the network")
+
+
+def _bytes(count: int | None) -> str:
+    return "?" if count is None else str(filesize.decimal(count))
 
 
 def _configuration(

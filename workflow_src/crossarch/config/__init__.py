@@ -4,7 +4,7 @@ Every stage reads its settings from here; the Snakefile does too, in every clust
 """
 
 from crossarch.config.load import Configuration, load_configuration, read_overrides
-from crossarch.config.plan import grid, table_datasets, table_runs, with_teachers
+from crossarch.config.plan import grid, selected_files, table_datasets, table_runs, with_teachers
 from crossarch.config.resolve import (
     LabelSettings,
     NetworkSettings,
@@ -33,6 +33,7 @@ __all__ = [
     "parse_run",
     "read_overrides",
     "resolve",
+    "selected_files",
     "set_whitening",
     "split_recipe",
     "table_datasets",

@@ -1,7 +1,7 @@
 """One line for each mistake in the configuration: file, key, what was found, what is allowed."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -21,7 +21,7 @@ def validated(model: type[M], data: Any, file: str, prefix: str = "") -> M:
         return model.model_validate(data)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        location = [str(part) for part in first["loc"]]
+        location = _keys(data, first["loc"])
         key = ".".join(filter(None, [prefix, *location]))
         if first["type"] == "extra_forbidden":
             allowed = _fields_beside(model, first["loc"])
@@ -38,6 +38,21 @@ def unknown(file: str, key: str, found: str, allowed: Iterable[str], what: str =
     guess = difflib.get_close_matches(str(found), names, n=1)
     hint = f" (did you mean {guess[0]!r}?)" if guess else ""
     return f"{file}: {key}: found unknown {what} {found!r}{hint}, allowed: {', '.join(names)}"
+
+
+def _keys(data: Any, location: tuple[int | str, ...]) -> list[str]:
+    """`location` without what pydantic adds to the keys of the file: the tags of unions."""
+    keys = []
+    for depth, part in enumerate(location):
+        indexed = isinstance(data, list | tuple) and isinstance(part, int)
+        last = depth == len(location) - 1  # where a key may be named that is missing
+        if indexed or (isinstance(data, Mapping) and (part in data or last)):
+            keys.append(str(part))
+            try:
+                data = data[part]
+            except LookupError:
+                break
+    return keys
 
 
 def _fields_beside(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:

@@ -8,12 +8,14 @@ from typing import Any, TypeVar
 import yaml
 
 from crossarch.config.complain import unknown, validated
+from crossarch.config.files import UpstreamFile
+from crossarch.config.locked import NAME as LOCK_NAME
+from crossarch.config.locked import Locked, parse_lock
 from crossarch.config.merge import merged
 from crossarch.config.schema import (
     ARCHS,
     PROTOCOLS,
     Dataset,
-    File,
     ProtocolChanges,
     Recipe,
     Selection,
@@ -37,6 +39,7 @@ class Configuration:
     tables: Mapping[str, Table]
     selection: Selection
     recipe_book: "RecipeBook"
+    lock: Mapping[str, Locked]
 
     def dataset(self, name: str) -> Dataset:
         """The data set of that name; ConfigError if there is none."""
@@ -50,24 +53,44 @@ class Configuration:
         """The table of that name; ConfigError if there is none."""
         return _pick(self.tables, name, f"{self.directory}/tables.yaml", "table")
 
-    def files(self) -> list[File]:
-        """Every upstream file that the configuration names, each once."""
-        origins = [dataset.origin for dataset in self.datasets.values()]
-        entries = [
-            entry
-            for source in self.sources.values()
-            for sets in source.sets.values()
-            for entry in sets.values()
-        ]
-        named = [
-            *(origin.file for origin in origins if origin),
-            *(f for e in entries for f in (e.images, e.labels, e.teacher) if f),
-        ]
-        return list({file.url: file for file in named}.values())
+    @property
+    def lock_file(self) -> Path:
+        """Where checksums of first use are kept."""
+        return self.directory / LOCK_NAME
+
+    def upstream(self) -> dict[str, UpstreamFile]:
+        """Every upstream file that the configuration names, by what it is, each once.
+
+        Keys read `cifar10`, `frepo cifar10 IPC 1 images`, `frepo cifar10 IPC 1 teacher`.
+        """
+        named = {name: each.origin.file for name, each in self.datasets.items() if each.origin}
+        for source, settings in self.sources.items():
+            for dataset, sets in settings.sets.items():
+                for ipc, entry in sets.items():
+                    for part, file in entry.parts().items():
+                        if isinstance(file, UpstreamFile):
+                            named[f"{source} {dataset} IPC {ipc} {part}"] = file
+        first = {file.url: name for name, file in reversed(named.items())}
+        return {name: file for name, file in named.items() if first[file.url] == name}
+
+    def pinned(self, file: UpstreamFile) -> UpstreamFile:
+        """`file` with what the lock knows of it, where the configuration has no digest of its own."""
+        locked = self.lock.get(file.url)
+        if locked is None or file.digests:
+            return file
+        return file.model_copy(update={"size": locked.size, "sha256": locked.sha256})
 
     def distilled_from(self, dataset: str) -> str:
         """What distilled sets for `dataset` are named after: `cifar10-jpeg` -> `cifar10`."""
         return self.dataset(dataset).stands_in_for or dataset
+
+    def stored_under(self, source: str, dataset: str) -> str:
+        """The data set that a training set is kept under: what it was distilled from.
+
+        Raw pixels are whitened with the real images at hand, so that theirs is the data set itself.
+        """
+        raw = self.source(source).pixels == "raw"
+        return dataset if raw else self.distilled_from(dataset)
 
     def paper_file(self, table: Table) -> Path | None:
         """The CSV with the paper's numbers for a table."""
@@ -187,6 +210,7 @@ def load_configuration(
         tables=_entries(Table, directory / "tables.yaml"),
         selection=validated(Selection, chosen, selection_file),
         recipe_book=_recipe_book(directory / "recipes.yaml"),
+        lock=_lock(directory / LOCK_NAME),
     )
     _check_recipes(configuration)
     _check_names(configuration, selection_file)
@@ -213,6 +237,10 @@ def _read(file: Path) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise ConfigError(f"{file}: found {type(data).__name__}, allowed: a mapping of names")
     return dict(data)
+
+
+def _lock(file: Path) -> dict[str, Locked]:
+    return parse_lock(_read(file), file) if file.exists() else {}
 
 
 def _entries(model: Any, file: Path) -> dict[str, Any]:

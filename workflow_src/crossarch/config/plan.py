@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from itertools import product
 
+from crossarch.config.files import UpstreamFile
 from crossarch.config.load import Configuration
 from crossarch.config.resolve import applies, resolve
 from crossarch.config.runs import RunId
@@ -51,3 +52,17 @@ def with_teachers(configuration: Configuration, runs: Iterable[RunId]) -> list[R
     runs = list(runs)
     teachers = [resolve(configuration, run).teacher for run in runs]
     return list(dict.fromkeys([*(teacher for teacher in teachers if teacher), *runs]))
+
+
+def selected_files(configuration: Configuration) -> dict[str, UpstreamFile]:
+    """The upstream files of the selected data sets and distilled sets, by what they are."""
+    selection = configuration.selection
+    urls = set()
+    for dataset in selection.datasets:
+        origin = configuration.dataset(dataset).origin
+        urls |= {origin.file.url} if origin else set()
+        original = configuration.distilled_from(dataset)
+        for source, ipc in product(selection.sources, selection.ipc):
+            entry = configuration.source(source).sets.get(original, {}).get(ipc)
+            urls |= {f.url for f in entry.files if isinstance(f, UpstreamFile)} if entry else set()
+    return {name: file for name, file in configuration.upstream().items() if file.url in urls}

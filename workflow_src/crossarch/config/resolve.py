@@ -119,6 +119,18 @@ def test_whitening(configuration: Configuration, run: RunId) -> Whitening:
     return imposed or set_whitening(configuration, run.source, run.dataset, run.ipc)
 
 
+def batch_size(configuration: Configuration, run: RunId) -> int:
+    """The batch size of the largest IPC of datasets.yaml that does not exceed the run's."""
+    sizes = configuration.dataset(run.dataset).batch_size
+    reached = [ipc for ipc in sizes if ipc <= run.ipc]
+    if not reached:
+        raise ConfigError(
+            f"{configuration.directory}/datasets.yaml: {run.dataset}.batch_size: found no entry for "
+            f"ipc {run.ipc} or less, but from {min(sizes)} on"
+        )
+    return sizes[max(reached)]
+
+
 def applies(configuration: Configuration, run: RunId) -> bool:
     """Whether a recipe makes sense for a network: no DropPath or KD for the source's own network."""
     recipe = _recipe(configuration, run)
@@ -138,11 +150,6 @@ def resolve(configuration: Configuration, run: RunId) -> RunSettings:
             f"{run.source!r} was distilled with, allowed there: recipes without DropPath and "
             "knowledge distillation"
         )
-    if run.ipc not in dataset.batch_size:
-        raise ConfigError(
-            f"{configuration.directory}/datasets.yaml: {run.dataset}.batch_size: found no entry for "
-            f"ipc {run.ipc}, allowed: {', '.join(map(str, dataset.batch_size))}"
-        )
     teacher = teacher_network = None
     if recipe.distillation:
         teacher = run.model_copy(update={"arch": source.arch, "recipe": recipe.distillation.recipe})
@@ -158,7 +165,7 @@ def resolve(configuration: Configuration, run: RunId) -> RunSettings:
         run=run,
         network=network_settings(configuration, run.arch, run.source, run.dataset, recipe),
         epochs=recipe.epochs,
-        batch_size=dataset.batch_size[run.ipc],
+        batch_size=batch_size(configuration, run),
         optimizer=recipe.optimizer,
         schedule=recipe.schedule,
         keep_rate=recipe.keep_rate,

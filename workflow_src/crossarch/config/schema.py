@@ -4,9 +4,13 @@ Each model stands for one file or for one part of it; an unknown key is an error
 recipe, in which nothing is left to look up, is `crossarch.config.resolve.RunSettings`.
 """
 
+from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+
+from crossarch.config.files import File, LocalFile, UpstreamFile
+from crossarch.config.model import Model as Model
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 RecipeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -15,41 +19,37 @@ Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[int, Field(ge=1)]
 Arch = Literal["cnn", "resnet18", "resnet50", "alexnet", "vgg11"]
 Norm = Literal["batch", "instance"]
-Whitening = Literal["none", "standardise", "zca-kornia", "zca-frepo"]
+Whitening = Literal["none", "standardise", "standardise-mtt", "zca-kornia", "zca-frepo"]
 Protocol = Literal["paper", "released", "released_as_is"]
 WHITENINGS: tuple[str, ...] = get_args(Whitening)
 PROTOCOLS: tuple[str, ...] = get_args(Protocol)
 ARCHS: tuple[str, ...] = get_args(Arch)
 
 
-class Model(BaseModel):
-    """Base of all: unknown keys are refused, values never change after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
 # --- datasets.yaml and sources.yaml -------------------------------------------------------------
-
-
-class File(Model):
-    """A file upstream and what its bytes must be."""
-
-    url: str = Field(pattern=r"^https?://")
-    size: int | None = Field(default=None, ge=0)
-    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
-    git_blob: str | None = Field(default=None, pattern=r"^[0-9a-f]{40}$")
-    md5: str | None = Field(default=None, pattern=r"^[0-9a-f]{32}$")
 
 
 class Origin(Model):
     """Where a real data set comes from, and which reader understands it."""
 
-    reader: Literal["torchvision-cifar10", "torchvision-cifar100", "class-folders-zip"]
-    file: File
+    reader: Literal[
+        "torchvision-cifar10", "torchvision-cifar100", "class-folders-zip", "tiny-imagenet-zip"
+    ]
+    file: UpstreamFile
+
+
+class Standardisation(Model):
+    """Mean and standard deviation of each channel, of pixels in [0, 1]."""
+
+    mean: tuple[float, ...]
+    std: tuple[Annotated[float, Field(gt=0)], ...]
 
 
 class Dataset(Model):
-    """A real data set. `stands_in_for` inherits everything but the title and the origin."""
+    """A real data set. `stands_in_for` inherits everything but the title and the origin.
+
+    `mean` and `std` are those of FRePo's code (`standardise`, `zca-frepo`), `mtt` those of MTT's.
+    """
 
     title: str
     stands_in_for: Name | None = None
@@ -58,6 +58,7 @@ class Dataset(Model):
     image_size: int = Field(ge=8, multiple_of=8)
     mean: tuple[float, ...]
     std: tuple[Annotated[float, Field(gt=0)], ...]
+    mtt: Standardisation | None = None
     label_temperature: float = Field(gt=0)
     batch_size: dict[Ipc, Positive]
     origin: Origin | None = None
@@ -69,25 +70,101 @@ class Dataset(Model):
         return self
 
 
-class DistilledSet(Model):
-    """The files of one distilled set; `whitening` overrides that of the source."""
+SetFormat = Literal["pt", "npy", "npz", "safetensors", "flax", "folder"]
+SUFFIXES: dict[str, SetFormat] = {
+    ".pt": "pt",
+    ".pth": "pt",
+    ".npy": "npy",
+    ".npz": "npz",
+    ".safetensors": "safetensors",
+    ".msgpack": "flax",
+    "": "folder",
+}
 
-    images: File
-    labels: File
-    teacher: File | None = None
+
+def _as_several(value: Any) -> Any:
+    return value if isinstance(value, list | tuple) else [value]
+
+
+class DistilledSet(Model):
+    """The files of one distilled set: `images` (also in parts) and `labels`, or one `file` with both.
+
+    `format` is told by the name where it is not given (a name without a suffix is a folder of images).
+    `class_order` says how the set numbers its classes: `sorted` by name, or as `listed` in the real
+    set's own list. `whitening` overrides that of the source.
+    """
+
+    images: Annotated[tuple[File, ...], BeforeValidator(_as_several)] = ()
+    labels: File | None = None
+    file: File | None = None
+    format: SetFormat | None = None
+    teacher: UpstreamFile | None = None
     whitening: Whitening | None = None
+    class_order: Literal["sorted", "listed"] = "sorted"
+
+    @model_validator(mode="after")
+    def _whole(self) -> "DistilledSet":
+        pair = bool(self.images) and self.labels is not None
+        half = bool(self.images) or self.labels is not None
+        if pair == (self.file is not None) or half != pair:
+            raise ValueError("either `images` and `labels`, or one `file` that holds both")
+        formats = {self.format or _format_of(file) for file in self.files}
+        if None in formats or len(formats) > 1:
+            names = ", ".join(_name_of(file) for file in self.files)
+            raise ValueError(f"a `format` of {', '.join(get_args(SetFormat))}; {names} tells none")
+        if pair != (formats <= {"pt", "npy"}):
+            raise ValueError("`images` and `labels` as .pt or .npy, or one `file` of another format")
+        if formats == {"folder"} and any(isinstance(file, UpstreamFile) for file in self.files):
+            raise ValueError("a `format`: a folder of images cannot be fetched, only read from a path")
+        return self
+
+    @property
+    def files(self) -> tuple[File, ...]:
+        """What the set is read from: its images (in parts) and labels last, or the one file."""
+        return tuple(file for part, file in self.parts().items() if part != "teacher")
+
+    def parts(self) -> dict[str, File]:
+        """All files by what they are: `images` (`images 0`, `images 1` ...), `labels`, `teacher`."""
+        several = len(self.images) > 1
+        named: dict[str, File | None] = {
+            **{f"images {i}" if several else "images": part for i, part in enumerate(self.images)},
+            "labels": self.labels,
+            "images and labels": self.file,
+            "teacher": self.teacher,
+        }
+        return {name: file for name, file in named.items() if file is not None}
+
+    @property
+    def form(self) -> SetFormat:
+        """The format of the files, given or told by their names."""
+        form = self.format or _format_of(self.files[0])
+        assert form is not None  # checked above
+        return form
+
+
+def _name_of(file: File) -> str:
+    return file.path if isinstance(file, LocalFile) else file.relative_path.name
+
+
+def _format_of(file: File) -> SetFormat | None:
+    return SUFFIXES.get(PurePosixPath(_name_of(file)).suffix)
 
 
 class Source(Model):
-    """A family of distilled sets and the network that they were distilled with."""
+    """A family of distilled sets and the network that they were distilled with.
+
+    `whitened` pixels already live in the space of `whitening`; `raw` ones (0 to 255, or a folder of
+    images) are moved there by this pipeline, with the whitening of the real training images.
+    """
 
     title: str
     arch: Arch
     widths: tuple[Positive, ...]
-    widths_by_dataset: dict[Name, tuple[Positive, ...]] = {}
+    widths_by_dataset: dict[Name, tuple[Positive, ...]] = Field(default={})
     norm: Norm
     labels: Literal["soft", "hard"]
     whitening: Whitening
+    pixels: Literal["whitened", "raw"] = "whitened"
     sets: dict[Name, dict[Ipc, DistilledSet]]
 
 
@@ -218,7 +295,7 @@ class ProtocolChanges(Model):
 
     base: Protocol | None = None
     test_whitening: Whitening | None = None
-    recipes: dict[RecipeName, dict[str, Any]] = {}
+    recipes: dict[RecipeName, dict[str, Any]] = Field(default={})
 
 
 # --- tables.yaml and config.yaml ----------------------------------------------------------------
