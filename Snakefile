@@ -12,10 +12,9 @@ configfile: "config/config.yaml"
 include: "rules/common.smk"
 
 
+# Wildcards stand in the rules themselves, since constraints do not reach into the value of a pathvar.
 pathvars:
     results=selection.results,
-    run=f"<results>/runs/{RUN_PATTERN}",
-    distilled="<results>/distilled/{source}/{dataset}/ipc{ipc}.safetensors",
 
 
 wildcard_constraints:

@@ -124,6 +124,17 @@ def distilled_inputs(wildcards):
 
 
 @one_line
+def drawn_inputs(wildcards):
+    """The real training images that a subset is drawn from, and the whitening of its source."""
+    source, dataset = wildcards.source, wildcards.dataset
+    whitening = set_whitening(configuration, source, dataset, int(wildcards.ipc))
+    return {
+        "images": str(layout.images(dataset, "train")),
+        "whitener": str(layout.whitener(dataset, whitening)),
+    }
+
+
+@one_line
 def reading_of(wildcards):
     """How the files of a distilled set are understood, as one value that triggers its job."""
     entry = distilled_set(configuration, wildcards.source, wildcards.dataset, int(wildcards.ipc))
@@ -145,9 +156,7 @@ def training_inputs(wildcards):
     settings = settings_of(wildcards)
     run = settings.run
     inputs = {
-        "distilled": layout.distilled(
-            run.source, configuration.stored_under(run.source, run.dataset), run.ipc
-        ),
+        "distilled": layout.training_set(configuration, run),
         "test": layout.test_set(run.dataset, settings.whitening),
     }
     if settings.teacher:

@@ -194,8 +194,9 @@ def prepare(
     dataset: Annotated[str, typer.Argument(help="Real data set, as in datasets.yaml.")],
     whitener: Annotated[str | None, typer.Option(help="Fit this whitening only.")] = None,
     test_set: Annotated[str | None, typer.Option(help="Whiten the test set this way.")] = None,
-    source: Annotated[str | None, typer.Option(help="A distilled set's source (with --ipc).")] = None,
+    source: Annotated[str | None, typer.Option(help="A training set's source (with --ipc).")] = None,
     ipc: Annotated[int | None, typer.Option(min=1, help="Images per class.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of a subset drawn from the real images.")] = 0,
     threads: Threads = 1,
     config: ConfigDirectory = CONFIG,
     results: Results = None,
@@ -214,7 +215,8 @@ def prepare(
     if (source is None) != (ipc is None):
         raise ConfigError("prepare: --source and --ipc belong together")
     if source is not None and ipc is not None:
-        typer.echo(ensure.ensure_distilled(configuration, layout, source, dataset, ipc))
+        run = RunId(dataset=dataset, source=source, ipc=ipc, arch="cnn", recipe="baseline", seed=seed)
+        typer.echo(ensure.ensure_training_set(configuration, layout, run))
     if whitener is not None:
         chosen = _whitening(whitener, "--whitener")
         typer.echo(ensure.ensure_whitener(configuration, layout, dataset, chosen))
@@ -262,9 +264,7 @@ def train(
         else validated(RunSettings, _json(settings, "--settings"), "--settings")
     )
     one = resolved.run
-    distilled = distilled or ensure.ensure_distilled(
-        configuration, layout, one.source, one.dataset, one.ipc
-    )
+    distilled = distilled or ensure.ensure_training_set(configuration, layout, one)
     test = test or ensure.ensure_test_set(configuration, layout, one.dataset, resolved.whitening)
     if resolved.teacher and resolved.distillation and teacher is None:
         teacher = layout.run(resolved.teacher) / f"{resolved.distillation.checkpoint}.safetensors"

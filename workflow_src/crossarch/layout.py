@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from crossarch.config import RunId
+from crossarch.config import Configuration, RunId
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,17 @@ class Layout:
     def distilled(self, source: str, dataset: str, ipc: int) -> Path:
         """A distilled set; `dataset` is the one that it was distilled from."""
         return self.results / "distilled" / source / dataset / f"ipc{ipc}.safetensors"
+
+    def drawn(self, source: str, dataset: str, ipc: int, seed: int) -> Path:
+        """A random subset of the real training images of `dataset`."""
+        return self.results / "distilled" / source / dataset / f"ipc{ipc}" / f"seed{seed}.safetensors"
+
+    def training_set(self, configuration: Configuration, run: RunId) -> Path:
+        """What `run` is trained on: a distilled set, or the subset drawn with its seed."""
+        owner = configuration.stored_under(run.source, run.dataset)
+        if configuration.source(run.source).drawn:
+            return self.drawn(run.source, owner, run.ipc, run.seed)
+        return self.distilled(run.source, owner, run.ipc)
 
     def run(self, run: RunId) -> Path:
         """The folder of a run: metrics.json, best.safetensors, last.safetensors."""

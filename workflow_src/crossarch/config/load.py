@@ -319,8 +319,8 @@ def _check_names(configuration: Configuration, selection_file: str) -> None:
             if name not in pool:
                 raise ConfigError(unknown(selection_file, key, name, pool))
     originals = [configuration.distilled_from(dataset) for dataset in selection.datasets]
-    sets = [configuration.sources[name].sets for name in selection.sources]
-    known = sorted({ipc for each in sets for name in originals for ipc in each.get(name, {})})
+    sources = [configuration.sources[name] for name in selection.sources]
+    known = sorted({ipc for each in sources for name in originals for ipc in each.ipcs(name)})
     for ipc in selection.ipc:
         if known and ipc not in known:
             allowed = ", ".join(map(str, known))
@@ -335,7 +335,7 @@ def _check_names(configuration: Configuration, selection_file: str) -> None:
             key = f"{table_name}.dataset"
             raise ConfigError(unknown(tables_file, key, table.dataset, configuration.datasets))
     for name, source in configuration.sources.items():
-        for dataset in (*source.sets, *source.widths_by_dataset):
+        for dataset in (*source.sets, *source.drawn, *source.widths_by_dataset):
             if dataset not in configuration.datasets:
                 file = f"{configuration.directory}/sources.yaml"
                 raise ConfigError(unknown(file, f"{name}.sets", dataset, configuration.datasets))

@@ -92,23 +92,38 @@ def network_settings(
     )
 
 
-def distilled_set(configuration: Configuration, source: str, dataset: str, ipc: int) -> DistilledSet:
-    """The entry of sources.yaml for a training set; ConfigError says which ones exist."""
+def check_training_set(configuration: Configuration, source: str, dataset: str, ipc: int) -> None:
+    """Raise ConfigError, saying which ones exist, if a source has no set of that IPC for a data set."""
     file = f"{configuration.directory}/sources.yaml"
-    sets = configuration.source(source).sets
+    settings = configuration.source(source)
     original = configuration.distilled_from(dataset)
-    if original not in sets:
-        raise ConfigError(unknown(file, f"{source}.sets", original, sets, what="dataset"))
-    if ipc not in sets[original]:
-        allowed = ", ".join(map(str, sets[original]))
+    key = "drawn" if settings.drawn else "sets"
+    known = settings.drawn or settings.sets
+    if original not in known:
+        raise ConfigError(unknown(file, f"{source}.{key}", original, known, what="dataset"))
+    if ipc not in settings.ipcs(original):
+        allowed = ", ".join(map(str, settings.ipcs(original)))
         raise ConfigError(
-            f"{file}: {source}.sets.{original}: found no set with ipc {ipc}, allowed: {allowed}"
+            f"{file}: {source}.{key}.{original}: found no set with ipc {ipc}, allowed: {allowed}"
         )
-    return sets[original][ipc]
+
+
+def distilled_set(configuration: Configuration, source: str, dataset: str, ipc: int) -> DistilledSet:
+    """The entry of sources.yaml for a distilled set; ConfigError says which ones exist."""
+    check_training_set(configuration, source, dataset, ipc)
+    sets = configuration.source(source).sets
+    if not sets:
+        raise ConfigError(
+            f"{configuration.directory}/sources.yaml: {source}: found subsets drawn from real images, "
+            "needed: a source of distilled sets"
+        )
+    return sets[configuration.distilled_from(dataset)][ipc]
 
 
 def set_whitening(configuration: Configuration, source: str, dataset: str, ipc: int) -> Whitening:
     """The space that a training set lives in."""
+    if configuration.source(source).drawn:
+        return configuration.source(source).whitening
     entry = distilled_set(configuration, source, dataset, ipc)
     return entry.whitening or configuration.source(source).whitening
 
@@ -143,6 +158,7 @@ def resolve(configuration: Configuration, run: RunId) -> RunSettings:
     recipe = _recipe(configuration, run)
     source = configuration.source(run.source)
     dataset = configuration.dataset(run.dataset)
+    check_training_set(configuration, run.source, run.dataset, run.ipc)
     whitening = test_whitening(configuration, run)
     if not applies(configuration, run):
         raise ConfigError(

@@ -154,7 +154,8 @@ class Source(Model):
     """A family of distilled sets and the network that they were distilled with.
 
     `whitened` pixels already live in the space of `whitening`; `raw` ones (0 to 255, or a folder of
-    images) are moved there by this pipeline, with the whitening of the real training images.
+    images) are moved there by this pipeline, with the whitening of the real training images. Instead of
+    `sets` a source may name the IPC that are `drawn` from the real training images, anew for each seed.
     """
 
     title: str
@@ -165,7 +166,20 @@ class Source(Model):
     labels: Literal["soft", "hard"]
     whitening: Whitening
     pixels: Literal["whitened", "raw"] = "whitened"
-    sets: dict[Name, dict[Ipc, DistilledSet]]
+    sets: dict[Name, dict[Ipc, DistilledSet]] = Field(default={})
+    drawn: dict[Name, tuple[Ipc, ...]] = Field(default={})
+
+    @model_validator(mode="after")
+    def _sets_of_one_kind(self) -> "Source":
+        if bool(self.sets) == bool(self.drawn):
+            raise ValueError("either `sets`, or `drawn` for subsets of the real images")
+        if self.drawn and (self.labels, self.pixels) != ("hard", "raw"):
+            raise ValueError("`labels: hard` and `pixels: raw` for a source that is drawn")
+        return self
+
+    def ipcs(self, dataset: str) -> tuple[int, ...]:
+        """The IPC that there is a training set of, for a data set."""
+        return self.drawn.get(dataset) or tuple(self.sets.get(dataset, ()))
 
 
 # --- recipes.yaml -------------------------------------------------------------------------------
