@@ -20,6 +20,7 @@ from crossarch.config import (
     parse_run,
     read_overrides,
     resolve,
+    run_recipe,
     split_recipe,
     table_runs,
     test_whitening,
@@ -248,8 +249,8 @@ def evaluate(
 
     configuration = load_configuration(config)
     run = _run(dataset, source, ipc, arch, recipe)
-    built = configuration.recipe_book.recipe(run.recipe, run.protocol, ipc=ipc, arch=arch, source=source)
-    network = load_network(network_settings(configuration, run.arch, source, dataset, built), weights)
+    built = network_settings(configuration, run.arch, source, dataset, run_recipe(configuration, run))
+    network = load_network(built, weights)
     space = _whitening(whitening, "--whitening") if whitening else test_whitening(configuration, run)
     chosen = choose_device(device)
     if threads:
@@ -286,7 +287,7 @@ def describe(
     configuration = load_configuration(config)
     run = _run(dataset, source, 1, arch, "full")
     configuration.source(source)
-    recipe = configuration.recipe_book.recipe("full", "paper", ipc=1, arch=arch, source=source)
+    recipe = run_recipe(configuration, run)
     settings = network_settings(configuration, run.arch, source, dataset, recipe)
     typer.echo(json.dumps(asdict(models.describe(settings))))
 
@@ -312,9 +313,7 @@ def schedule(
     name, of_recipe = split_recipe(recipe)
     run = _run("cifar10", source, ipc, arch, f"{name}@{protocol or of_recipe}")
     configuration.source(source)
-    settings = configuration.recipe_book.recipe(
-        run.recipe, run.protocol, ipc=ipc, arch=arch, source=source
-    )
+    settings = run_recipe(configuration, run)
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(("epoch", "keep_rate", "lr"))
     for epoch in range(settings.epochs):

@@ -13,6 +13,7 @@ from crossarch.config.resolve import (
     distilled_set,
     network_settings,
     resolve,
+    run_recipe,
     set_whitening,
     test_whitening,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "parse_run",
     "read_overrides",
     "resolve",
+    "run_recipe",
     "set_whitening",
     "split_recipe",
     "table_datasets",

@@ -119,16 +119,23 @@ def test_whitening(configuration: Configuration, run: RunId) -> Whitening:
     return imposed or set_whitening(configuration, run.source, run.dataset, run.ipc)
 
 
+def run_recipe(configuration: Configuration, run: RunId) -> Recipe:
+    """The complete recipe of `run`, for its protocol, IPC, network and source."""
+    return configuration.recipe_book.recipe(
+        run.recipe, run.protocol, ipc=run.ipc, arch=run.arch, source=run.source
+    )
+
+
 def applies(configuration: Configuration, run: RunId) -> bool:
     """Whether a recipe makes sense for a network: no DropPath or KD for the source's own network."""
-    recipe = _recipe(configuration, run)
+    recipe = run_recipe(configuration, run)
     own = run.arch == configuration.source(run.source).arch
     return not (own and (recipe.keep_rate or recipe.distillation))
 
 
 def resolve(configuration: Configuration, run: RunId) -> RunSettings:
     """Everything that the training of `run` needs. Raises ConfigError if the run is impossible."""
-    recipe = _recipe(configuration, run)
+    recipe = run_recipe(configuration, run)
     source = configuration.source(run.source)
     dataset = configuration.dataset(run.dataset)
     whitening = test_whitening(configuration, run)
@@ -152,7 +159,7 @@ def resolve(configuration: Configuration, run: RunId) -> RunSettings:
                 f"found {teacher.recipe!r}, allowed: a recipe without DropPath and distillation"
             )
         teacher_network = network_settings(
-            configuration, source.arch, run.source, run.dataset, _recipe(configuration, teacher)
+            configuration, source.arch, run.source, run.dataset, run_recipe(configuration, teacher)
         )
     return RunSettings(
         run=run,
@@ -169,10 +176,4 @@ def resolve(configuration: Configuration, run: RunId) -> RunSettings:
         labels=LabelSettings(kind=source.labels, temperature=dataset.label_temperature),
         whitening=whitening,
         evaluate_every=configuration.selection.evaluation.every,
-    )
-
-
-def _recipe(configuration: Configuration, run: RunId) -> Recipe:
-    return configuration.recipe_book.recipe(
-        run.recipe, run.protocol, ipc=run.ipc, arch=run.arch, source=run.source
     )

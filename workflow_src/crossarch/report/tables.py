@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pandera.pandas as pa
 
-from crossarch.config import Configuration, RunId, applies, grid, table_datasets
+from crossarch.config import Configuration, RunId, applies, grid, run_recipe, table_datasets
 from crossarch.config.schema import Table
 from crossarch.errors import ConfigError, DataError
 from crossarch.report.numbers import LIST_SEPARATOR, printed
@@ -153,15 +153,12 @@ def _grid(configuration: Configuration, table: Table, datasets: Sequence[str]) -
     selection = configuration.selection
 
     def row(run: RunId) -> dict[str, object]:
-        recipe = configuration.recipe_book.recipe(
-            run.recipe, run.protocol, ipc=run.ipc, arch=run.arch, source=run.source
-        )
         return {
             **{name: getattr(run, name) for name in _CELL},
             "protocol": run.protocol,
             "accuracy": selection.accuracy,
             "applicable": applies(configuration, run),
-            "recipe_epochs": recipe.epochs,
+            "recipe_epochs": run_recipe(configuration, run).epochs,
         }
 
     runs = itertools.chain.from_iterable(grid(configuration, table, dataset) for dataset in datasets)
