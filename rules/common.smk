@@ -9,12 +9,12 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow_src"))
 
 from crossarch.config import (
     RUN_PATTERN,
+    collection_runs,
     distilled_set,
     load_configuration,
     parse_run,
     read_overrides,
     resolve,
-    table_runs,
 )
 from crossarch.digests import stage_digest
 from crossarch.errors import CrossarchError
@@ -83,15 +83,7 @@ def settings_of(wildcards):
 @one_line
 def runs_of(collection):
     """The metrics of a table's runs, or of all chosen tables for `runs`."""
-    names = selection.tables if collection == "runs" else [collection]
-    runs = dict.fromkeys(
-        run for name in names for run in table_runs(configuration, configuration.tables[name])
-    )
-    if not runs:
-        raise CrossarchError(
-            f"{', '.join(names)}: no run is left: the configuration's datasets, sources, ipc, archs "
-            "and recipes have none in common with the table"
-        )
+    runs = collection_runs(configuration, collection)
     return [str(layout.run(run) / "metrics.json") for run in runs]
 
 

@@ -15,6 +15,7 @@ from crossarch.config import (
     Configuration,
     RunId,
     RunSettings,
+    collection_runs,
     load_configuration,
     network_settings,
     parse_run,
@@ -22,7 +23,6 @@ from crossarch.config import (
     resolve,
     run_recipe,
     split_recipe,
-    table_runs,
     test_whitening,
 )
 from crossarch.config.complain import validated
@@ -343,10 +343,7 @@ def collect(
     if every:
         files = layout.finished_runs()
     else:
-        names = configuration.selection.tables if collection == "runs" else (collection,)
-        runs = dict.fromkeys(
-            one for name in names for one in table_runs(configuration, configuration.table(name))
-        )
+        runs = collection_runs(configuration, collection)
         files = [layout.run(one) / "metrics.json" for one in runs]
     path = layout.metrics(collection)
     write_runs(collect_runs(files), path)
@@ -371,8 +368,8 @@ def render(
     from crossarch.report import read_runs, render_table
 
     configuration = _configuration(config, preset, selection)
-    configuration.table(table)
     layout = _layout(configuration, results)
+    configuration.table(table)  # before its metrics are looked for
     metrics = read_runs(runs or layout.metrics(table))
     for path in render_table(configuration, table, metrics, layout.tables):
         typer.echo(path)

@@ -4,7 +4,14 @@ Every stage reads its settings from here; the Snakefile does too, in every clust
 """
 
 from crossarch.config.load import Configuration, load_configuration, read_overrides
-from crossarch.config.plan import grid, table_datasets, table_runs, with_teachers
+from crossarch.config.plan import (
+    collection_runs,
+    grid,
+    renderable_tables,
+    table_datasets,
+    table_runs,
+    with_teachers,
+)
 from crossarch.config.resolve import (
     LabelSettings,
     NetworkSettings,
@@ -27,12 +34,14 @@ __all__ = [
     "RunId",
     "RunSettings",
     "applies",
+    "collection_runs",
     "distilled_set",
     "grid",
     "load_configuration",
     "network_settings",
     "parse_run",
     "read_overrides",
+    "renderable_tables",
     "resolve",
     "run_recipe",
     "set_whitening",

@@ -1,7 +1,7 @@
 """One line for each mistake in the configuration: file, key, what was found, what is allowed."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -21,14 +21,15 @@ def validated(model: type[M], data: Any, file: str, prefix: str = "") -> M:
         return model.model_validate(data)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        location = [str(part) for part in first["loc"]]
+        location, beside = _place(model, first["loc"])
         key = ".".join(filter(None, [prefix, *location]))
         if first["type"] == "extra_forbidden":
-            allowed = _fields_beside(model, first["loc"])
-            raise ConfigError(unknown(file, key, location[-1], allowed, what="key")) from None
+            raise ConfigError(unknown(file, key, location[-1], beside, what="key")) from None
         if first["type"] == "missing":
             raise ConfigError(f"{file}: {key}: found nothing, but this key is needed") from None
         message = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+        if first["type"] == "value_error" and isinstance(first["input"], Mapping):
+            raise ConfigError(f"{file}: {key}: {message}") from None  # what was found is in the message
         raise ConfigError(f"{file}: {key}: found {first['input']!r}, allowed: {message}") from None
 
 
@@ -40,20 +41,24 @@ def unknown(file: str, key: str, found: str, allowed: Iterable[str], what: str =
     return f"{file}: {key}: found unknown {what} {found!r}{hint}, allowed: {', '.join(names)}"
 
 
-def _fields_beside(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    """Names of the fields that are allowed where `location` points to an unknown one."""
-    current: type[BaseModel] | None = model
-    siblings: list[type[BaseModel]] = []
-    for part in location[:-1]:
-        if current is None:
-            return []
-        if part in current.model_fields:
-            members = _models_in(current.model_fields[str(part)].annotation)
-            current = members[0] if members else None
-            siblings = members
-        else:  # a key of a mapping, or the tag that chose the member of a union
-            current = next((m for m in siblings if part in _tags(m)), current)
-    return list(current.model_fields) if current else []
+def _place(model: type[BaseModel], location: tuple[int | str, ...]) -> tuple[list[str], list[str]]:
+    """The keys that lead to `location` as a YAML file has them, and the fields allowed at its end.
+
+    Pydantic puts the tag that chose the member of a union among the keys; it is left out.
+    """
+    keys: list[str] = []
+    beside: list[str] = []
+    members: list[type[BaseModel]] = [model]  # what may stand where `keys` lead to
+    for part in location:
+        chosen = [member for member in members if part in _tags(member)]
+        if len(members) > 1 and chosen:
+            members = chosen
+            continue
+        keys.append(str(part))
+        beside = list(members[0].model_fields) if members else []
+        if str(part) in beside:  # else a key of a mapping or a place in a list
+            members = _models_in(members[0].model_fields[str(part)].annotation)
+    return keys, beside
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:

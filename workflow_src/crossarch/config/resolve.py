@@ -127,10 +127,14 @@ def run_recipe(configuration: Configuration, run: RunId) -> Recipe:
 
 
 def applies(configuration: Configuration, run: RunId) -> bool:
-    """Whether a recipe makes sense for a network: no DropPath or KD for the source's own network."""
+    """Whether a recipe makes sense for a network.
+
+    The source's own network takes neither DropPath nor distillation, and none is its own teacher.
+    """
     recipe = run_recipe(configuration, run)
-    own = run.arch == configuration.source(run.source).arch
-    return not (own and (recipe.keep_rate or recipe.distillation))
+    if run.arch == configuration.source(run.source).arch:
+        return not (recipe.keep_rate or recipe.distillation)
+    return recipe.distillation is None or recipe.distillation.arch != run.arch
 
 
 def resolve(configuration: Configuration, run: RunId) -> RunSettings:
@@ -140,10 +144,14 @@ def resolve(configuration: Configuration, run: RunId) -> RunSettings:
     dataset = configuration.dataset(run.dataset)
     whitening = test_whitening(configuration, run)
     if not applies(configuration, run):
+        role, without = (
+            (f"the network that {run.source!r} was distilled with", "DropPath and distillation")
+            if run.arch == source.arch
+            else ("the recipe's own teacher", "distillation from that network")
+        )
         raise ConfigError(
-            f"{run.path}: recipe: found {run.recipe!r} for {run.arch!r}, the network that "
-            f"{run.source!r} was distilled with, allowed there: recipes without DropPath and "
-            "knowledge distillation"
+            f"{run.path}: recipe: found {run.recipe!r} for {run.arch!r}, {role}, allowed there: "
+            f"recipes without {without}"
         )
     if run.ipc not in dataset.batch_size:
         raise ConfigError(
@@ -152,15 +160,15 @@ def resolve(configuration: Configuration, run: RunId) -> RunSettings:
         )
     teacher = teacher_network = None
     if recipe.distillation:
-        teacher = run.model_copy(update={"arch": source.arch, "recipe": recipe.distillation.recipe})
-        if not applies(configuration, teacher):
+        arch = recipe.distillation.arch or source.arch
+        teacher = run.model_copy(update={"arch": arch, "recipe": recipe.distillation.recipe})
+        of_teacher = run_recipe(configuration, teacher)
+        if of_teacher.keep_rate or of_teacher.distillation:
             raise ConfigError(
                 f"{configuration.directory}/recipes.yaml: recipes.{run.recipe}.distillation.recipe: "
                 f"found {teacher.recipe!r}, allowed: a recipe without DropPath and distillation"
             )
-        teacher_network = network_settings(
-            configuration, source.arch, run.source, run.dataset, run_recipe(configuration, teacher)
-        )
+        teacher_network = network_settings(configuration, arch, run.source, run.dataset, of_teacher)
     return RunSettings(
         run=run,
         network=network_settings(configuration, run.arch, run.source, run.dataset, recipe),

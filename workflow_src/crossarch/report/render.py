@@ -5,8 +5,6 @@ from pathlib import Path
 import pandas as pd
 
 from crossarch.config import Configuration
-from crossarch.config.complain import unknown
-from crossarch.errors import ConfigError
 from crossarch.files import write_text
 from crossarch.report.blocks import blocks
 from crossarch.report.latex import latex, standalone
@@ -24,10 +22,7 @@ def render_table(
     each is a `.csv`, `.md`, `.tex` (a fragment) and `-standalone.tex` (a document). Raises
     ConfigError if there is no such table, and what `table_cells` raises.
     """
-    if name not in configuration.tables:
-        file = f"{configuration.directory}/tables.yaml"
-        raise ConfigError(unknown(file, "table", name, configuration.tables, what="table"))
-    cells = table_cells(configuration, configuration.tables[name], runs)
+    cells = table_cells(configuration, configuration.table(name), runs)
     editions = {name: without_paper(cells), f"{name}-comparison": cells}
     files = []
     for stem, edition in editions.items():
