@@ -334,9 +334,11 @@ def collect(
 ) -> None:
     """Gather the metrics of finished runs into one tidy CSV.
 
+    A run whose settings are not those that the configuration asks for today is left out, and named.
+
     Example: `crossarch collect --every --results results/reproduction`
     """
-    from crossarch.report import collect_runs, write_runs
+    from crossarch.report import collect_runs, outdated, write_runs
 
     configuration = _configuration(config, preset, selection)
     layout = _layout(configuration, results)
@@ -345,8 +347,11 @@ def collect(
     else:
         runs = collection_runs(configuration, collection)
         files = [layout.run(one) / "metrics.json" for one in runs]
+    old = outdated(configuration, files)
+    for file, reason in old.items():
+        typer.echo(f"left out: {file}: {reason}", err=True)
     path = layout.metrics(collection)
-    write_runs(collect_runs(files), path)
+    write_runs(collect_runs(file for file in files if file not in old), path)
     typer.echo(path)
 
 
@@ -365,13 +370,36 @@ def render(
 
     Example: `crossarch render table2 --preset config/presets/cpu.yaml`
     """
-    from crossarch.report import read_runs, render_table
+    from crossarch.report import collect_runs, read_runs, render_table
 
     configuration = _configuration(config, preset, selection)
     layout = _layout(configuration, results)
-    configuration.table(table)  # before its metrics are looked for
-    metrics = read_runs(runs or layout.metrics(table))
+    without_runs = configuration.table(table).layout == "settings"
+    metrics = collect_runs([]) if without_runs else read_runs(runs or layout.metrics(table))
     for path in render_table(configuration, table, metrics, layout.tables):
+        typer.echo(path)
+
+
+@app.command()
+def scorecard(
+    selection: Annotated[str | None, typer.Option(help="JSON laid over config.yaml.")] = None,
+    runs: Annotated[
+        Path | None, typer.Option(help="Tidy CSV of runs; default: that of all chosen tables.")
+    ] = None,
+    config: ConfigDirectory = CONFIG,
+    preset: Presets = None,
+    results: Results = None,
+) -> None:
+    """Put every number of the paper beside ours, and tell which of its claims hold.
+
+    Example: `crossarch scorecard --preset config/presets/cpu.yaml`
+    """
+    from crossarch.report import read_runs, render_scorecard
+
+    configuration = _configuration(config, preset, selection)
+    layout = _layout(configuration, results)
+    metrics = read_runs(runs or layout.metrics("runs"))
+    for path in render_scorecard(configuration, metrics, layout):
         typer.echo(path)
 
 

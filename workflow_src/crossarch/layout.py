@@ -54,3 +54,22 @@ class Layout:
     def tables(self) -> Path:
         """Rendered tables."""
         return self.results / "tables"
+
+    def table_files(self, name: str, layout: str) -> list[Path]:
+        """Every file of a rendered table; one without runs (`settings`) has no comparison edition."""
+        editions = ("",) if layout == "settings" else ("", "-comparison")
+        kinds = (".csv", ".md", ".tex", "-standalone.tex")
+        return [self.tables / f"{name}{edition}{kind}" for edition in editions for kind in kinds]
+
+    @property
+    def report(self) -> Path:
+        """The scorecard and the HTML report."""
+        return self.results / "report"
+
+    def scorecard_files(self) -> tuple[Path, Path, Path]:
+        """The scorecard: all cells of the paper, what they come to, the page."""
+        return (
+            self.report / "scorecard.csv",
+            self.report / "scorecard-summary.csv",
+            self.report / "scorecard.md",
+        )

@@ -3,11 +3,13 @@
 Every stage reads its settings from here; the Snakefile does too, in every cluster job.
 """
 
+from crossarch.config.factors import recipe_factors, table_words
 from crossarch.config.load import Configuration, load_configuration, read_overrides
 from crossarch.config.plan import (
     collection_runs,
     grid,
     renderable_tables,
+    selected,
     table_datasets,
     table_runs,
     with_teachers,
@@ -19,6 +21,7 @@ from crossarch.config.resolve import (
     applies,
     distilled_set,
     network_settings,
+    network_widths,
     resolve,
     run_recipe,
     set_whitening,
@@ -39,15 +42,19 @@ __all__ = [
     "grid",
     "load_configuration",
     "network_settings",
+    "network_widths",
     "parse_run",
     "read_overrides",
+    "recipe_factors",
     "renderable_tables",
     "resolve",
     "run_recipe",
+    "selected",
     "set_whitening",
     "split_recipe",
     "table_datasets",
     "table_runs",
+    "table_words",
     "test_whitening",
     "with_teachers",
 ]

@@ -72,6 +72,10 @@ class Configuration:
         """What distilled sets for `dataset` are named after: `cifar10-jpeg` -> `cifar10`."""
         return self.dataset(dataset).stands_in_for or dataset
 
+    def fitting(self, dataset: str) -> list[str]:
+        """The data sets that something about `dataset` can be measured on: it, and its stand-ins."""
+        return [name for name in self.datasets if self.distilled_from(name) == dataset]
+
     def paper_file(self, table: Table) -> Path | None:
         """The CSV with the paper's numbers for a table."""
         return self.directory / table.paper if table.paper else None
@@ -352,6 +356,11 @@ def _check_names(configuration: Configuration, selection_file: str) -> None:
         if table.dataset and table.dataset not in configuration.datasets:
             key = f"{table_name}.dataset"
             raise ConfigError(unknown(tables_file, key, table.dataset, configuration.datasets))
+        for title, keys in table.factors.items():
+            for key in keys:
+                if key not in Recipe.model_fields:
+                    where = f"{table_name}.factors.{title}"
+                    raise ConfigError(unknown(tables_file, where, key, Recipe.model_fields, what="key"))
         printed = configuration.paper_file(table)
         if printed and not printed.is_file():
             raise ConfigError(f"{tables_file}: {table_name}.paper: found {table.paper!r}, no such file")

@@ -12,8 +12,8 @@ from crossarch.errors import ConfigError
 
 def table_datasets(configuration: Configuration, table: Table) -> list[str]:
     """The selected data sets that a table can be measured on: its own, or one that stands in for it."""
-    selected = configuration.selection.datasets
-    return [name for name in selected if configuration.distilled_from(name) == table.dataset]
+    fitting = configuration.fitting(table.dataset) if table.dataset else []
+    return [name for name in configuration.selection.datasets if name in fitting]
 
 
 def grid(configuration: Configuration, table: Table, dataset: str) -> Iterator[RunId]:
@@ -41,7 +41,7 @@ def table_runs(configuration: Configuration, table: Table) -> list[RunId]:
         run.model_copy(update={"seed": seed})
         for dataset in table_datasets(configuration, table)
         for run in grid(configuration, table, dataset)
-        if _selected(configuration, run)
+        if selected(configuration, run)
         and _has_distilled_set(configuration, run)
         and applies(configuration, run)
         for seed in configuration.selection.seeds
@@ -77,7 +77,8 @@ def with_teachers(configuration: Configuration, runs: Iterable[RunId]) -> list[R
     return list(dict.fromkeys([*(teacher for teacher in teachers if teacher), *runs]))
 
 
-def _selected(configuration: Configuration, run: RunId) -> bool:
+def selected(configuration: Configuration, run: RunId) -> bool:
+    """Whether the configuration's sources, ipc, archs and recipes hold those of `run`."""
     selection = configuration.selection
     chosen = (
         (run.source, selection.sources),

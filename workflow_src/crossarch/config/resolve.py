@@ -72,13 +72,18 @@ class RunSettings(Model):
         return hashlib.sha256(self.to_json().encode()).hexdigest()[:16]
 
 
+def network_widths(configuration: Configuration, source: str, dataset: str) -> tuple[int, ...]:
+    """The channels of each layer of the CNN that a source's sets for `dataset` were distilled with."""
+    of_source = configuration.source(source)
+    return of_source.widths_by_dataset.get(configuration.distilled_from(dataset), of_source.widths)
+
+
 def network_settings(
     configuration: Configuration, arch: Arch, source: str, dataset: str, recipe: Recipe
 ) -> NetworkSettings:
     """The network that `recipe` builds; the source's own network never gets DropPath."""
     of_source = configuration.source(source)
     of_dataset = configuration.dataset(dataset)
-    original = configuration.distilled_from(dataset)
     return NetworkSettings(
         arch=arch,
         classes=of_dataset.classes,
@@ -86,7 +91,7 @@ def network_settings(
         image_size=of_dataset.image_size,
         norm=of_source.norm,
         first_norm=recipe.network.first_norm or of_source.norm,
-        widths=of_source.widths_by_dataset.get(original, of_source.widths),
+        widths=network_widths(configuration, source, dataset),
         shortcut=recipe.network.shortcut,
         droppath=recipe.keep_rate is not None and arch != of_source.arch,
     )
