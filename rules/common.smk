@@ -89,7 +89,7 @@ def settings_of(wildcards):
 def runs_of(collection):
     """The metrics of a table's runs, or of all chosen tables for `runs`."""
     runs = collection_runs(configuration, collection)
-    return [str(layout.run(run) / "metrics.json") for run in runs]
+    return [str(layout.run_metrics(run)) for run in runs]
 
 
 def table_files(table, layout_name="main"):

@@ -5,8 +5,9 @@ import json
 import os
 import signal
 import sys
+import time
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 
 import typer
 
@@ -31,6 +32,9 @@ from crossarch.errors import ConfigError, CrossarchError
 from crossarch.files import write_text
 from crossarch.layout import Layout
 
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
 app = typer.Typer(
     name="crossarch",
     no_args_is_help=True,
@@ -39,6 +43,7 @@ app = typer.Typer(
     help="""How much accuracy is lost on distilled data when the test network is another one?
 
     The stages, each a verb: **fetch** - **prepare** - **train** - **collect** - **render**.
+    What there is to do: **plan**. How far it is: **status**.
     Snakemake calls them in order (`snakemake --cores 2 table2`); by hand they do one thing each.
     """,
 )
@@ -48,6 +53,12 @@ Presets = Annotated[
     list[Path] | None,
     typer.Option("--preset", help="A preset laid over config.yaml; may be given several times."),
 ]
+SelectionJson = Annotated[str | None, typer.Option("--selection", help="JSON laid over config.yaml.")]
+ChosenTables = Annotated[
+    list[str] | None,
+    typer.Option("--table", help="This table; may be given several times. Default: all chosen ones."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Results = Annotated[
     Path | None,
     typer.Option(envvar="CROSSARCH_RESULTS", help="Folder to write to; default: that of the config."),
@@ -322,9 +333,80 @@ def schedule(
 
 
 @app.command()
+def plan(
+    table: ChosenTables = None,
+    as_json: AsJson = False,
+    config: ConfigDirectory = CONFIG,
+    preset: Presets = None,
+    selection: SelectionJson = None,
+    results: Results = None,
+) -> None:
+    """Count the distinct runs behind each table and behind all of them, and how many are left to do.
+
+    Example: `crossarch plan --preset config/presets/paper.yaml --table table2 --table table7`
+    """
+    from rich.console import Console
+
+    from crossarch import overview
+
+    configuration = _configuration(config, preset, selection)
+    layout = _layout(configuration, results)
+    made = overview.planned(configuration, layout, table or configuration.selection.tables)
+    if as_json:
+        typer.echo(json.dumps(made.to_json()))
+    else:
+        Console().print(overview.plan_view(made))
+
+
+@app.command()
+def status(
+    table: ChosenTables = None,
+    as_json: AsJson = False,
+    watch: Annotated[
+        float | None, typer.Option(min=0.5, help="Look again every so many seconds, until Ctrl-C.")
+    ] = None,
+    config: ConfigDirectory = CONFIG,
+    preset: Presets = None,
+    selection: SelectionJson = None,
+    results: Results = None,
+) -> None:
+    """Show which cells of the tables are done, running, failed or missing.
+
+    Read off the files: *done* has metrics, *failed* a log that ends in an error, *running* a log that
+    ends in none (also a training that was killed outright: see how old its last line is).
+
+    Example: `crossarch status --preset config/presets/cpu.yaml --watch 10`
+    """
+    from rich.console import Console
+    from rich.live import Live
+
+    from crossarch import overview
+
+    configuration = _configuration(config, preset, selection)
+    layout = _layout(configuration, results)
+    names = table or list(configuration.selection.tables)
+    runs = overview.planned(configuration, layout, names).runs
+
+    def view() -> "RenderableType":
+        return overview.status_view(configuration, names, overview.run_statuses(layout, runs))
+
+    if as_json:
+        found = overview.run_statuses(layout, runs).values()
+        answer = {"counts": overview.counted(found), "runs": [one.to_json() for one in found]}
+        typer.echo(json.dumps(answer))
+    elif watch is None:
+        Console().print(view())
+    else:
+        with Live(view(), auto_refresh=False) as live:
+            while True:
+                time.sleep(watch)
+                live.update(view(), refresh=True)
+
+
+@app.command()
 def collect(
     collection: Annotated[str, typer.Argument(help="A table, or `runs` for all chosen ones.")] = "runs",
-    selection: Annotated[str | None, typer.Option(help="JSON laid over config.yaml.")] = None,
+    selection: SelectionJson = None,
     every: Annotated[
         bool, typer.Option("--every", help="All finished runs, whatever is chosen.")
     ] = False,
@@ -346,7 +428,7 @@ def collect(
         files = layout.finished_runs()
     else:
         runs = collection_runs(configuration, collection)
-        files = [layout.run(one) / "metrics.json" for one in runs]
+        files = [layout.run_metrics(one) for one in runs]
     old = outdated(configuration, files)
     for file, reason in old.items():
         typer.echo(f"left out: {file}: {reason}", err=True)
@@ -358,7 +440,7 @@ def collect(
 @app.command()
 def render(
     table: Annotated[str, typer.Argument(help="A table, as in tables.yaml.")],
-    selection: Annotated[str | None, typer.Option(help="JSON laid over config.yaml.")] = None,
+    selection: SelectionJson = None,
     runs: Annotated[
         Path | None, typer.Option(help="Tidy CSV of runs; default: the table's own.")
     ] = None,
@@ -382,7 +464,7 @@ def render(
 
 @app.command()
 def scorecard(
-    selection: Annotated[str | None, typer.Option(help="JSON laid over config.yaml.")] = None,
+    selection: SelectionJson = None,
     runs: Annotated[
         Path | None, typer.Option(help="Tidy CSV of runs; default: that of all chosen tables.")
     ] = None,
@@ -419,9 +501,7 @@ def publish(
     from crossarch.report import collect_runs
 
     layout = _layout(load_configuration(config), results)
-    files = (
-        [layout.run(parse_run(run)) / "metrics.json" for run in runs] if runs else layout.finished_runs()
-    )
+    files = [layout.run_metrics(parse_run(run)) for run in runs] if runs else layout.finished_runs()
     collect_runs(files)  # refuses what is broken before anything is copied
     for file in files:
         copied = destination / file.relative_to(layout.results)

@@ -37,6 +37,14 @@ class Layout:
         """The folder of a run: metrics.json, best.safetensors, last.safetensors."""
         return self.results / "runs" / run.path
 
+    def run_metrics(self, run: RunId) -> Path:
+        """What a run measured; it is written last, so that where it is, the run is whole."""
+        return self.run(run) / "metrics.json"
+
+    def train_log(self, run: RunId) -> Path:
+        """What a training that Snakemake started says."""
+        return self.results / "logs" / "train" / f"{run.path}.log"
+
     def finished_runs(self) -> list[Path]:
         """The metrics of every run that has ended, in order."""
         return sorted((self.results / "runs").glob("*/*/ipc*/*/*/seed*/metrics.json"))
