@@ -77,9 +77,9 @@ rule reproduction:
         paper=sorted({file for name in MEASURED_TABLES for file in paper_file(name)}),
         preset="config/presets/reproduction.yaml",
     output:
-        REPRODUCTION.metrics("runs"),
-        REPRODUCTION.table_files("table2", "main"),
-        scorecard_files(REPRODUCTION),
+        runs=REPRODUCTION.metrics("runs"),
+        tables=REPRODUCTION.table_files("table2", "main"),
+        scorecard=scorecard_files(REPRODUCTION),
     log:
         "results/logs/reproduction.log",
     localrule: True
@@ -91,6 +91,6 @@ rule reproduction:
     shell:
         "( python -m crossarch collect runs --every --results {params.results}"
         " && python -m crossarch render table2 --preset {input.preset} --results {params.results}"
-        " --runs {output[0]}"
+        " --runs {output.runs}"
         " && python -m crossarch scorecard --preset {input.preset} --results {params.results}"
         " ) > {log} 2>&1"

@@ -53,7 +53,8 @@ class Plan:
 def planned(configuration: Configuration, layout: Layout, names: Sequence[str]) -> Plan:
     """The runs of the tables `names` under the configuration's selection.
 
-    Raises ConfigError for an unknown table. A run is left to do if it has no metrics.json; whether that one is up to date is not looked at.
+    Raises ConfigError for an unknown table. A run is left to do if it has no metrics.json; whether that
+    one is up to date is not looked at.
     """
     targets, all_runs = [], dict[RunId, None]()
     for name in names:

@@ -32,8 +32,9 @@ def plan_view(plan: Plan) -> RenderableType:
         shown.add_row(target.name, target.title, *map(str, target.counts().values()))
     total = plan.to_json()["all"]
     shown.add_section()
-    shown.add_row("all", "", "", *map(str, (total["runs"], total["runs"], total["done"], total["left"])))
-    return shown
+    counts = (total["runs"], total["runs"], total["done"], total["left"])
+    shown.add_row("all", "", "", *map(str, counts))
+    return Group(shown, *(Text(target.nothing) for target in plan.targets if target.nothing))
 
 
 def status_view(
@@ -111,7 +112,6 @@ def _ago(seconds: float) -> str:
 
 def _counts(statuses: list[RunStatus]) -> Text:
     counts = counted(statuses)
-    parts = [
-        Text(f"{LOOKS[state][0]} {counts[state]} {state}", style=LOOKS[state][1]) for state in STATES
-    ]
+    looks = ((state, *LOOKS[state]) for state in STATES)
+    parts = [Text(f"{symbol} {counts[state]} {state}", style=style) for state, symbol, style in looks]
     return Text(", ").join(parts) + Text(f"; {len(statuses)} runs, teachers included")
