@@ -25,8 +25,8 @@ wildcard_constraints:
     recipe=r"[A-Za-z0-9][A-Za-z0-9._-]*(@[a-z_]+)?",
     seed=r"\d+",
     whitening="|".join(WHITENINGS),
-    table="|".join(configuration.tables),
-    collection="|".join(["runs", *configuration.tables]),
+    table=any_of(configuration.tables),
+    collection=any_of(["runs", *MEASURED_TABLES]),
 
 
 include: "rules/fetch.smk"
@@ -39,6 +39,9 @@ include: "rules/render.smk"
 rule all:
     default_target: True
     input:
-        collect("<results>/tables/{table}{suffix}", table=selection.tables, suffix=EDITIONS),
-        "<results>/metrics/runs.csv",
+        [
+            table_files(name, configuration.tables[name].layout)
+            for name in renderable_tables(configuration)
+        ],
+        scorecard_files(layout),
     localrule: True

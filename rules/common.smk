@@ -10,13 +10,15 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow_src"))
 
 from crossarch.config import (
     RUN_PATTERN,
+    collection_runs,
     distilled_set,
     load_configuration,
     parse_run,
     read_overrides,
+    renderable_tables,
     resolve,
     set_whitening,
-    table_runs,
+    table_words,
 )
 from crossarch.digests import stage_digest
 from crossarch.errors import CrossarchError
@@ -62,11 +64,14 @@ os.environ.update(
 )
 # What decides the contents of tables, as one value that a change of triggers their jobs.
 SELECTION = selection.model_dump_json(exclude={"device", "threads", "results"})
-EDITIONS = [
-    f"{edition}{suffix}"
-    for edition in ("", "-comparison")
-    for suffix in (".csv", ".md", ".tex", "-standalone.tex")
-]
+REPRODUCTION = Layout(Path("results/reproduction"))
+SETTINGS_TABLES = [name for name, table in configuration.tables.items() if table.layout == "settings"]
+MEASURED_TABLES = [name for name in configuration.tables if name not in SETTINGS_TABLES]
+
+
+def any_of(names):
+    """The regular expression of one of these names, perhaps of none."""
+    return "|".join(map(re.escape, names)) or "(?!)"
 
 
 def upstream_path(file):
@@ -86,16 +91,29 @@ def settings_of(wildcards):
 @one_line
 def runs_of(collection):
     """The metrics of a table's runs, or of all chosen tables for `runs`."""
-    names = selection.tables if collection == "runs" else [collection]
-    runs = dict.fromkeys(
-        run for name in names for run in table_runs(configuration, configuration.tables[name])
-    )
-    if not runs:
-        raise CrossarchError(
-            f"{', '.join(names)}: no run is left: the configuration's datasets, sources, ipc, archs "
-            "and recipes have none in common with the table"
-        )
-    return [str(layout.run(run) / "metrics.json") for run in runs]
+    runs = collection_runs(configuration, collection)
+    return [str(layout.run_metrics(run)) for run in runs]
+
+
+def table_files(table, layout_name="main"):
+    """What is rendered of a table; without runs, `settings`, it is not compared with the paper."""
+    return [str(path) for path in layout.table_files(table, layout_name)]
+
+
+def scorecard_files(of_layout):
+    """What is rendered of the scorecard."""
+    return [str(path) for path in of_layout.scorecard_files()]
+
+
+def paper_file(table):
+    """The CSV of the paper's numbers for a table, if it has one."""
+    file = configuration.paper_file(configuration.tables[table])
+    return [str(file)] if file else []
+
+
+def words_of(table):
+    """What a table says besides its numbers, as one value that a change of triggers its job."""
+    return table_words(configuration, configuration.tables[table])
 
 
 def archive_of(wildcards):

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -19,14 +20,15 @@ from crossarch.config import (
     Configuration,
     RunId,
     RunSettings,
+    collection_runs,
     load_configuration,
     network_settings,
     parse_run,
     read_overrides,
     resolve,
+    run_recipe,
     selected_files,
     split_recipe,
-    table_runs,
     test_whitening,
 )
 from crossarch.config.complain import validated
@@ -37,6 +39,8 @@ from crossarch.files import write_text
 from crossarch.layout import Layout
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from crossarch.fetch.listing import Listed
 
 app = typer.Typer(
@@ -47,6 +51,7 @@ app = typer.Typer(
     help="""How much accuracy is lost on distilled data when the test network is another one?
 
     The stages, each a verb: **fetch** - **prepare** - **train** - **collect** - **render**.
+    What there is to do: **plan**. How far it is: **status**.
     Snakemake calls them in order (`snakemake --cores 2 table2`); by hand they do one thing each.
     """,
 )
@@ -56,6 +61,12 @@ Presets = Annotated[
     list[Path] | None,
     typer.Option("--preset", help="A preset laid over config.yaml; may be given several times."),
 ]
+SelectionJson = Annotated[str | None, typer.Option("--selection", help="JSON laid over config.yaml.")]
+ChosenTables = Annotated[
+    list[str] | None,
+    typer.Option("--table", help="This table; may be given several times. Default: all chosen ones."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Results = Annotated[
     Path | None,
     typer.Option(envvar="CROSSARCH_RESULTS", help="Folder to write to; default: that of the config."),
@@ -67,7 +78,6 @@ ArchName = Annotated[str, typer.Option(help="cnn, resnet18, resnet50, alexnet or
 RecipeName = Annotated[str, typer.Option(help="Recipe, or recipe@protocol.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 Threads = Annotated[int, typer.Option(min=1, help="CPU threads.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 CONFIG = Path("config")
 REPRODUCTION = Path("results/reproduction")
 
@@ -318,8 +328,8 @@ def evaluate(
 
     configuration = load_configuration(config)
     run = _run(dataset, source, ipc, arch, recipe)
-    built = configuration.recipe_book.recipe(run.recipe, run.protocol, ipc=ipc, arch=arch, source=source)
-    network = load_network(network_settings(configuration, run.arch, source, dataset, built), weights)
+    built = network_settings(configuration, run.arch, source, dataset, run_recipe(configuration, run))
+    network = load_network(built, weights)
     space = _whitening(whitening, "--whitening") if whitening else test_whitening(configuration, run)
     chosen = choose_device(device)
     if threads:
@@ -354,7 +364,7 @@ def describe(
     configuration = load_configuration(config)
     run = _run(dataset, source, 1, arch, "full")
     configuration.source(source)
-    recipe = configuration.recipe_book.recipe("full", "paper", ipc=1, arch=arch, source=source)
+    recipe = run_recipe(configuration, run)
     settings = network_settings(configuration, run.arch, source, dataset, recipe)
     typer.echo(json.dumps(asdict(models.describe(settings))))
 
@@ -380,9 +390,7 @@ def schedule(
     name, of_recipe = split_recipe(recipe)
     run = _run("cifar10", source, ipc, arch, f"{name}@{protocol or of_recipe}")
     configuration.source(source)
-    settings = configuration.recipe_book.recipe(
-        run.recipe, run.protocol, ipc=ipc, arch=arch, source=source
-    )
+    settings = run_recipe(configuration, run)
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(("epoch", "keep_rate", "lr"))
     for epoch in range(settings.epochs):
@@ -391,9 +399,80 @@ def schedule(
 
 
 @app.command()
+def plan(
+    table: ChosenTables = None,
+    as_json: AsJson = False,
+    config: ConfigDirectory = CONFIG,
+    preset: Presets = None,
+    selection: SelectionJson = None,
+    results: Results = None,
+) -> None:
+    """Count the distinct runs behind each table and behind all of them, and how many are left to do.
+
+    Example: `crossarch plan --preset config/presets/paper.yaml --table table2 --table table7`
+    """
+    from rich.console import Console
+
+    from crossarch import overview
+
+    configuration = _configuration(config, preset, selection)
+    layout = _layout(configuration, results)
+    made = overview.planned(configuration, layout, table or configuration.selection.tables)
+    if as_json:
+        typer.echo(json.dumps(made.to_json()))
+    else:
+        Console().print(overview.plan_view(made))
+
+
+@app.command()
+def status(
+    table: ChosenTables = None,
+    as_json: AsJson = False,
+    watch: Annotated[
+        float | None, typer.Option(min=0.5, help="Look again every so many seconds, until Ctrl-C.")
+    ] = None,
+    config: ConfigDirectory = CONFIG,
+    preset: Presets = None,
+    selection: SelectionJson = None,
+    results: Results = None,
+) -> None:
+    """Show which cells of the tables are done, running, failed or missing.
+
+    Read off the files: *done* has metrics, *failed* a log that ends in an error, *running* a log that
+    ends in none (also a training that was killed outright: see how old its last line is).
+
+    Example: `crossarch status --preset config/presets/cpu.yaml --watch 10`
+    """
+    from rich.console import Console
+    from rich.live import Live
+
+    from crossarch import overview
+
+    configuration = _configuration(config, preset, selection)
+    layout = _layout(configuration, results)
+    names = table or list(configuration.selection.tables)
+    runs = overview.planned(configuration, layout, names).runs
+
+    def view() -> "RenderableType":
+        return overview.status_view(configuration, names, overview.run_statuses(layout, runs))
+
+    if as_json:
+        found = overview.run_statuses(layout, runs).values()
+        answer = {"counts": overview.counted(found), "runs": [one.to_json() for one in found]}
+        typer.echo(json.dumps(answer))
+    elif watch is None:
+        Console().print(view())
+    else:
+        with Live(view(), auto_refresh=False) as live:
+            while True:
+                time.sleep(watch)
+                live.update(view(), refresh=True)
+
+
+@app.command()
 def collect(
     collection: Annotated[str, typer.Argument(help="A table, or `runs` for all chosen ones.")] = "runs",
-    selection: Annotated[str | None, typer.Option(help="JSON laid over config.yaml.")] = None,
+    selection: SelectionJson = None,
     every: Annotated[
         bool, typer.Option("--every", help="All finished runs, whatever is chosen.")
     ] = False,
@@ -403,29 +482,31 @@ def collect(
 ) -> None:
     """Gather the metrics of finished runs into one tidy CSV.
 
+    A run whose settings are not those that the configuration asks for today is left out, and named.
+
     Example: `crossarch collect --every --results results/reproduction`
     """
-    from crossarch.report import collect_runs, write_runs
+    from crossarch.report import collect_runs, outdated, write_runs
 
     configuration = _configuration(config, preset, selection)
     layout = _layout(configuration, results)
     if every:
         files = layout.finished_runs()
     else:
-        names = configuration.selection.tables if collection == "runs" else (collection,)
-        runs = dict.fromkeys(
-            one for name in names for one in table_runs(configuration, configuration.table(name))
-        )
-        files = [layout.run(one) / "metrics.json" for one in runs]
+        runs = collection_runs(configuration, collection)
+        files = [layout.run_metrics(one) for one in runs]
+    old = outdated(configuration, files)
+    for file, reason in old.items():
+        typer.echo(f"left out: {file}: {reason}", err=True)
     path = layout.metrics(collection)
-    write_runs(collect_runs(files), path)
+    write_runs(collect_runs(file for file in files if file not in old), path)
     typer.echo(path)
 
 
 @app.command()
 def render(
     table: Annotated[str, typer.Argument(help="A table, as in tables.yaml.")],
-    selection: Annotated[str | None, typer.Option(help="JSON laid over config.yaml.")] = None,
+    selection: SelectionJson = None,
     runs: Annotated[
         Path | None, typer.Option(help="Tidy CSV of runs; default: the table's own.")
     ] = None,
@@ -437,13 +518,36 @@ def render(
 
     Example: `crossarch render table2 --preset config/presets/cpu.yaml`
     """
-    from crossarch.report import read_runs, render_table
+    from crossarch.report import collect_runs, read_runs, render_table
 
     configuration = _configuration(config, preset, selection)
-    configuration.table(table)
     layout = _layout(configuration, results)
-    metrics = read_runs(runs or layout.metrics(table))
+    without_runs = configuration.table(table).layout == "settings"
+    metrics = collect_runs([]) if without_runs else read_runs(runs or layout.metrics(table))
     for path in render_table(configuration, table, metrics, layout.tables):
+        typer.echo(path)
+
+
+@app.command()
+def scorecard(
+    selection: SelectionJson = None,
+    runs: Annotated[
+        Path | None, typer.Option(help="Tidy CSV of runs; default: that of all chosen tables.")
+    ] = None,
+    config: ConfigDirectory = CONFIG,
+    preset: Presets = None,
+    results: Results = None,
+) -> None:
+    """Put every number of the paper beside ours, and tell which of its claims hold.
+
+    Example: `crossarch scorecard --preset config/presets/cpu.yaml`
+    """
+    from crossarch.report import read_runs, render_scorecard
+
+    configuration = _configuration(config, preset, selection)
+    layout = _layout(configuration, results)
+    metrics = read_runs(runs or layout.metrics("runs"))
+    for path in render_scorecard(configuration, metrics, layout):
         typer.echo(path)
 
 
@@ -463,9 +567,7 @@ def publish(
     from crossarch.report import collect_runs
 
     layout = _layout(load_configuration(config), results)
-    files = (
-        [layout.run(parse_run(run)) / "metrics.json" for run in runs] if runs else layout.finished_runs()
-    )
+    files = [layout.run_metrics(parse_run(run)) for run in runs] if runs else layout.finished_runs()
     collect_runs(files)  # refuses what is broken before anything is copied
     for file in files:
         copied = destination / file.relative_to(layout.results)

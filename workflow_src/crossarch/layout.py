@@ -48,6 +48,14 @@ class Layout:
         """The folder of a run: metrics.json, best.safetensors, last.safetensors."""
         return self.results / "runs" / run.path
 
+    def run_metrics(self, run: RunId) -> Path:
+        """What a run measured; it is written last, so that where it is, the run is whole."""
+        return self.run(run) / "metrics.json"
+
+    def train_log(self, run: RunId) -> Path:
+        """What a training that Snakemake started says."""
+        return self.results / "logs" / "train" / f"{run.path}.log"
+
     def finished_runs(self) -> list[Path]:
         """The metrics of every run that has ended, in order."""
         return sorted((self.results / "runs").glob("*/*/ipc*/*/*/seed*/metrics.json"))
@@ -65,3 +73,22 @@ class Layout:
     def tables(self) -> Path:
         """Rendered tables."""
         return self.results / "tables"
+
+    def table_files(self, name: str, layout: str) -> list[Path]:
+        """Every file of a rendered table; one without runs (`settings`) has no comparison edition."""
+        editions = ("",) if layout == "settings" else ("", "-comparison")
+        kinds = (".csv", ".md", ".tex", "-standalone.tex")
+        return [self.tables / f"{name}{edition}{kind}" for edition in editions for kind in kinds]
+
+    @property
+    def report(self) -> Path:
+        """The scorecard and the HTML report."""
+        return self.results / "report"
+
+    def scorecard_files(self) -> tuple[Path, Path, Path]:
+        """The scorecard: all cells of the paper, what they come to, the page."""
+        return (
+            self.report / "scorecard.csv",
+            self.report / "scorecard-summary.csv",
+            self.report / "scorecard.md",
+        )
