@@ -25,13 +25,14 @@ wildcard_constraints:
     arch="[a-z0-9_-]+",
     recipe=r"[A-Za-z0-9][A-Za-z0-9._-]*(@[a-z_]+)?",
     seed=r"\d+",
-    whitening="none|standardise|zca-kornia|zca-frepo",
+    whitening="|".join(WHITENINGS),
     table="|".join(configuration.tables),
     collection="|".join(["runs", *configuration.tables]),
 
 
 include: "rules/fetch.smk"
 include: "rules/prepare.smk"
+include: "rules/audit.smk"
 include: "rules/train.smk"
 include: "rules/collect.smk"
 include: "rules/render.smk"

@@ -9,13 +9,16 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow_src"))
 
 from crossarch.config import (
     RUN_PATTERN,
+    chosen_sets,
     distilled_set,
     load_configuration,
     parse_run,
     read_overrides,
     resolve,
+    set_whitening,
     table_runs,
 )
+from crossarch.config.schema import WHITENINGS
 from crossarch.digests import stage_digest
 from crossarch.errors import CrossarchError
 from crossarch.fetch.upstream import UpstreamFile
@@ -112,6 +115,24 @@ def distilled_files(wildcards):
         configuration, wildcards.source, wildcards.dataset, int(wildcards.ipc)
     )
     return {"images": upstream_path(entry.images), "labels": upstream_path(entry.labels)}
+
+
+def audit_inputs(wildcards):
+    """A distilled set, its real test set in every space, and the whitening it is configured with."""
+    source, dataset, ipc = wildcards.source, wildcards.dataset, int(wildcards.ipc)
+    configured = one_line(set_whitening)(configuration, source, dataset, ipc)
+    return {
+        "distilled": str(layout.distilled(source, configuration.distilled_from(dataset), ipc)),
+        "tests": [str(layout.test_set(dataset, whitening)) for whitening in WHITENINGS],
+        "whitener": str(layout.whitener(dataset, configured)),
+    }
+
+
+@one_line
+def audits(wildcards):
+    """The audit and the contact sheet of every chosen set."""
+    chosen = chosen_sets(configuration)
+    return [str(path(one)) for one in chosen for path in (layout.audit, layout.contact_sheet)]
 
 
 def training_inputs(wildcards):

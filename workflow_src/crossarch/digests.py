@@ -13,6 +13,7 @@ PACKAGE = Path(__file__).parent
 
 STAGES: dict[str, tuple[str, ...]] = {
     "prepare": ("data/*.py",),
+    "audit": ("audit/*.py",),
     "train": ("models/*.py", "training/*.py"),
     "collect": ("report/collect.py",),
     "render": ("report/*.py", "config/plan.py"),

@@ -14,10 +14,11 @@ CHUNK = 500  # images at a time: keeps intermediate copies small
 class PixelStatistics:
     """Statistics of images (N, C, H, W).
 
-    `std` is that of all pixels of all channels; `neighbour_correlation` is Pearson's, of horizontal
-    neighbours, over all channels together; `power` (N, bands) is each image's grey spectrum.
+    `mean` and `std` are those of all pixels of all channels; `neighbour_correlation` is Pearson's, of
+    horizontal neighbours, all channels together; `power` (N, bands) is each image's grey spectrum.
     """
 
+    mean: float
     std: float
     neighbour_correlation: float
     power: Tensor
@@ -31,6 +32,7 @@ class PixelStatistics:
 def pixel_statistics(images: Tensor) -> PixelStatistics:
     """Measure images (N, C, H, W), float, in any space."""
     return PixelStatistics(
+        mean=float(images.mean()),
         std=float(images.std(correction=0)),
         neighbour_correlation=neighbour_correlation(images),
         power=torch.cat([grey_power(part) for part in images.split(CHUNK)]),
@@ -38,10 +40,11 @@ def pixel_statistics(images: Tensor) -> PixelStatistics:
 
 
 def neighbour_correlation(images: Tensor) -> float:
-    """Pearson's correlation of pixels (N, C, H, W) with their right-hand neighbours; NaN if constant."""
+    """Pearson's correlation of pixels (N, C, H, W) with their right-hand neighbours; 0 if constant."""
     left, right = images[..., :-1], images[..., 1:]
     left, right = left - left.mean(), right - right.mean()
-    return float((left * right).mean() / (left.square().mean() * right.square().mean()).sqrt())
+    product = (left.square().mean() * right.square().mean()).sqrt()
+    return float((left * right).mean() / product.clamp(min=torch.finfo(product.dtype).tiny))
 
 
 def grey_power(images: Tensor) -> Tensor:

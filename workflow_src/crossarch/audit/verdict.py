@@ -7,14 +7,13 @@ it fits best says how sure the answer is.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
 
-Confidence = Literal["certain", "likely", "undecided"]
-CERTAIN, LIKELY = 0.95, 0.80  # shares of the resamples
-RESAMPLES = 1_000
+from crossarch.audit.confidence import RESAMPLES, Confidence, confidence_of
+from crossarch.config.schema import Whitening
+
 NOISE_LEVELS = torch.cat([torch.zeros(1), torch.logspace(-5, 0, 41)])  # of the signal's power
 
 
@@ -35,9 +34,9 @@ class Fit:
 class Verdict:
     """The best-fitting space and how sure that is."""
 
-    space: str
+    space: Whitening
     confidence: Confidence
-    fits: Mapping[str, Fit]
+    fits: Mapping[Whitening, Fit]
 
     @property
     def share(self) -> float:
@@ -46,7 +45,7 @@ class Verdict:
 
 
 def best_space(
-    power: Tensor, references: Mapping[str, Tensor], sizes: Tensor, *, seed: int = 0
+    power: Tensor, references: Mapping[Whitening, Tensor], sizes: Tensor, *, seed: int = 0
 ) -> Verdict:
     """Compare a set's `power` (N, bands) with the test set's spectrum (bands,) in each space.
 
@@ -55,32 +54,21 @@ def best_space(
     all that tells `none` from `standardise`), and noise or no noise with equal odds.
     """
     generator = torch.Generator().manual_seed(seed)
-    images = _draws(len(power), RESAMPLES, generator)
-    spectra = images @ power / len(power)
-    bands = power.shape[1]
-    weights = torch.cat([torch.ones(RESAMPLES, 1), _draws(bands - 1, RESAMPLES, generator)], 1)
+    spectra = _draws(len(power), generator) @ power / len(power)
+    weights = torch.cat([torch.ones(RESAMPLES, 1), _draws(len(sizes) - 1, generator)], 1)
     noisy = torch.rand(RESAMPLES, generator=generator) < 0.5
-
-    distances = []
-    whole = {}
-    for name, reference in references.items():
-        candidates = with_noise(reference, sizes)
-        plain, best = (
-            shape_distance(spectra, some, weights).amin(1) for some in (reference[None], candidates)
-        )
-        distances.append(torch.where(noisy, best, plain))
-        of_set = shape_distance(power.mean(0)[None], candidates, torch.ones(1, bands))[0]
-        whole[name] = (float(of_set[0]), float(of_set.min()))
-    wins = torch.bincount(torch.stack(distances).argmin(0), minlength=len(references))
-    shares = (wins / RESAMPLES).tolist()
-    fits = {name: Fit(*whole[name], share) for name, share in zip(references, shares, strict=True)}
+    candidates = {name: with_noise(reference, sizes) for name, reference in references.items()}
+    distances = [
+        torch.where(noisy, of_space.amin(1), of_space[:, 0])
+        for of_space in (shape_distance(spectra, some, weights) for some in candidates.values())
+    ]
+    wins = torch.bincount(torch.stack(distances).argmin(0), minlength=len(references)) / RESAMPLES
+    fits = {}
+    for (name, some), share in zip(candidates.items(), wins.tolist(), strict=True):
+        of_set = shape_distance(power.mean(0)[None], some, torch.ones(1, len(sizes)))[0]
+        fits[name] = Fit(float(of_set[0]), float(of_set.min()), share)
     space = max(fits, key=lambda name: fits[name].share)
     return Verdict(space, confidence_of(fits[space].share), fits)
-
-
-def confidence_of(share: float) -> Confidence:
-    """`certain` from 95 % of the resamples on, `likely` from 80 %, else `undecided`."""
-    return "certain" if share >= CERTAIN else "likely" if share >= LIKELY else "undecided"
 
 
 def with_noise(spectrum: Tensor, sizes: Tensor) -> Tensor:
@@ -106,7 +94,7 @@ def shape_distance(spectra: Tensor, references: Tensor, weights: Tensor) -> Tens
     return (centred.square() * weight).sum(2).sqrt()
 
 
-def _draws(count: int, times: int, generator: torch.Generator) -> Tensor:
-    """How often each of `count` things is drawn in `count` draws with replacement: (times, count)."""
-    drawn = torch.randint(count, (times, count), generator=generator)
-    return torch.zeros(times, count).scatter_add_(1, drawn, torch.ones(times, count))
+def _draws(count: int, generator: torch.Generator) -> Tensor:
+    """How often each of `count` things is drawn in `count` draws: (RESAMPLES, count)."""
+    drawn = torch.randint(count, (RESAMPLES, count), generator=generator)
+    return torch.zeros(RESAMPLES, count).scatter_add_(1, drawn, torch.ones(RESAMPLES, count))

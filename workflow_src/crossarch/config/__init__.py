@@ -17,6 +17,7 @@ from crossarch.config.resolve import (
     test_whitening,
 )
 from crossarch.config.runs import RUN_PATTERN, RunId, parse_run, split_recipe
+from crossarch.config.sets import SetId, chosen_sets
 
 __all__ = [
     "RUN_PATTERN",
@@ -25,7 +26,9 @@ __all__ = [
     "NetworkSettings",
     "RunId",
     "RunSettings",
+    "SetId",
     "applies",
+    "chosen_sets",
     "distilled_set",
     "grid",
     "load_configuration",
