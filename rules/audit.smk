@@ -19,7 +19,7 @@ rule audit_set:
 
 rule audit:
     input:
-        audits,
+        lambda wildcards: chosen_audits(),
     output:
         "<results>/audit/audit.csv",
         "<results>/audit/audit.md",

@@ -129,7 +129,7 @@ def audit_inputs(wildcards):
 
 
 @one_line
-def audits(wildcards):
+def chosen_audits():
     """The audit and the contact sheet of every chosen set."""
     chosen = chosen_sets(configuration)
     return [str(path(one)) for one in chosen for path in (layout.audit, layout.contact_sheet)]

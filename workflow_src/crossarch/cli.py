@@ -182,7 +182,6 @@ def audit(
     Example: `crossarch audit frepo cifar10-jpeg 10`
     """
     from crossarch.audit.record import read_audit
-    from crossarch.audit.summary import write_summary
 
     configuration = _configuration(config, preset, selection)
     layout = _layout(configuration, results)
@@ -196,6 +195,8 @@ def audit(
         _examine_all(configuration, layout, chosen, threads)
     audits = [read_audit(layout.audit(one)) for one in chosen]
     if everything:
+        from crossarch.audit.summary import write_summary
+
         for path in write_summary(audits, layout.audits):
             typer.echo(path, err=True)
     if as_json:

@@ -32,13 +32,13 @@ Each set is compared with the real test set in every space (`none`, `standardise
 half octaves of frequency. A whitening changes that shape in its own way, and a set keeps it, even where
 its making changed the contrast or added noise; so the distance of two spectra is taken after the best
 overall scale, or after the best scale and a floor of white noise no stronger than the images. The
-confidence is the share of {RESAMPLES} resamples in which the space fits best; each draws anew what is not
-known: which images the set holds, which frequencies count, and whether noise was added. *Certain* is
-{CERTAIN:.0%} or more, *likely* {LIKELY:.0%}, the rest is *undecided*. It says how firmly the pixels point to one
-of these four spaces, not how much accuracy another one costs, nor whether a fifth would fit better: the
-larger the distance in the best space (`audit.csv`), the less any of the four describes the set. `none`
-and `standardise` differ in the mean level alone, so a set whose mean was moved can be taken for the
-other. Contact sheets show the images with the configured space undone.
+confidence is the share of {RESAMPLES} resamples in which the space fits best; each draws anew what is
+not known: which images the set holds, which frequencies count, and whether noise was added. *Certain*
+is {CERTAIN:.0%} or more, *likely* {LIKELY:.0%}, the rest is *undecided*. It says how firmly the pixels
+point to one of these four spaces, not how much accuracy another one costs, nor whether a fifth would fit
+better: the larger the distance in the best space (`audit.csv`), the less any of the four describes the
+set. `none` and `standardise` differ in the mean level alone, so a set whose mean was moved can be taken
+for the other. Contact sheets show the images with the configured space undone.
 """
 
 

@@ -62,11 +62,11 @@ def best_space(
         torch.where(noisy, of_space.amin(1), of_space[:, 0])
         for of_space in (shape_distance(spectra, some, weights) for some in candidates.values())
     ]
-    wins = torch.bincount(torch.stack(distances).argmin(0), minlength=len(references)) / RESAMPLES
+    wins = torch.bincount(torch.stack(distances).argmin(0), minlength=len(references))
     fits = {}
-    for (name, some), share in zip(candidates.items(), wins.tolist(), strict=True):
+    for (name, some), won in zip(candidates.items(), wins.tolist(), strict=True):
         of_set = shape_distance(power.mean(0)[None], some, torch.ones(1, len(sizes)))[0]
-        fits[name] = Fit(float(of_set[0]), float(of_set.min()), share)
+        fits[name] = Fit(float(of_set[0]), float(of_set.min()), won / RESAMPLES)
     space = max(fits, key=lambda name: fits[name].share)
     return Verdict(space, confidence_of(fits[space].share), fits)
 
