@@ -5,11 +5,8 @@ a 3-layer CNN reaches 61.2 and 44.8 % on FRePo IPC 10, 60.3 and 52.9 % on MTT IP
 FRePo IPC 1 (ResNet18: 15.4 and 29.8 %), but 45.3 and 45.1 % on MTT IPC 1.
 """
 
-import os
-import subprocess
-import sys
 from collections import Counter
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -35,24 +32,10 @@ def named(source: str, ipc: int) -> SetId:
 
 
 @pytest.fixture(scope="module")
-def layout(tmp_path_factory: pytest.TempPathFactory, project: Path, mirror: Path) -> Layout:
+def layout(tmp_path_factory: pytest.TempPathFactory, crossarch_on_mirror: Callable[..., str]) -> Layout:
     """Results of `crossarch audit` on the four sets of the mirror."""
     folder = tmp_path_factory.mktemp("audit")
-    command = [sys.executable, "-m", "crossarch", "audit", "--selection", SELECTION, "--threads", "2"]
-    finished = subprocess.run(
-        [*command, "--results", str(folder)],
-        cwd=project,
-        env={
-            **os.environ,
-            "PYTHONPATH": str(project / "workflow_src"),
-            "CROSSARCH_MIRROR": str(mirror),
-            "CROSSARCH_CACHE": str(folder / "cache"),
-        },
-        capture_output=True,
-        text=True,
-        timeout=1_800,
-    )
-    assert finished.returncode == 0, finished.stderr
+    crossarch_on_mirror(folder, "audit", "--selection", SELECTION, "--threads", "2")
     return Layout(folder)
 
 

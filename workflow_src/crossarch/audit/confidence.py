@@ -3,7 +3,7 @@
 from typing import Literal
 
 Confidence = Literal["certain", "likely", "undecided"]
-RESAMPLES = 1_000
+RESAMPLES = 4_000
 CERTAIN, LIKELY = 0.95, 0.80  # shares of the resamples
 
 
