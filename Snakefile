@@ -31,6 +31,7 @@ wildcard_constraints:
 
 include: "rules/fetch.smk"
 include: "rules/prepare.smk"
+include: "rules/audit.smk"
 include: "rules/train.smk"
 include: "rules/collect.smk"
 include: "rules/render.smk"

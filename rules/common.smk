@@ -10,6 +10,7 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow_src"))
 
 from crossarch.config import (
     RUN_PATTERN,
+    chosen_sets,
     collection_runs,
     distilled_set,
     load_configuration,
@@ -167,6 +168,25 @@ def local_paths(file):
         raise CrossarchError(f"config/sources.yaml: {file.path}: no such file or folder")
     inside = sorted(path for path in file.location.rglob("*") if path.is_file())
     return [str(path) for path in inside] if file.location.is_dir() else [str(file.location)]
+
+
+def audit_inputs(wildcards):
+    """A distilled set, its real test set in every space, and the whitening it is configured with."""
+    source, dataset, ipc = wildcards.source, wildcards.dataset, int(wildcards.ipc)
+    configured = one_line(set_whitening)(configuration, source, dataset, ipc)
+    spaces = configuration.datasets[dataset].spaces
+    return {
+        "distilled": str(layout.distilled(source, configuration.stored_under(source, dataset), ipc)),
+        "tests": [str(layout.test_set(dataset, space)) for space in spaces],
+        "whitener": str(layout.whitener(dataset, configured)),
+    }
+
+
+@one_line
+def chosen_audits():
+    """The audit and the contact sheet of every chosen set."""
+    chosen = chosen_sets(configuration)
+    return [str(path(one)) for one in chosen for path in (layout.audit, layout.contact_sheet)]
 
 
 def training_inputs(wildcards):

@@ -1,6 +1,7 @@
 """The command line: one verb a stage. Heavy imports wait until a verb needs them."""
 
 import csv
+import functools
 import json
 import os
 import signal
@@ -20,7 +21,10 @@ from crossarch.config import (
     Configuration,
     RunId,
     RunSettings,
+    SetId,
+    chosen_sets,
     collection_runs,
+    distilled_set,
     load_configuration,
     network_settings,
     parse_run,
@@ -50,7 +54,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     help="""How much accuracy is lost on distilled data when the test network is another one?
 
-    The stages, each a verb: **fetch** - **prepare** - **train** - **collect** - **render**.
+    The stages, each a verb: **fetch** - **prepare** - **audit** - **train** - **collect** - **render**.
     What there is to do: **plan**. How far it is: **status**.
     Snakemake calls them in order (`snakemake --cores 2 table2`); by hand they do one thing each.
     """,
@@ -236,6 +240,54 @@ def prepare(
     if source is whitener is test_set is None:
         for path in ensure.ensure_images(configuration, layout, dataset):
             typer.echo(path)
+
+
+@app.command()
+def audit(
+    source: Annotated[str | None, typer.Argument(help="Source, as in sources.yaml.")] = None,
+    dataset: Annotated[str | None, typer.Argument(help="Real data set to compare with.")] = None,
+    ipc: Annotated[int | None, typer.Argument(min=1, help="Images per class.")] = None,
+    summary: Annotated[
+        bool, typer.Option("--summary", help="Only gather the audits that there are.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the audits as one JSON list.")] = False,
+    selection: Annotated[str | None, typer.Option(help="JSON laid over config.yaml.")] = None,
+    threads: Threads = 1,
+    config: ConfigDirectory = CONFIG,
+    preset: Presets = None,
+    results: Results = None,
+) -> None:
+    """Say what a distilled set is like and in which pixel space it lives, from its pixels alone.
+
+    Without a set: all that the configuration chooses, and a page about them (audit.csv, audit.md).
+
+    Example: `crossarch audit frepo cifar10-jpeg 10`
+    """
+    from crossarch.audit.record import read_audit
+
+    configuration = _configuration(config, preset, selection)
+    layout = _layout(configuration, results)
+    given = [part for part in (source, dataset, ipc) if part is not None]
+    everything = not given
+    if given and (len(given) < 3 or summary):
+        raise ConfigError("audit: give SOURCE, DATASET and IPC, or none of them; --summary takes none")
+    named = {"source": source, "dataset": dataset, "ipc": ipc}
+    chosen = chosen_sets(configuration) if everything else [validated(SetId, named, "command line")]
+    if not summary:
+        _examine_all(configuration, layout, chosen, threads)
+    audits = [read_audit(layout.audit(one)) for one in chosen]
+    if everything:
+        from crossarch.audit.summary import write_summary
+
+        for path in write_summary(audits, layout.audits):
+            typer.echo(path, err=True)
+    if as_json:
+        typer.echo(json.dumps([one.model_dump(mode="json") for one in audits]))
+    for one in audits:
+        if not as_json:
+            typer.echo(f"{one.audited.path}: {one.verdict}, configured as {one.configured}")
+        if one.warning:
+            typer.echo(f"warning: {one.warning}", err=True)
 
 
 @app.command()
@@ -648,6 +700,25 @@ def _print_listing(listed: "list[Listed]", as_json: bool) -> None:
 
 def _bytes(count: int | None) -> str:
     return "?" if count is None else str(filesize.decimal(count))
+
+
+def _examine_all(
+    configuration: Configuration, layout: Layout, chosen: list[SetId], threads: int
+) -> None:
+    """Audit the chosen sets, each with its contact sheet; progress on stderr where it is a terminal."""
+    import torch
+    from rich.console import Console
+    from rich.progress import track
+
+    from crossarch.audit.examine import examine_file, measure_test_sets
+
+    torch.set_num_threads(threads)
+    for one in chosen:
+        distilled_set(configuration, one.source, one.dataset, one.ipc)
+    test_sets = functools.cache(lambda dataset: measure_test_sets(configuration, layout, dataset))
+    console = Console(stderr=True)
+    for one in track(chosen, "Auditing", console=console, disable=not console.is_terminal):
+        examine_file(configuration, layout, one, test_sets(one.dataset))
 
 
 def _configuration(

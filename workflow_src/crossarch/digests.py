@@ -19,6 +19,7 @@ _CELLS = (
 )
 STAGES: dict[str, tuple[str, ...]] = {
     "prepare": ("data/*.py",),
+    "audit": ("audit/*.py",),
     "train": ("models/*.py", "training/*.py"),
     "collect": ("report/collect.py", "report/tidy.py"),
     "render": (

@@ -30,6 +30,7 @@ from crossarch.config.resolve import (
     test_whitening,
 )
 from crossarch.config.runs import RUN_PATTERN, RunId, parse_run, split_recipe
+from crossarch.config.sets import SetId, chosen_sets
 
 __all__ = [
     "RUN_PATTERN",
@@ -38,7 +39,9 @@ __all__ = [
     "NetworkSettings",
     "RunId",
     "RunSettings",
+    "SetId",
     "applies",
+    "chosen_sets",
     "collection_runs",
     "distilled_set",
     "grid",

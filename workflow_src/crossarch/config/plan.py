@@ -5,7 +5,7 @@ from itertools import product
 
 from crossarch.config.files import UpstreamFile
 from crossarch.config.load import Configuration
-from crossarch.config.resolve import applies, distilled_set, resolve
+from crossarch.config.resolve import applies, check_training_set, distilled_set, resolve
 from crossarch.config.runs import RunId
 from crossarch.config.schema import Table
 from crossarch.errors import ConfigError
@@ -44,14 +44,14 @@ def grid(configuration: Configuration, table: Table, dataset: str) -> Iterator[R
 def table_runs(configuration: Configuration, table: Table) -> list[RunId]:
     """The runs of a table that the configuration selects and that make sense; teachers not included.
 
-    A cell whose distilled set sources.yaml does not have is left out.
+    A cell whose training set sources.yaml does not have is left out.
     """
     return [
         run.model_copy(update={"seed": seed})
         for dataset in table_datasets(configuration, table)
         for run in grid(configuration, table, dataset)
         if selected(configuration, run)
-        and _has_distilled_set(configuration, run)
+        and _has_training_set(configuration, run)
         and applies(configuration, run)
         for seed in configuration.selection.seeds
     ]
@@ -112,9 +112,9 @@ def selected(configuration: Configuration, run: RunId) -> bool:
     return all(names is None or name in names for name, names in chosen)
 
 
-def _has_distilled_set(configuration: Configuration, run: RunId) -> bool:
+def _has_training_set(configuration: Configuration, run: RunId) -> bool:
     try:
-        distilled_set(configuration, run.source, run.dataset, run.ipc)
+        check_training_set(configuration, run.source, run.dataset, run.ipc)
     except ConfigError:
         return False
     return True
@@ -128,7 +128,7 @@ def _why_none(configuration: Configuration, tables: list[Table]) -> str:
         for dataset in table_datasets(configuration, table)
         for run in grid(configuration, table, dataset)
     ]
-    if cells and not any(_has_distilled_set(configuration, run) for run in cells):
+    if cells and not any(_has_training_set(configuration, run) for run in cells):
         datasets = dict.fromkeys(configuration.distilled_from(run.dataset) for run in cells)
         return f"{configuration.directory}/sources.yaml has no set of {', '.join(datasets)} for it"
     keys = "datasets, sources, ipc, archs and recipes"
