@@ -1,5 +1,6 @@
 """The scorecard: every number of the paper, and claims checked by hand, by enumeration and by ranks."""
 
+import dataclasses
 import itertools
 import math
 from pathlib import Path
@@ -10,6 +11,7 @@ import pandas as pd
 import pytest
 from synthetic_runs import complete_runs, configured, run_row, runs_of
 
+from crossarch.errors import ConfigError
 from crossarch.layout import Layout
 from crossarch.report import render_scorecard
 from crossarch.report.claims import claimed_pairs
@@ -146,6 +148,22 @@ def test_what_two_tables_print_is_counted_once() -> None:
     beats = pairs[pairs["claim"] == "full > wo_dp"]
     assert len(beats) == 64
     assert set(beats["table"]) == {"table2", "table5", "table6"}, "not Table 7 again"
+
+
+def test_tables_of_ones_own_may_show_less() -> None:
+    configuration = configured(datasets=["cifar10"])
+    table2 = configuration.table("table2")
+    narrow = table2.model_copy(update={"archs": ("vgg11",), "recipes": ("baseline",)})
+    alone = dataclasses.replace(configuration, tables={"table2": narrow})
+    cells = scorecard_cells(alone, runs_of([run_row(44.0, arch="vgg11")]))
+    few = cells[(cells["arch"] == "vgg11") & (cells["recipe"] == "baseline")]
+    assert claimed_pairs(alone, few).empty
+    assert scorecard_summary(alone, few)["kind"].tolist() == ["agreement"] * 2
+    without = dataclasses.replace(
+        configuration, tables={"table2": table2.model_copy(update={"paper": None})}
+    )
+    with pytest.raises(ConfigError, match=r"tables\.yaml: found no table with a file"):
+        scorecard_cells(without, runs_of([]))
 
 
 def test_the_page_and_its_tables(tmp_path: Path) -> None:
