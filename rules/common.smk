@@ -4,6 +4,7 @@ import functools
 import os
 import re
 import sys
+from functools import cache
 from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow_src"))
@@ -83,10 +84,16 @@ def upstream_path(file):
 UPSTREAM = {upstream_path(file): file for file in configuration.upstream().values()}
 
 
-@one_line
 def settings_of(wildcards):
     """The resolved settings of the run that the wildcards spell."""
-    return resolve(configuration, parse_run(RUN_PATTERN.format(**wildcards)))
+    return settings_of_path(RUN_PATTERN.format(**wildcards))
+
+
+@cache
+@one_line
+def settings_of_path(path):
+    """As `settings_of`: Snakemake asks several times for each job."""
+    return resolve(configuration, parse_run(path))
 
 
 @one_line

@@ -130,6 +130,8 @@ def _why_none(configuration: Configuration, tables: list[Table]) -> str:
     ]
     if cells and not any(_has_training_set(configuration, run) for run in cells):
         datasets = dict.fromkeys(configuration.distilled_from(run.dataset) for run in cells)
-        return f"{configuration.directory}/sources.yaml has no set of {', '.join(datasets)} for it"
+        ipc = ", ".join(map(str, dict.fromkeys(run.ipc for run in cells)))
+        file = f"{configuration.directory}/sources.yaml"
+        return f"{file} has no set of {', '.join(datasets)} with ipc {ipc}"
     keys = "datasets, sources, ipc, archs and recipes"
     return f"the configuration's {keys} have none in common with the table"

@@ -349,8 +349,8 @@ class Table(Model):
     both have a row for each recipe and a column for each network. `factors` has a column for each factor
     that the recipes differ in and one for the accuracy; `settings` has the factors alone, and no runs.
 
-    A factor is a title and the keys of a recipe that it consists of: the last recipe of the table has
-    all factors, another one those whose keys hold the same.
+    A factor is a title and the keys of a recipe that it is about: the first recipe of the table has no
+    factor, another one those in whose keys it differs from the first.
     """
 
     title: str
