@@ -27,7 +27,8 @@ wildcard_constraints:
     seed=r"\d+",
     whitening="none|standardise|zca-kornia|zca-frepo",
     table="|".join(configuration.tables),
-    collection="|".join(["runs", *configuration.tables]),
+    figure="|".join(configuration.figures),
+    collection="|".join(["runs", *configuration.tables, *FIGURES_OF_RUNS]),
 
 
 include: "rules/fetch.smk"
@@ -35,11 +36,15 @@ include: "rules/prepare.smk"
 include: "rules/train.smk"
 include: "rules/collect.smk"
 include: "rules/render.smk"
+include: "rules/figures.smk"
+include: "rules/report.smk"
 
 
 rule all:
     default_target: True
     input:
         collect("<results>/tables/{table}{suffix}", table=selection.tables, suffix=EDITIONS),
+        collect("<results>/figures/{figure}{suffix}", figure=selection.figures, suffix=FIGURE_FORMATS),
         "<results>/metrics/runs.csv",
+        "<results>/report/index.html",
     localrule: True

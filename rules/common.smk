@@ -10,10 +10,13 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow_src"))
 from crossarch.config import (
     RUN_PATTERN,
     distilled_set,
+    figure_runs,
     load_configuration,
+    needs_runs,
     parse_run,
     read_overrides,
     resolve,
+    schedule_recipe,
     table_runs,
 )
 from crossarch.digests import stage_digest
@@ -64,6 +67,9 @@ EDITIONS = [
     for suffix in (".csv", ".md", ".tex", "-standalone.tex")
 ]
 
+FIGURE_FORMATS = (".csv", ".md", ".pdf", ".svg", ".png")
+FIGURES_OF_RUNS = [name for name, figure in configuration.figures.items() if needs_runs(figure)]
+
 
 def upstream_path(file):
     """Where a file of the configuration lies after the fetch stage."""
@@ -80,17 +86,22 @@ def settings_of(wildcards):
     return resolve(configuration, parse_run(RUN_PATTERN.format(**wildcards)))
 
 
+def runs_named(name):
+    """The runs of a table or figure."""
+    if name in configuration.figures:
+        return figure_runs(configuration, name)
+    return table_runs(configuration, configuration.tables[name])
+
+
 @one_line
 def runs_of(collection):
-    """The metrics of a table's runs, or of all chosen tables for `runs`."""
-    names = selection.tables if collection == "runs" else [collection]
-    runs = dict.fromkeys(
-        run for name in names for run in table_runs(configuration, configuration.tables[name])
-    )
+    """The metrics of a table's or figure's runs, or of all chosen ones for `runs`."""
+    names = [*selection.tables, *selection.figures] if collection == "runs" else [collection]
+    runs = dict.fromkeys(run for name in names for run in runs_named(name))
     if not runs:
         raise CrossarchError(
             f"{', '.join(names)}: no run is left: the configuration's datasets, sources, ipc, archs "
-            "and recipes have none in common with the table"
+            "and recipes have none in common with it"
         )
     return [str(layout.run(run) / "metrics.json") for run in runs]
 
@@ -126,3 +137,18 @@ def training_inputs(wildcards):
         weights = f"{settings.distillation.checkpoint}.safetensors"
         inputs["teacher"] = layout.run(settings.teacher) / weights
     return {name: str(path) for name, path in inputs.items()}
+
+
+def figure_metrics(wildcards):
+    """The collected runs of a figure that shows runs."""
+    if wildcards.figure not in FIGURES_OF_RUNS:
+        return {}
+    return {"metrics": str(layout.metrics(wildcards.figure))}
+
+
+@one_line
+def figure_words(wildcards):
+    """What a figure is drawn from besides runs: its entry in figures.yaml, a schedule's recipe."""
+    figure = configuration.figures[wildcards.figure]
+    recipe = schedule_recipe(configuration, figure)
+    return figure.model_dump_json() + (recipe.model_dump_json() if recipe else "")

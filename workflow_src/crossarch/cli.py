@@ -15,6 +15,7 @@ from crossarch.config import (
     Configuration,
     RunId,
     RunSettings,
+    figure_runs,
     load_configuration,
     network_settings,
     parse_run,
@@ -24,9 +25,9 @@ from crossarch.config import (
     table_runs,
     test_whitening,
 )
-from crossarch.config.complain import validated
+from crossarch.config.complain import unknown, validated
 from crossarch.config.schema import PROTOCOLS, WHITENINGS, File, Whitening
-from crossarch.errors import ConfigError, CrossarchError
+from crossarch.errors import ConfigError, CrossarchError, DataError
 from crossarch.files import write_text
 from crossarch.layout import Layout
 
@@ -60,6 +61,7 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 Threads = Annotated[int, typer.Option(min=1, help="CPU threads.")]
 CONFIG = Path("config")
 REPRODUCTION = Path("results/reproduction")
+REPORT = "report"
 
 
 def main() -> NoReturn:
@@ -324,7 +326,9 @@ def schedule(
 
 @app.command()
 def collect(
-    collection: Annotated[str, typer.Argument(help="A table, or `runs` for all chosen ones.")] = "runs",
+    collection: Annotated[
+        str, typer.Argument(help="A table, a figure, or `runs` for all chosen ones.")
+    ] = "runs",
     selection: Annotated[str | None, typer.Option(help="JSON laid over config.yaml.")] = None,
     every: Annotated[
         bool, typer.Option("--every", help="All finished runs, whatever is chosen.")
@@ -344,10 +348,9 @@ def collect(
     if every:
         files = layout.finished_runs()
     else:
-        names = configuration.selection.tables if collection == "runs" else (collection,)
-        runs = dict.fromkeys(
-            one for name in names for one in table_runs(configuration, configuration.table(name))
-        )
+        chosen = configuration.selection
+        names = (*chosen.tables, *chosen.figures) if collection == "runs" else (collection,)
+        runs = dict.fromkeys(one for name in names for one in _runs_of(configuration, name))
         files = [layout.run(one) / "metrics.json" for one in runs]
     path = layout.metrics(collection)
     write_runs(collect_runs(files), path)
@@ -356,26 +359,44 @@ def collect(
 
 @app.command()
 def render(
-    table: Annotated[str, typer.Argument(help="A table, as in tables.yaml.")],
+    name: Annotated[
+        str, typer.Argument(help="A table (tables.yaml), a figure (figures.yaml), or `report`.")
+    ],
     selection: Annotated[str | None, typer.Option(help="JSON laid over config.yaml.")] = None,
     runs: Annotated[
-        Path | None, typer.Option(help="Tidy CSV of runs; default: the table's own.")
+        Path | None, typer.Option(help="Tidy CSV of runs; default: what was collected for it.")
     ] = None,
     config: ConfigDirectory = CONFIG,
     preset: Presets = None,
     results: Results = None,
 ) -> None:
-    """Write a table as CSV, Markdown and LaTeX, by itself and beside the paper's numbers.
+    """Write a table (CSV, Markdown, LaTeX), a figure (CSV, PDF, SVG, PNG, caption) or the HTML report.
 
-    Example: `crossarch render table2 --preset config/presets/cpu.yaml`
+    A figure or the report for which nothing was collected is made of all finished runs.
+
+    Examples: `crossarch render table2 --preset config/presets/cpu.yaml`, `crossarch render figure1`,
+    `crossarch render report`
     """
-    from crossarch.report import read_runs, render_table
+    from crossarch.report import collect_runs, read_runs, render_table
+    from crossarch.report.figures import render_figure
+    from crossarch.report.page import render_page
 
     configuration = _configuration(config, preset, selection)
-    configuration.table(table)
     layout = _layout(configuration, results)
-    metrics = read_runs(runs or layout.metrics(table))
-    for path in render_table(configuration, table, metrics, layout.tables):
+    if name in configuration.tables:
+        metrics = read_runs(runs or layout.metrics(name))
+        files = render_table(configuration, name, metrics, layout.tables)
+    elif name in configuration.figures or name == REPORT:
+        collected = runs or layout.metrics("runs" if name == REPORT else name)
+        unmade = runs is None and not collected.exists()
+        metrics = collect_runs(layout.finished_runs()) if unmade else read_runs(collected)
+        if name == REPORT:
+            files = [render_page(configuration, metrics, layout)]
+        else:
+            files = render_figure(configuration, name, metrics, layout.figures)
+    else:
+        raise ConfigError(_unknown_name(configuration, name, REPORT))
+    for path in files:
         typer.echo(path)
 
 
@@ -393,12 +414,15 @@ def publish(
     Example: `crossarch publish cifar10-jpeg/frepo/ipc1/cnn/baseline/seed0`
     """
     from crossarch.report import collect_runs
+    from crossarch.report.synthetic import SYNTHETIC, any_synthetic
 
     layout = _layout(load_configuration(config), results)
     files = (
         [layout.run(parse_run(run)) / "metrics.json" for run in runs] if runs else layout.finished_runs()
     )
-    collect_runs(files)  # refuses what is broken before anything is copied
+    collected = collect_runs(files)  # refuses what is broken before anything is copied
+    if any_synthetic(collected["device"]):
+        raise DataError(f"publish: found runs on the device {SYNTHETIC!r}, allowed: measured runs")
     for file in files:
         copied = destination / file.relative_to(layout.results)
         write_text(copied, file.read_text(encoding="utf-8"))
@@ -422,6 +446,20 @@ def _json(text: str | None, option: str) -> dict[str, Any]:
     if not isinstance(loaded, dict):
         raise ConfigError(f"{option}: found {loaded!r}, allowed: an object")
     return loaded
+
+
+def _runs_of(configuration: Configuration, name: str) -> list[RunId]:
+    """The runs that a table or figure is made of."""
+    if name in configuration.tables:
+        return table_runs(configuration, configuration.tables[name])
+    if name in configuration.figures:
+        return figure_runs(configuration, name)
+    raise ConfigError(_unknown_name(configuration, name, "runs"))
+
+
+def _unknown_name(configuration: Configuration, name: str, also: str) -> str:
+    allowed = (*configuration.tables, *configuration.figures, also)
+    return unknown("command line", "name", name, allowed, what="table or figure")
 
 
 def _layout(configuration: Configuration, results: Path | None) -> Layout:

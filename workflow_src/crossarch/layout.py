@@ -54,3 +54,18 @@ class Layout:
     def tables(self) -> Path:
         """Rendered tables."""
         return self.results / "tables"
+
+    @property
+    def figures(self) -> Path:
+        """Rendered figures."""
+        return self.results / "figures"
+
+    @property
+    def page(self) -> Path:
+        """The page to explore all results in."""
+        return self.results / "report" / "index.html"
+
+    @property
+    def scorecard(self) -> Path:
+        """Every cell of the paper beside ours, as a tidy table."""
+        return self.results / "report" / "scorecard.csv"

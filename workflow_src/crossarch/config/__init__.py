@@ -3,6 +3,13 @@
 Every stage reads its settings from here; the Snakefile does too, in every cluster job.
 """
 
+from crossarch.config.figures import (
+    FigurePoint,
+    figure_points,
+    figure_runs,
+    needs_runs,
+    schedule_recipe,
+)
 from crossarch.config.load import Configuration, load_configuration, read_overrides
 from crossarch.config.plan import grid, table_datasets, table_runs, with_teachers
 from crossarch.config.resolve import (
@@ -21,18 +28,23 @@ from crossarch.config.runs import RUN_PATTERN, RunId, parse_run, split_recipe
 __all__ = [
     "RUN_PATTERN",
     "Configuration",
+    "FigurePoint",
     "LabelSettings",
     "NetworkSettings",
     "RunId",
     "RunSettings",
     "applies",
     "distilled_set",
+    "figure_points",
+    "figure_runs",
     "grid",
     "load_configuration",
+    "needs_runs",
     "network_settings",
     "parse_run",
     "read_overrides",
     "resolve",
+    "schedule_recipe",
     "set_whitening",
     "split_recipe",
     "table_datasets",

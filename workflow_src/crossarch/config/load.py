@@ -13,6 +13,7 @@ from crossarch.config.schema import (
     ARCHS,
     PROTOCOLS,
     Dataset,
+    Figure,
     File,
     ProtocolChanges,
     Recipe,
@@ -35,6 +36,7 @@ class Configuration:
     datasets: Mapping[str, Dataset]
     sources: Mapping[str, Source]
     tables: Mapping[str, Table]
+    figures: Mapping[str, Figure]
     selection: Selection
     recipe_book: "RecipeBook"
 
@@ -49,6 +51,10 @@ class Configuration:
     def table(self, name: str) -> Table:
         """The table of that name; ConfigError if there is none."""
         return _pick(self.tables, name, f"{self.directory}/tables.yaml", "table")
+
+    def figure(self, name: str) -> Figure:
+        """The figure of that name; ConfigError if there is none."""
+        return _pick(self.figures, name, f"{self.directory}/figures.yaml", "figure")
 
     def files(self) -> list[File]:
         """Every upstream file that the configuration names, each once."""
@@ -185,6 +191,7 @@ def load_configuration(
         datasets=datasets,
         sources=_entries(Source, directory / "sources.yaml"),
         tables=_entries(Table, directory / "tables.yaml"),
+        figures=_entries(Figure, directory / "figures.yaml"),
         selection=validated(Selection, chosen, selection_file),
         recipe_book=_recipe_book(directory / "recipes.yaml"),
     )
@@ -285,6 +292,7 @@ def _check_names(configuration: Configuration, selection_file: str) -> None:
         "sources": configuration.sources,
         "recipes": configuration.recipe_book.recipes,
         "tables": configuration.tables,
+        "figures": configuration.figures,
     }
     for key, pool in pools.items():
         for name in getattr(selection, key):
