@@ -61,12 +61,14 @@ os.environ.update(
 )
 # What decides the contents of tables, as one value that a change of triggers their jobs.
 SELECTION = selection.model_dump_json(exclude={"device", "threads", "results"})
-EDITIONS = [
-    f"{edition}{suffix}"
-    for edition in ("", "-comparison")
-    for suffix in (".csv", ".md", ".tex", "-standalone.tex")
+EDITION_TITLES = {"": "the paper's shape", "-comparison": "beside the paper's numbers"}
+EDITIONS_AS_LATEX = [
+    f"{edition}{suffix}" for edition in EDITION_TITLES for suffix in (".tex", "-standalone.tex")
 ]
-
+EDITIONS = [
+    *EDITIONS_AS_LATEX,
+    *[f"{edition}{suffix}" for edition in EDITION_TITLES for suffix in (".csv", ".md")],
+]
 FIGURE_FORMATS = (".csv", ".md", ".pdf", ".svg", ".png")
 FIGURES_OF_RUNS = [name for name, figure in configuration.figures.items() if needs_runs(figure)]
 

@@ -19,7 +19,7 @@ rule render_figure:
         "../envs/workflow.yaml"
     params:
         selection=SELECTION,
-        figure=figure_words,
+        figure=lambda wildcards: figure_words(wildcards),
         code=stage_digest("figures"),
     shell:
         "python -m crossarch render {wildcards.figure} --selection {params.selection:q} > {log} 2>&1"

@@ -5,7 +5,9 @@ rule report_page:
     input:
         lambda wildcards: runs_of("runs"),
         runs="<results>/metrics/runs.csv",
-        figures=expand("<results>/figures/{figure}.svg", figure=selection.figures),
+        figures=expand(
+            "<results>/figures/{figure}.{kind}", figure=selection.figures, kind=["csv", "svg"]
+        ),
     output:
         report(
             "<results>/report/index.html",
