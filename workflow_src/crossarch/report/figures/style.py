@@ -75,6 +75,8 @@ def canvas(columns: int, height: float) -> Iterator[Figure]:
 
 def save(figure: Figure, stem: Path) -> list[Path]:
     """Write `<stem>.pdf`, `.svg` and `.png`, each whole or not at all; gives the files."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # laid out once, so that all files show the same
     files = [stem.with_name(f"{stem.name}.{kind}") for kind in FORMATS]
     for file, kind in zip(files, FORMATS, strict=True):
         with atomic_path(file) as temporary:
