@@ -154,7 +154,12 @@
     popover.hidden = false;
     button.setAttribute("aria-describedby", "popover");
     button.after(popover); // so that the Tab key goes from the number to its link
-    const around = button.getBoundingClientRect();
+    placePopover();
+  }
+
+  function placePopover() {
+    if (!active) return;
+    const around = active.getBoundingClientRect();
     const room = { width: popover.offsetWidth, height: popover.offsetHeight };
     const left = Math.min(Math.max(8, around.right - room.width), innerWidth - room.width - 8);
     const below = around.bottom + 6;
@@ -188,7 +193,8 @@
   }
   popover.addEventListener("pointerenter", () => clearTimeout(leaving));
   popover.addEventListener("pointerleave", leaveSoon);
-  addEventListener("scroll", hidePopover, { passive: true });
+  addEventListener("scroll", placePopover, { passive: true });
+  addEventListener("resize", placePopover, { passive: true });
   addEventListener("keydown", (event) => event.key === "Escape" && hidePopover());
 
   // --- learning curves -----------------------------------------------------------------------------
