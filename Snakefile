@@ -47,7 +47,11 @@ rule all:
     default_target: True
     input:
         collect("<results>/tables/{table}{suffix}", table=selection.tables, suffix=EDITIONS),
-        collect("<results>/figures/{figure}{suffix}", figure=selection.figures, suffix=FIGURE_FORMATS),
+        collect(
+            "<results>/figures/{figure}{suffix}",
+            figure=renderable_figures(configuration),
+            suffix=FIGURE_FORMATS,
+        ),
         "<results>/metrics/runs.csv",
         "<results>/report/index.html",
     localrule: True

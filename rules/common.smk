@@ -15,6 +15,7 @@ from crossarch.config import (
     needs_runs,
     parse_run,
     read_overrides,
+    renderable_figures,
     resolve,
     schedule_recipe,
     table_runs,

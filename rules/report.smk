@@ -6,7 +6,9 @@ rule report_page:
         lambda wildcards: runs_of("runs"),
         runs="<results>/metrics/runs.csv",
         figures=expand(
-            "<results>/figures/{figure}.{kind}", figure=selection.figures, kind=["csv", "svg"]
+            "<results>/figures/{figure}.{kind}",
+            figure=renderable_figures(configuration),
+            kind=["csv", "svg"],
         ),
     output:
         report(

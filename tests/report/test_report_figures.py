@@ -16,7 +16,13 @@ import yaml
 from PIL import Image
 from synthetic_runs import CONFIG, configured, run_row, runs_of
 
-from crossarch.config import Configuration, figure_points, figure_runs, load_configuration
+from crossarch.config import (
+    Configuration,
+    figure_points,
+    figure_runs,
+    load_configuration,
+    renderable_figures,
+)
 from crossarch.config.schema import ARCHS
 from crossarch.errors import ConfigError, DataError
 from crossarch.report.figures import FORMATS, render_figure
@@ -148,6 +154,11 @@ def test_a_figure_asks_for_the_selected_part_of_its_runs() -> None:
         f"cifar10/mtt/ipc1/alexnet/full/seed{seed}" for seed in SEEDS
     ]
     assert figure_runs(configured(), "figure5") == []
+    figures = ["figure1", "figure2", "figure5"]
+    assert renderable_figures(configured(figures=figures)) == figures
+    nothing_left = configured(figures=figures, archs=["cnn"], recipes=["full"])
+    assert renderable_figures(nothing_left) == ["figure2", "figure5"]
+    assert renderable_figures(configured(figures=figures, datasets=["cifar100"])) == figures[1:]
 
 
 @pytest.mark.parametrize(("name", "column"), [("figure5", "keep_rate"), ("figure6", "lr")])
@@ -323,8 +334,8 @@ def test_names_that_do_not_exist_are_refused(spoilt: Callable[[str, str], Config
     assert "did you mean 'wo_dp_kd'?" in message
     message = complaint(lambda: configured().figure("figure9"))
     assert "found unknown figure 'figure9'" in message
-    message = complaint(lambda: figure_points(configured(datasets=["cifar100"]), "figure1"))
-    assert "datasets: found cifar100, allowed for figure1: cifar10, cifar10-jpeg" in message
+    message = complaint(lambda: points(configured(datasets=["cifar100"]), "figure1", EMPTY))
+    assert message.endswith("config.yaml: datasets: found cifar100, but figure1 is not of them")
 
 
 def test_a_spoilt_csv_is_refused(tmp_path: Path) -> None:

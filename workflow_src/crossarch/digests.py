@@ -18,11 +18,19 @@ STAGES: dict[str, tuple[str, ...]] = {
     "render": ("report/*.py", "config/plan.py"),
     "figures": (
         "report/figures/*.py",
+        "report/note.py",
+        "report/numbers.py",
         "report/synthetic.py",
+        "report/tidy.py",
         "config/figures.py",
         "training/schedules.py",
     ),
-    "page": ("report/page/*", "report/synthetic.py"),
+    "page": (
+        "report/page/*",
+        "report/figures/caption.py",
+        "report/numbers.py",
+        "report/synthetic.py",
+    ),
 }
 
 

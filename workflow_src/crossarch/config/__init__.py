@@ -8,6 +8,7 @@ from crossarch.config.figures import (
     figure_points,
     figure_runs,
     needs_runs,
+    renderable_figures,
     schedule_recipe,
 )
 from crossarch.config.load import Configuration, load_configuration, read_overrides
@@ -43,6 +44,7 @@ __all__ = [
     "network_settings",
     "parse_run",
     "read_overrides",
+    "renderable_figures",
     "resolve",
     "schedule_recipe",
     "set_whitening",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from crossarch.config.complain import unknown
 from crossarch.config.load import Configuration
-from crossarch.config.resolve import applies
+from crossarch.config.resolve import applies, distilled_set
 from crossarch.config.runs import RunId
 from crossarch.config.schema import Accuracies, Figure, Line, Panel, Recipe, ScheduleCurve
 from crossarch.errors import ConfigError
@@ -27,8 +27,9 @@ class FigurePoint:
 def figure_points(configuration: Configuration, name: str) -> list[FigurePoint]:
     """Every point of a figure that makes sense, once for each selected data set, in drawing order.
 
-    A figure without runs (a schedule, a diagram) has none. Raises ConfigError where the figure names
-    a data set, source or recipe that does not exist, or no selected data set is the figure's.
+    A figure without runs (a schedule, a diagram) has none, nor has one for which no data set that it
+    can be measured on is selected. Raises ConfigError where the figure names a data set, source or
+    recipe that does not exist.
     """
     drawing = configuration.figure(name).drawing
     if not isinstance(drawing, Accuracies):
@@ -36,7 +37,8 @@ def figure_points(configuration: Configuration, name: str) -> list[FigurePoint]:
     _check_names(configuration, name, drawing)
     return [
         point
-        for dataset in _datasets(configuration, name, drawing)
+        for dataset in configuration.selection.datasets
+        if configuration.distilled_from(dataset) == drawing.dataset
         for panel in drawing.panels
         for point in _panel_points(configuration, panel, dataset)
         if applies(configuration, point.run)
@@ -44,11 +46,14 @@ def figure_points(configuration: Configuration, name: str) -> list[FigurePoint]:
 
 
 def figure_runs(configuration: Configuration, name: str) -> list[RunId]:
-    """The runs of a figure that the configuration selects, each once; teachers not included."""
+    """The runs of a figure that the configuration selects, each once; teachers not included.
+
+    A point whose training set sources.yaml does not have is left out.
+    """
     runs = dict.fromkeys(
         point.run.model_copy(update={"seed": seed})
         for point in figure_points(configuration, name)
-        if _selected(configuration, point.run)
+        if _selected(configuration, point.run) and _has_training_set(configuration, point.run)
         for seed in configuration.selection.seeds
     )
     return list(runs)
@@ -65,6 +70,15 @@ def schedule_recipe(configuration: Configuration, figure: Figure) -> Recipe | No
     )
 
 
+def renderable_figures(configuration: Configuration) -> list[str]:
+    """The chosen figures that need no run, and those of which at least one run is left."""
+    return [
+        name
+        for name in configuration.selection.figures
+        if not needs_runs(configuration.figure(name)) or figure_runs(configuration, name)
+    ]
+
+
 def needs_runs(figure: Figure) -> bool:
     """Whether a figure shows runs at all."""
     return isinstance(figure.drawing, Accuracies)
@@ -78,6 +92,14 @@ def _selected(configuration: Configuration, run: RunId) -> bool:
         and run.recipe in selection.recipes
         and run.arch in selection.archs
     )
+
+
+def _has_training_set(configuration: Configuration, run: RunId) -> bool:
+    try:
+        distilled_set(configuration, run.source, run.dataset, run.ipc)
+    except ConfigError:
+        return False
+    return True
 
 
 def _panel_points(configuration: Configuration, panel: Panel, dataset: str) -> Iterator[FigurePoint]:
@@ -102,21 +124,6 @@ def _panel_points(configuration: Configuration, panel: Panel, dataset: str) -> I
     for line in panel.references:
         if line.recipe:
             yield point(line, None, panel.ipc[0], line.recipe)
-
-
-def _datasets(configuration: Configuration, name: str, drawing: Accuracies) -> list[str]:
-    """The selected data sets that a figure can be measured on: its own, or what stands in for it."""
-    selected = configuration.selection.datasets
-    fitting = [one for one in selected if configuration.distilled_from(one) == drawing.dataset]
-    if not fitting:
-        allowed = [
-            one for one in configuration.datasets if configuration.distilled_from(one) == drawing.dataset
-        ]
-        raise ConfigError(
-            f"{configuration.directory}/config.yaml: datasets: found {', '.join(selected)}, "
-            f"allowed for {name}: {', '.join(allowed)}"
-        )
-    return fitting
 
 
 def _check_names(configuration: Configuration, name: str, drawing: Accuracies) -> None:

@@ -6,6 +6,7 @@ import pandas as pd
 import pandera.pandas as pa
 
 from crossarch.config import Configuration, FigurePoint, figure_points
+from crossarch.errors import ConfigError
 from crossarch.report.numbers import LIST_SEPARATOR
 from crossarch.report.tidy import DECIMALS, checked, read_tidy
 
@@ -42,11 +43,17 @@ def points(configuration: Configuration, name: str, runs: pd.DataFrame) -> pd.Da
     `runs` is the table of `collect_runs`; of it count the runs with the selection's protocol and
     seeds. Accuracies are in percent: `mean` and sample standard deviation `std` (none below two
     seeds) over `n` seeds; `n` is 0 and both are missing where nothing was measured. `x` is missing
-    for a reference, a level across the panel. Raises ConfigError as `figure_points` does.
+    for a reference, a level across the panel. Raises ConfigError as `figure_points` does, and if no
+    data set that the figure can be measured on is selected.
     """
     selection = configuration.selection
     column = f"accuracy_{selection.accuracy}"
     planned = pd.DataFrame([_row(configuration, point) for point in figure_points(configuration, name)])
+    if planned.empty:
+        raise ConfigError(
+            f"{configuration.directory}/config.yaml: datasets: found {', '.join(selection.datasets)}, "
+            f"but {name} is not of them"
+        )
     groups = runs[runs["seed"].isin(selection.seeds)].groupby(_RUN)
     numbers = groups[column].agg(n="count", mean="mean", std="std")
     told = groups[["seed", *_TOLD]].agg(_values).rename(columns={"seed": "seeds"})
