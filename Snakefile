@@ -9,6 +9,9 @@ min_version("9.20")
 configfile: "config/config.yaml"
 
 
+report: "report/workflow.rst"
+
+
 include: "rules/common.smk"
 
 
@@ -26,7 +29,8 @@ wildcard_constraints:
     seed=r"\d+",
     whitening="|".join(WHITENINGS),
     table=any_of(configuration.tables),
-    collection=any_of(["runs", *MEASURED_TABLES]),
+    figure=any_of(configuration.figures),
+    collection=any_of(["runs", "tables", *MEASURED_TABLES, *MEASURED_FIGURES]),
 
 
 include: "rules/fetch.smk"
@@ -35,6 +39,8 @@ include: "rules/audit.smk"
 include: "rules/train.smk"
 include: "rules/collect.smk"
 include: "rules/render.smk"
+include: "rules/figures.smk"
+include: "rules/report.smk"
 
 
 rule all:
@@ -44,5 +50,7 @@ rule all:
             table_files(name, configuration.tables[name].layout)
             for name in renderable_tables(configuration)
         ],
+        [figure_files(name) for name in renderable_figures(configuration)],
         scorecard_files(layout),
+        "<results>/report/index.html",
     localrule: True

@@ -15,10 +15,13 @@ from crossarch.config import (
     collection_runs,
     distilled_set,
     load_configuration,
+    needs_runs,
     parse_run,
     read_overrides,
+    renderable_figures,
     renderable_tables,
     resolve,
+    schedule_recipe,
     set_whitening,
     table_words,
 )
@@ -70,6 +73,10 @@ REPRODUCTION = Layout(Path("results/reproduction"))
 SETTINGS_TABLES = [name for name, table in configuration.tables.items() if table.layout == "settings"]
 MEASURED_TABLES = [name for name in configuration.tables if name not in SETTINGS_TABLES]
 
+MEASURED_FIGURES = [name for name, figure in configuration.figures.items() if needs_runs(figure)]
+# The editions of a rendered table, as Snakemake's report calls them.
+EDITION_TITLES = {"": "the paper's shape", "-comparison": "beside the paper's numbers"}
+
 
 def any_of(names):
     """The regular expression of one of these names, perhaps of none."""
@@ -98,7 +105,7 @@ def settings_of_path(path):
 
 @one_line
 def runs_of(collection):
-    """The metrics of a table's runs, or of all chosen tables for `runs`."""
+    """The metrics of a table's or figure's runs, or of all chosen ones for `runs`."""
     runs = collection_runs(configuration, collection)
     return [str(layout.run_metrics(run)) for run in runs]
 
@@ -106,6 +113,11 @@ def runs_of(collection):
 def table_files(table, layout_name="main"):
     """What is rendered of a table; without runs, `settings`, it is not compared with the paper."""
     return [str(path) for path in layout.table_files(table, layout_name)]
+
+
+def figure_files(figure):
+    """What is rendered of a figure."""
+    return [str(path) for path in layout.figure_files(figure)]
 
 
 def scorecard_files(of_layout):
@@ -208,3 +220,18 @@ def training_inputs(wildcards):
         weights = f"{settings.distillation.checkpoint}.safetensors"
         inputs["teacher"] = layout.run(settings.teacher) / weights
     return {name: str(path) for name, path in inputs.items()}
+
+
+def figure_metrics(wildcards):
+    """The collected runs of a figure that shows runs."""
+    if wildcards.figure not in MEASURED_FIGURES:
+        return {}
+    return {"metrics": str(layout.metrics(wildcards.figure))}
+
+
+@one_line
+def figure_words(name):
+    """What a figure is drawn from besides runs: its entry in figures.yaml, a schedule's recipe."""
+    figure = configuration.figures[name]
+    recipe = schedule_recipe(configuration, figure)
+    return figure.model_dump_json() + (recipe.model_dump_json() if recipe else "")

@@ -105,3 +105,17 @@ class Layout:
             self.report / "scorecard-summary.csv",
             self.report / "scorecard.md",
         )
+
+    @property
+    def figures(self) -> Path:
+        """Rendered figures."""
+        return self.results / "figures"
+
+    def figure_files(self, name: str) -> list[Path]:
+        """Every file of a rendered figure."""
+        return [self.figures / f"{name}{kind}" for kind in (".csv", ".md", ".pdf", ".svg", ".png")]
+
+    @property
+    def page(self) -> Path:
+        """The page to explore all results in."""
+        return self.report / "index.html"
