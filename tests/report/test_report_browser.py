@@ -49,14 +49,16 @@ def browser() -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pd.DataFrame]:
     """A page full of synthetic results, figures and a scorecard, and the runs that it shows."""
-    configuration = configured(datasets=["cifar10", "cifar10-jpeg"], figures=["figure1", "figure5"])
+    configuration = configured(
+        datasets=["cifar10", "cifar10-jpeg"], tables=["table2"], figures=["figure1", "figure5"]
+    )
     folder = tmp_path_factory.mktemp("page")
     path, runs = rendered(configuration, folder, device=SYNTHETIC)
     layout = Layout(folder)
     for name in configuration.selection.figures:
         render_figure(configuration, name, runs, layout.figures)
     cells = pd.DataFrame({"table": ["table2", "table5"], "claim": ["holds", None], "n": ["12", "0"]})
-    layout.scorecard.write_text(cells.to_csv(index=False))
+    layout.scorecard_files()[0].write_text(cells.to_csv(index=False))
     render_page(configuration, runs, layout)
     return path, runs
 

@@ -60,7 +60,8 @@ def data_of(elements: Elements) -> dict[str, Any]:
 
 
 def test_cells_are_the_means_of_their_runs(tmp_path: Path) -> None:
-    configuration = configured(datasets=["cifar10", "cifar10-jpeg"])
+    chosen = {"tables": ["table2"], "figures": ["figure1"]}
+    configuration = configured(datasets=["cifar10", "cifar10-jpeg"], **chosen)
     path, runs = rendered(configuration, tmp_path)
     elements = page_of(path)
     rows = {row["data-place"]: row for row, _ in elements.all("tr") if "data-place" in row}
@@ -139,8 +140,8 @@ def test_data_cannot_become_markup(tmp_path: Path) -> None:
     configuration = load_configuration(directory, overrides=[("test", selection)])
     layout = Layout(tmp_path / "results")
     runs = runs_of([run_row(44.0, device=ATTACK, whitening=ATTACK), run_row(43.0, arch="vgg11")])
-    layout.scorecard.parent.mkdir(parents=True)
-    layout.scorecard.write_text(pd.DataFrame({ATTACK: [ATTACK]}).to_csv(index=False))
+    layout.report.mkdir(parents=True)
+    layout.scorecard_files()[0].write_text(pd.DataFrame({ATTACK: [ATTACK]}).to_csv(index=False))
     render_figure(configuration, "figure1", runs, layout.figures)
     elements = page_of(render_page(configuration, runs, layout))
     assert [one for one, _ in elements.all("script")] == [

@@ -1,4 +1,4 @@
-"""How many runs each table and figure needs, and how many all of them: what tables share is trained once."""
+"""How many runs each table and figure needs, and how many all: what they share is trained once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -70,9 +70,7 @@ def planned(configuration: Configuration, layout: Layout, names: Sequence[str]) 
                 runs=tuple(runs),
                 new=len(new),
                 left=_left(layout, runs),
-                nothing=None
-                if runs or not _has_cells(configuration, name)
-                else _why(configuration, name),
+                nothing=None if runs else _why_nothing(configuration, name),
             )
         )
     return Plan(tuple(targets), tuple(all_runs), _left(layout, list(all_runs)))
@@ -89,7 +87,10 @@ def _has_cells(configuration: Configuration, name: str) -> bool:
     return needs_runs(figure) if figure else configuration.table(name).dataset is not None
 
 
-def _why(configuration: Configuration, name: str) -> str:
+def _why_nothing(configuration: Configuration, name: str) -> str | None:
+    """Why a table or figure that is made of runs has none."""
+    if not _has_cells(configuration, name):
+        return None
     try:
         collection_runs(configuration, name)
     except ConfigError as error:

@@ -40,7 +40,7 @@ def plan_view(plan: Plan) -> RenderableType:
 def status_view(
     configuration: Configuration, names: Sequence[str], statuses: Mapping[RunId, RunStatus]
 ) -> RenderableType:
-    """A matrix of cells for each table among `names` and data set, then what is running or failed, then counts."""
+    """A matrix of cells for each table and data set, then what is running or failed, then counts."""
     tables = {name: configuration.table(name) for name in names if name not in configuration.figures}
     matrices = [
         _matrix(configuration, name, table, dataset, statuses)
