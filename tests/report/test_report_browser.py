@@ -49,7 +49,9 @@ def browser() -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pd.DataFrame]:
     """A page full of synthetic results, figures and a scorecard, and the runs that it shows."""
-    configuration = configured(datasets=["cifar10", "cifar10-jpeg"], figures=["figure1", "figure5"])
+    configuration = configured(
+        datasets=["cifar10", "cifar10-jpeg"], tables=["table2"], figures=["figure1", "figure5"]
+    )
     folder = tmp_path_factory.mktemp("page")
     path, runs = rendered(configuration, folder, device=SYNTHETIC)
     layout = Layout(folder)
