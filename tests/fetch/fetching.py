@@ -1,8 +1,13 @@
 """What many tests do: fetch a file from the loopback server alone, and see that it came or did not."""
 
+import errno
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -10,6 +15,7 @@ from crossarch.config.files import UpstreamFile
 from crossarch.errors import FetchError
 from crossarch.fetch.download import OriginKind, fetch_file
 
+ROOT = Path(__file__).parents[2]
 CONTENT = bytes(range(256)) * 4096  # 1 MiB: several chunks
 Pin = Callable[[str, bytes], UpstreamFile]
 Names = Callable[[Path], list[str]]
@@ -34,3 +40,62 @@ def fails(file: UpstreamFile, folder: Path, names: Names) -> str:
     assert str(folder / "out" / "file.bin") in text
     assert names(folder) == []
     return text
+
+
+class FullDisk:
+    """A stream on a disk that is full after 300 000 bytes."""
+
+    def __init__(self, stream: Any) -> None:
+        self.stream, self.left = stream, 300_000
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stream.close()
+
+    def write(self, chunk: bytes) -> None:
+        self.stream.write(chunk[: self.left])
+        self.stream.flush()
+        self.left -= len(chunk)
+        if self.left < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def fill_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every file that is written from now on be on a full disk."""
+    real = Path.open
+
+    def full(path: Path, mode: str = "r", *rest: Any, **options: Any) -> Any:
+        stream = real(path, mode, *rest, **options)
+        return FullDisk(stream) if mode in ("wb", "ab") else stream
+
+    monkeypatch.setattr(Path, "open", full)
+
+
+CHILD = """
+import sys
+from pathlib import Path
+from crossarch.fetch.download import fetch_file
+from crossarch.config.files import UpstreamFile
+url, sha256, out = sys.argv[1:]
+origin = fetch_file(UpstreamFile(url=url, sha256=sha256), Path(out), mirrors=(), cache=None)
+print(origin.kind)
+"""
+
+
+def child(file: UpstreamFile, out: Path) -> "subprocess.Popen[str]":
+    """Start another process that fetches `file`."""
+    command = [sys.executable, "-c", CHILD, file.url, str(file.sha256), str(out)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "workflow_src")}
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+
+
+def wait_for_part(folder: Path, count: int) -> None:
+    """Wait until a download into `folder` has written `count` bytes."""
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        if any(path.stat().st_size >= count for path in folder.glob(".file.bin.partial")):
+            return
+        time.sleep(0.01)
+    pytest.fail("the download never got going")

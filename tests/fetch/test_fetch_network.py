@@ -17,6 +17,7 @@ from crossarch.errors import FetchError
 from crossarch.fetch import transfer
 from crossarch.fetch.transfer import TransferError, check_redirect, make_session
 
+
 def test_good_file_arrives(server: Any, pinned: Pin, tmp_path: Path, left_in: Names) -> None:
     file = pinned(server.serve("/f.bin", server.Reply(CONTENT)), CONTENT)
     assert get(file, tmp_path).read_bytes() == CONTENT

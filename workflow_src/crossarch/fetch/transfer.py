@@ -137,7 +137,7 @@ def download(file: UpstreamFile, partial: Partial, session: requests.Session, *,
     in a row that brought nothing new. Raises TransferError if the server does not give the file,
     OSError if `partial` cannot be written.
     """
-    fruitless = 0
+    fruitless = most = 0
     try:
         while True:
             before, _ = partial.resumable()
@@ -145,12 +145,14 @@ def download(file: UpstreamFile, partial: Partial, session: requests.Session, *,
                 return _continue(file, partial, session, progress=progress)
             except InterruptedTransferError as error:
                 arrived, _ = partial.resumable()
-                fruitless = 0 if arrived > before else fruitless + 1
+                # What was thrown away and came again is nothing new.
+                fruitless = 0 if arrived > max(before, most) else fruitless + 1
+                most = max(arrived, most)
                 if fruitless == BODY_ATTEMPTS:
                     raise TransferError(f"{error} (attempt {fruitless} of {BODY_ATTEMPTS})") from error
                 time.sleep(BACKOFF_SECONDS * 2 ** max(fruitless - 1, 0))
     except BaseException:
-        if partial.resumable() == (0, None):
+        if partial.resumable()[0] == 0:
             partial.discard()
         raise
 
@@ -195,14 +197,15 @@ def _continue(
     offset, version = partial.resumable()
     headers = {"Range": f"bytes={offset}-", "If-Range": version} if offset and version else {}
     with closing(open_url(file.url, session, headers)) as response:
-        if response.status_code == requests.codes.requested_range_not_satisfiable:
-            partial.discard()
-            raise InterruptedTransferError("the server cannot go on where the transfer broke off")
+        if response.status_code != requests.codes.ok:
+            try:
+                expected = _total_of_rest(response, offset, version, file.size)
+            except InterruptedTransferError:
+                partial.discard()
+                raise
         body = _body(response)
         first = next(body, b"")
-        if response.status_code == requests.codes.partial_content:
-            expected = _total_of_range(response, offset)
-        else:
+        if response.status_code == requests.codes.ok:
             offset, expected = 0, announced_bytes(response)
             _refuse_page(file.url, response, first, body)
         if file.size is not None and expected not in {None, file.size}:
@@ -243,13 +246,26 @@ def _version(response: requests.Response) -> str | None:
     return response.headers.get("Last-Modified")
 
 
-def _total_of_range(response: requests.Response, offset: int) -> int | None:
-    """The size of the whole file, from the answer to a request for its rest."""
+def _total_of_rest(
+    response: requests.Response, offset: int, version: str | None, size: int | None
+) -> int | None:
+    """The size of the whole file, from the answer to a request for its rest; None if it is not told.
+
+    Raises InterruptedTransferError unless the answer is the rest from `offset` on of that version of a
+    file of `size` bytes: what has arrived is of no use then.
+    """
+    if response.status_code != requests.codes.partial_content:
+        raise InterruptedTransferError("the server cannot go on where the transfer broke off")
+    if version is not None and _version(response) not in {None, version}:
+        raise InterruptedTransferError("the server went on with another version of the file")
     text = response.headers.get("Content-Range", "")
     match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", text)
-    if match is None or int(match[1]) != offset:
-        raise TransferError(f"asked for the bytes from {offset} on, the server sends {text!r}")
-    return None if match[2] == "*" else int(match[2])
+    total = int(match[2]) if match and match[2] != "*" else None
+    if match is None or int(match[1]) != offset or (size is not None and total not in {None, size}):
+        whole = "" if size is None else f" of {size}"
+        asked = f"the bytes from {offset} on{whole}"
+        raise InterruptedTransferError(f"asked for {asked}, the server sends {text!r}")
+    return total
 
 
 def open_url(
