@@ -26,7 +26,7 @@ from urllib3.util.retry import Retry
 from crossarch import __version__
 from crossarch.config.files import UpstreamFile
 from crossarch.fetch.checks import CHUNK_BYTES
-from crossarch.fetch.pages import is_page, reason_of_page
+from crossarch.fetch.pages import is_page, reason_of_page, title_of_page
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 60.0
@@ -48,6 +48,7 @@ _USABLE = (
     requests.codes.partial_content,
     requests.codes.requested_range_not_satisfiable,
 )
+_ABSENT = (requests.codes.not_found, requests.codes.gone)
 
 
 class TransferError(Exception):
@@ -317,7 +318,13 @@ def _refusal(response: requests.Response) -> str:
             page = response.raw.read(PAGE_BYTES, decode_content=True)
         except (urllib3.exceptions.HTTPError, OSError):
             return text
-        return f"{text}; {reason_of_page(page)}" if is_page(page) else text
+        if not is_page(page):
+            return text
+        # The page of a missing file says nothing of the file: a "Sign in" on it is for other things.
+        if response.status_code in _ABSENT:
+            title = title_of_page(page)
+            return f"{text}; {title!r}" if title else text
+        return f"{text}; {reason_of_page(page)}"
 
 
 def _refuse_page(url: str, response: requests.Response, first: bytes, rest: Iterator[bytes]) -> None:
