@@ -17,6 +17,10 @@ from crossarch.fetch.download import OriginKind, fetch_file
 
 ROOT = Path(__file__).parents[2]
 CONTENT = bytes(range(256)) * 4096  # 1 MiB: several chunks
+QUOTA = b"""<!DOCTYPE html><html><head><title>Google Drive - Quota exceeded</title></head><body>
+<p class="uc-error-caption">This file cannot be had just now.</p>
+<p class="uc-error-subcaption">Too many users have viewed or downloaded this file recently.</p>
+<a href="https://accounts.google.com/">Sign in</a></body></html>"""
 Pin = Callable[[str, bytes], UpstreamFile]
 Names = Callable[[Path], list[str]]
 

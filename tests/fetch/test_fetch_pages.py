@@ -5,15 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fetching import CONTENT, Names, Pin, fails, get
+from fetching import CONTENT, QUOTA, Names, Pin, fails, get
 
 from crossarch.config.files import UpstreamFile
 from crossarch.fetch.pages import is_page, reason_of_page
 
-QUOTA = b"""<!DOCTYPE html><html><head><title>Google Drive - Quota exceeded</title></head><body>
-<p class="uc-error-caption">This file cannot be had just now.</p>
-<p class="uc-error-subcaption">Too many users have viewed or downloaded this file recently.</p>
-<a href="https://accounts.google.com/">Sign in</a></body></html>"""
 SIGN_IN = b"""<!doctype html><html lang="en"><head><title>Google Drive: Sign-in</title></head>
 <body><form>One account. <input type="submit" value="Next"></form></body></html>"""
 PORTAL = b"""\xef\xbb\xbf<?xml version="1.0" encoding="UTF-8"?>

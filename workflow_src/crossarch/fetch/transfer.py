@@ -151,11 +151,16 @@ def download(file: UpstreamFile, partial: Partial, session: requests.Session, *,
                 most = max(arrived, most)
                 if fruitless == BODY_ATTEMPTS:
                     raise TransferError(f"{error} (attempt {fruitless} of {BODY_ATTEMPTS})") from error
-                time.sleep(BACKOFF_SECONDS * 2 ** max(fruitless - 1, 0))
+                pause(max(fruitless - 1, 0))
     except BaseException:
         if partial.resumable()[0] == 0:
             partial.discard()
         raise
+
+
+def pause(attempt: int) -> None:
+    """Wait before a repetition: after the first attempt (0) `BACKOFF_SECONDS`, then twice as long."""
+    time.sleep(BACKOFF_SECONDS * 2**attempt)
 
 
 def check_redirect(source: str, location: str) -> str:
