@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fetching import Finished
 
+from crossarch import cli
 from crossarch.config.files import UpstreamFile
 from crossarch.fetch import transfer
 
@@ -159,3 +161,25 @@ def left_in() -> Callable[[Path], list[str]]:
         )
 
     return names
+
+
+@pytest.fixture
+def crossarch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Finished]:
+    """The command line, run in `tmp_path` with nothing of this machine's mirrors and caches."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    monkeypatch.delenv("CROSSARCH_MIRROR", raising=False)
+    monkeypatch.delenv("CROSSARCH_RESULTS", raising=False)
+    monkeypatch.setenv("CROSSARCH_CACHE", str(tmp_path / "cache"))
+
+    def run(*arguments: str) -> Finished:
+        monkeypatch.setattr("sys.argv", ["crossarch", *arguments])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        captured = capsys.readouterr()
+        return Finished(int(end.value.code or 0), captured.out, captured.err)
+
+    return run

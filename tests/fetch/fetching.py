@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,6 +22,18 @@ QUOTA = b"""<!DOCTYPE html><html><head><title>Google Drive - Quota exceeded</tit
 <p class="uc-error-caption">This file cannot be had just now.</p>
 <p class="uc-error-subcaption">Too many users have viewed or downloaded this file recently.</p>
 <a href="https://accounts.google.com/">Sign in</a></body></html>"""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a command printed, and how it ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Run = Callable[..., Finished]
 Pin = Callable[[str, bytes], UpstreamFile]
 Names = Callable[[Path], list[str]]
 
