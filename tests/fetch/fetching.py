@@ -9,8 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
+import requests
+from requests.adapters import HTTPAdapter
 
 from crossarch.config.files import UpstreamFile
 from crossarch.errors import FetchError
@@ -116,3 +119,25 @@ def wait_for_part(folder: Path, count: int) -> None:
             return
         time.sleep(0.01)
     pytest.fail("the download never got going")
+
+
+class ToLoopback(HTTPAdapter):
+    """Sends what is meant for other hosts to the loopback server; the host stands first in the path."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__()
+        self.host = host
+
+    def send(self, request: requests.PreparedRequest, *rest: Any, **options: Any) -> requests.Response:
+        original = str(request.url)
+        parts = urlsplit(original)
+        query = f"?{urlencode(parse_qsl(parts.query))}" if parts.query else ""
+        request.url = f"http://{self.host}/{parts.hostname}{parts.path}{query}"
+        response = super().send(request, *rest, **options)
+        response.url = request.url = original
+        return response
+
+
+def reroute(monkeypatch: pytest.MonkeyPatch, server: Any) -> None:
+    """Let every request of this process go to the loopback server, as `/<host>/<path>`."""
+    monkeypatch.setattr(requests.Session, "get_adapter", lambda *_, **__: ToLoopback(server.host))

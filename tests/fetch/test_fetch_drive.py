@@ -4,12 +4,10 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import urlencode
 
 import pytest
-import requests
-from fetching import CONTENT, QUOTA, Names
-from requests.adapters import HTTPAdapter
+from fetching import CONTENT, QUOTA, Names, reroute
 
 from crossarch.config.files import UpstreamFile
 from crossarch.errors import FetchError
@@ -32,23 +30,6 @@ CONFIRM = (  # the form in one line, as Google writes it
     f'<input type="hidden" name="id" value="{FIRST}"><input type="hidden" name="confirm" value="t">'
     "</form></body></html>"
 ).encode()
-
-
-class ToLoopback(HTTPAdapter):
-    """Sends what is meant for Google to the loopback server; the host stands first in the path."""
-
-    def __init__(self, host: str) -> None:
-        super().__init__()
-        self.host = host
-
-    def send(self, request: requests.PreparedRequest, *rest: Any, **options: Any) -> requests.Response:
-        original = str(request.url)
-        parts = urlsplit(original)
-        query = f"?{urlencode(parse_qsl(parts.query))}" if parts.query else ""
-        request.url = f"http://{self.host}/{parts.hostname}{parts.path}{query}"
-        response = super().send(request, *rest, **options)
-        response.url = request.url = original
-        return response
 
 
 def folder_page(folder: str, *inside: str, **files: str) -> bytes:
@@ -88,7 +69,7 @@ class Drive:
 @pytest.fixture
 def google(server: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Drive]:
     """Drive with the folders of one set, which holds one file of no agreed name."""
-    monkeypatch.setattr(requests.Session, "get_adapter", lambda *_, **__: ToLoopback(server.host))
+    reroute(monkeypatch, server)
     monkeypatch.setattr("random.uniform", lambda *_: 0.0)  # how long gdown waits
     drive._listing.cache_clear()
     fake = Drive(server)

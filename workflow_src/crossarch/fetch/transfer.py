@@ -55,6 +55,10 @@ class TransferError(Exception):
     """This place did not give the file; another one may. The text says why, in one line."""
 
 
+class RefusedError(TransferError):
+    """The server answers, but does not give the file."""
+
+
 class AbsentError(TransferError):
     """The place does not hold the file."""
 
@@ -283,7 +287,7 @@ def open_url(
     """Ask for `url` and follow its redirects by hand, so that each is checked before it is used.
 
     The body is not read yet; close the answer. Waits `seconds` for the server, or as long as a download
-    does. Raises TransferError if there is no usable answer.
+    does. Raises TransferError if there is no usable answer, RefusedError if there is another one.
     """
     timeout = (seconds, seconds) if seconds else (CONNECT_SECONDS, READ_SECONDS)
     for _ in range(MAX_REDIRECTS + 1):
@@ -301,7 +305,7 @@ def open_url(
         if location is None and response.status_code in _USABLE:
             return response
         if location is None:
-            raise TransferError(_refusal(response))
+            raise RefusedError(_refusal(response))
         response.close()
         url = check_redirect(url, location)
     raise TransferError(f"more than {MAX_REDIRECTS} redirects, the last one to {url}")
@@ -334,16 +338,23 @@ def _refusal(response: requests.Response) -> str:
 
 def _refuse_page(url: str, response: requests.Response, first: bytes, rest: Iterator[bytes]) -> None:
     """Raise TransferError if the answer is an HTML page though `url` does not name one."""
-    if urlsplit(url).path.lower().endswith((".html", ".htm")):
-        return
-    kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if kind == "text/html" or is_page(first):
+    if called_page(url, response) or (is_page(first) and not _names_page(url)):
         page = first
         for chunk in rest:
             if len(page) >= PAGE_BYTES:
                 break
             page += chunk
         raise TransferError(reason_of_page(page))
+
+
+def called_page(url: str, response: requests.Response) -> bool:
+    """Whether the server calls its answer an HTML page though `url` does not name one."""
+    kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    return kind == "text/html" and not _names_page(url)
+
+
+def _names_page(url: str) -> bool:
+    return urlsplit(url).path.lower().endswith((".html", ".htm"))
 
 
 def announced_bytes(response: requests.Response) -> int | None:
