@@ -72,8 +72,11 @@ def unpack_tar(archive: Path, folder: Path) -> None:
         raise DataError(f"{archive}: is not a whole, safe tar file: {_brief(error)}") from None
 
 
-def check_pickle(path: Path) -> None:
-    """Raise DataError unless a pickle can build nothing but arrays, numbers, text and containers."""
+def check_pickle(path: Path, name: str) -> None:
+    """Raise DataError unless a pickle can build nothing but arrays, numbers, text and containers.
+
+    `name` is what the error calls the file.
+    """
     # Only texts that stand right before STACK_GLOBAL, or are taken from the memo there, can be names:
     # of all else on the stack it would take a whole interpreter to tell what lies on top.
     texts: list[str | None] = []
@@ -91,14 +94,14 @@ def check_pickle(path: Path) -> None:
                 names = " ".join(map(str, texts[-2:])) if known else "names that are not told"
                 found = str(argument) if code.name in ("GLOBAL", "INST") else names
                 if found not in _ARRAYS_ONLY:
-                    raise DataError(f"{path}: holds {found!r}, which is not let to run")
+                    raise DataError(f"{name}: holds {found!r}, which is not let to run")
                 texts = []
             elif code.name in _ELSEWHERE:
-                raise DataError(f"{path}: holds {code.name}, which is not let to run")
+                raise DataError(f"{name}: holds {code.name}, which is not let to run")
             elif code.name not in ("PROTO", "FRAME"):
                 texts = []
     except (ValueError, OSError) as error:
-        raise DataError(f"{path}: is not a whole pickle: {_brief(error)}") from None
+        raise DataError(f"{name}: is not a whole pickle: {_brief(error)}") from None
 
 
 def _brief(error: Exception) -> str:
