@@ -9,13 +9,15 @@ min_version("9.20")
 configfile: "config/config.yaml"
 
 
+report: "report/workflow.rst"
+
+
 include: "rules/common.smk"
 
 
+# Wildcards stand in the rules themselves, since constraints do not reach into the value of a pathvar.
 pathvars:
     results=selection.results,
-    run=f"<results>/runs/{RUN_PATTERN}",
-    distilled="<results>/distilled/{source}/{dataset}/ipc{ipc}.safetensors",
 
 
 wildcard_constraints:
@@ -26,20 +28,29 @@ wildcard_constraints:
     recipe=r"[A-Za-z0-9][A-Za-z0-9._-]*(@[a-z_]+)?",
     seed=r"\d+",
     whitening="|".join(WHITENINGS),
-    table="|".join(configuration.tables),
-    collection="|".join(["runs", *configuration.tables]),
+    table=any_of(configuration.tables),
+    figure=any_of(configuration.figures),
+    collection=any_of(["runs", "tables", *MEASURED_TABLES, *MEASURED_FIGURES]),
 
 
 include: "rules/fetch.smk"
 include: "rules/prepare.smk"
+include: "rules/audit.smk"
 include: "rules/train.smk"
 include: "rules/collect.smk"
 include: "rules/render.smk"
+include: "rules/figures.smk"
+include: "rules/report.smk"
 
 
 rule all:
     default_target: True
     input:
-        collect("<results>/tables/{table}{suffix}", table=selection.tables, suffix=EDITIONS),
-        "<results>/metrics/runs.csv",
+        [
+            table_files(name, configuration.tables[name].layout)
+            for name in renderable_tables(configuration)
+        ],
+        [figure_files(name) for name in renderable_figures(configuration)],
+        scorecard_files(layout),
+        "<results>/report/index.html",
     localrule: True

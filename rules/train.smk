@@ -5,9 +5,9 @@ rule train:
     input:
         unpack(training_inputs),
     output:
-        metrics="<run>/metrics.json",
-        best="<run>/best.safetensors",
-        last="<run>/last.safetensors",
+        metrics=f"<results>/runs/{RUN_PATTERN}/metrics.json",
+        best=f"<results>/runs/{RUN_PATTERN}/best.safetensors",
+        last=f"<results>/runs/{RUN_PATTERN}/last.safetensors",
     log:
         f"<results>/logs/train/{RUN_PATTERN}.log",
     conda:

@@ -46,9 +46,9 @@ class Workspace:
 
     def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run Snakemake with the project's Snakefile in this workspace."""
-        command = [sys.executable, "-m", "snakemake", "--cores", "2", "--nocolor", *arguments]
+        command = [sys.executable, "-m", "snakemake", "--cores", "2", "--nocolor"]
         command += ["--snakefile", str(self.project / "Snakefile"), "--directory", str(self.folder)]
-        return self._run(command)
+        return self._run([*command, *arguments])
 
     def crossarch(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the command line in this workspace."""
@@ -158,7 +158,9 @@ def _shorten_recipes(data: dict[str, Any]) -> None:
     recipes = data["recipes"]
     recipes["baseline"] |= {"epochs": 6}
     recipes["wo_dp_kd"]["schedule"] = {"name": "cosine", "warmup": 2, "period": 6}
-    recipes["wo_kd"] |= {"epochs": 9}
+    for name, recipe in recipes.items():
+        if "epochs" in recipe and name != "baseline":
+            recipe |= {"epochs": 9}
     recipes["wo_kd"]["keep_rate"] |= {"warmup": 1, "period": 1, "stabilise": 6}
     recipes["wo_kd"]["schedule"] |= {
         "warmup": 1,

@@ -1,10 +1,12 @@
 """The command line: one verb a stage. Heavy imports wait until a verb needs them."""
 
 import csv
+import functools
 import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -19,24 +21,30 @@ from crossarch.config import (
     Configuration,
     RunId,
     RunSettings,
+    SetId,
+    chosen_sets,
+    collection_runs,
+    distilled_set,
     load_configuration,
     network_settings,
     parse_run,
     read_overrides,
     resolve,
+    run_recipe,
     selected_files,
     split_recipe,
-    table_runs,
     test_whitening,
 )
-from crossarch.config.complain import validated
+from crossarch.config.complain import unknown, validated
 from crossarch.config.files import UpstreamFile
 from crossarch.config.schema import PROTOCOLS, WHITENINGS, Whitening
-from crossarch.errors import ConfigError, CrossarchError, FetchError
+from crossarch.errors import ConfigError, CrossarchError, DataError, FetchError
 from crossarch.files import write_text
 from crossarch.layout import Layout
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from crossarch.fetch.listing import Listed
 
 app = typer.Typer(
@@ -46,7 +54,8 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     help="""How much accuracy is lost on distilled data when the test network is another one?
 
-    The stages, each a verb: **fetch** - **prepare** - **train** - **collect** - **render**.
+    The stages, each a verb: **fetch** - **prepare** - **audit** - **train** - **collect** - **render**.
+    What there is to do: **plan**. How far it is: **status**.
     Snakemake calls them in order (`snakemake --cores 2 table2`); by hand they do one thing each.
     """,
 )
@@ -56,6 +65,14 @@ Presets = Annotated[
     list[Path] | None,
     typer.Option("--preset", help="A preset laid over config.yaml; may be given several times."),
 ]
+SelectionJson = Annotated[str | None, typer.Option("--selection", help="JSON laid over config.yaml.")]
+ChosenTables = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--table", help="This table or figure; may be given several times. Default: all chosen."
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Results = Annotated[
     Path | None,
     typer.Option(envvar="CROSSARCH_RESULTS", help="Folder to write to; default: that of the config."),
@@ -67,9 +84,9 @@ ArchName = Annotated[str, typer.Option(help="cnn, resnet18, resnet50, alexnet or
 RecipeName = Annotated[str, typer.Option(help="Recipe, or recipe@protocol.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 Threads = Annotated[int, typer.Option(min=1, help="CPU threads.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 CONFIG = Path("config")
 REPRODUCTION = Path("results/reproduction")
+REPORT = "report"
 
 
 def main() -> NoReturn:
@@ -194,8 +211,9 @@ def prepare(
     dataset: Annotated[str, typer.Argument(help="Real data set, as in datasets.yaml.")],
     whitener: Annotated[str | None, typer.Option(help="Fit this whitening only.")] = None,
     test_set: Annotated[str | None, typer.Option(help="Whiten the test set this way.")] = None,
-    source: Annotated[str | None, typer.Option(help="A distilled set's source (with --ipc).")] = None,
+    source: Annotated[str | None, typer.Option(help="A training set's source (with --ipc).")] = None,
     ipc: Annotated[int | None, typer.Option(min=1, help="Images per class.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of a subset drawn from the real images.")] = 0,
     threads: Threads = 1,
     config: ConfigDirectory = CONFIG,
     results: Results = None,
@@ -214,7 +232,8 @@ def prepare(
     if (source is None) != (ipc is None):
         raise ConfigError("prepare: --source and --ipc belong together")
     if source is not None and ipc is not None:
-        typer.echo(ensure.ensure_distilled(configuration, layout, source, dataset, ipc))
+        run = RunId(dataset=dataset, source=source, ipc=ipc, arch="cnn", recipe="baseline", seed=seed)
+        typer.echo(ensure.ensure_training_set(configuration, layout, run))
     if whitener is not None:
         chosen = _whitening(whitener, "--whitener")
         typer.echo(ensure.ensure_whitener(configuration, layout, dataset, chosen))
@@ -224,6 +243,54 @@ def prepare(
     if source is whitener is test_set is None:
         for path in ensure.ensure_images(configuration, layout, dataset):
             typer.echo(path)
+
+
+@app.command()
+def audit(
+    source: Annotated[str | None, typer.Argument(help="Source, as in sources.yaml.")] = None,
+    dataset: Annotated[str | None, typer.Argument(help="Real data set to compare with.")] = None,
+    ipc: Annotated[int | None, typer.Argument(min=1, help="Images per class.")] = None,
+    summary: Annotated[
+        bool, typer.Option("--summary", help="Only gather the audits that there are.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the audits as one JSON list.")] = False,
+    selection: Annotated[str | None, typer.Option(help="JSON laid over config.yaml.")] = None,
+    threads: Threads = 1,
+    config: ConfigDirectory = CONFIG,
+    preset: Presets = None,
+    results: Results = None,
+) -> None:
+    """Say what a distilled set is like and in which pixel space it lives, from its pixels alone.
+
+    Without a set: all that the configuration chooses, and a page about them (audit.csv, audit.md).
+
+    Example: `crossarch audit frepo cifar10-jpeg 10`
+    """
+    from crossarch.audit.record import read_audit
+
+    configuration = _configuration(config, preset, selection)
+    layout = _layout(configuration, results)
+    given = [part for part in (source, dataset, ipc) if part is not None]
+    everything = not given
+    if given and (len(given) < 3 or summary):
+        raise ConfigError("audit: give SOURCE, DATASET and IPC, or none of them; --summary takes none")
+    named = {"source": source, "dataset": dataset, "ipc": ipc}
+    chosen = chosen_sets(configuration) if everything else [validated(SetId, named, "command line")]
+    if not summary:
+        _examine_all(configuration, layout, chosen, threads)
+    audits = [read_audit(layout.audit(one)) for one in chosen]
+    if everything:
+        from crossarch.audit.summary import write_summary
+
+        for path in write_summary(audits, layout.audits):
+            typer.echo(path, err=True)
+    if as_json:
+        typer.echo(json.dumps([one.model_dump(mode="json") for one in audits]))
+    for one in audits:
+        if not as_json:
+            typer.echo(f"{one.audited.path}: {one.verdict}, configured as {one.configured}")
+        if one.warning:
+            typer.echo(f"warning: {one.warning}", err=True)
 
 
 @app.command()
@@ -262,9 +329,7 @@ def train(
         else validated(RunSettings, _json(settings, "--settings"), "--settings")
     )
     one = resolved.run
-    distilled = distilled or ensure.ensure_distilled(
-        configuration, layout, one.source, one.dataset, one.ipc
-    )
+    distilled = distilled or ensure.ensure_training_set(configuration, layout, one)
     test = test or ensure.ensure_test_set(configuration, layout, one.dataset, resolved.whitening)
     if resolved.teacher and resolved.distillation and teacher is None:
         teacher = layout.run(resolved.teacher) / f"{resolved.distillation.checkpoint}.safetensors"
@@ -318,8 +383,8 @@ def evaluate(
 
     configuration = load_configuration(config)
     run = _run(dataset, source, ipc, arch, recipe)
-    built = configuration.recipe_book.recipe(run.recipe, run.protocol, ipc=ipc, arch=arch, source=source)
-    network = load_network(network_settings(configuration, run.arch, source, dataset, built), weights)
+    built = network_settings(configuration, run.arch, source, dataset, run_recipe(configuration, run))
+    network = load_network(built, weights)
     space = _whitening(whitening, "--whitening") if whitening else test_whitening(configuration, run)
     chosen = choose_device(device)
     if threads:
@@ -354,7 +419,7 @@ def describe(
     configuration = load_configuration(config)
     run = _run(dataset, source, 1, arch, "full")
     configuration.source(source)
-    recipe = configuration.recipe_book.recipe("full", "paper", ipc=1, arch=arch, source=source)
+    recipe = run_recipe(configuration, run)
     settings = network_settings(configuration, run.arch, source, dataset, recipe)
     typer.echo(json.dumps(asdict(models.describe(settings))))
 
@@ -380,9 +445,7 @@ def schedule(
     name, of_recipe = split_recipe(recipe)
     run = _run("cifar10", source, ipc, arch, f"{name}@{protocol or of_recipe}")
     configuration.source(source)
-    settings = configuration.recipe_book.recipe(
-        run.recipe, run.protocol, ipc=ipc, arch=arch, source=source
-    )
+    settings = run_recipe(configuration, run)
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(("epoch", "keep_rate", "lr"))
     for epoch in range(settings.epochs):
@@ -391,9 +454,82 @@ def schedule(
 
 
 @app.command()
+def plan(
+    table: ChosenTables = None,
+    as_json: AsJson = False,
+    config: ConfigDirectory = CONFIG,
+    preset: Presets = None,
+    selection: SelectionJson = None,
+    results: Results = None,
+) -> None:
+    """Count the distinct runs behind each table and figure and behind all, and how many are left to do.
+
+    Example: `crossarch plan --preset config/presets/paper.yaml --table table2 --table table7`
+    """
+    from rich.console import Console
+
+    from crossarch import overview
+
+    configuration = _configuration(config, preset, selection)
+    layout = _layout(configuration, results)
+    made = overview.planned(configuration, layout, table or _chosen_targets(configuration))
+    if as_json:
+        typer.echo(json.dumps(made.to_json()))
+    else:
+        Console().print(overview.plan_view(made))
+
+
+@app.command()
+def status(
+    table: ChosenTables = None,
+    as_json: AsJson = False,
+    watch: Annotated[
+        float | None, typer.Option(min=0.5, help="Look again every so many seconds, until Ctrl-C.")
+    ] = None,
+    config: ConfigDirectory = CONFIG,
+    preset: Presets = None,
+    selection: SelectionJson = None,
+    results: Results = None,
+) -> None:
+    """Show which cells of the tables are done, running, failed or missing.
+
+    Read off the files: *done* has metrics, *failed* a log that ends in an error, *running* a log that
+    ends in none (also a training that was killed outright: see how old its last line is).
+
+    Example: `crossarch status --preset config/presets/cpu.yaml --watch 10`
+    """
+    from rich.console import Console
+    from rich.live import Live
+
+    from crossarch import overview
+
+    configuration = _configuration(config, preset, selection)
+    layout = _layout(configuration, results)
+    names = table or _chosen_targets(configuration)
+    runs = overview.planned(configuration, layout, names).runs
+
+    def view() -> "RenderableType":
+        return overview.status_view(configuration, names, overview.run_statuses(layout, runs))
+
+    if as_json:
+        found = overview.run_statuses(layout, runs).values()
+        answer = {"counts": overview.counted(found), "runs": [one.to_json() for one in found]}
+        typer.echo(json.dumps(answer))
+    elif watch is None:
+        Console().print(view())
+    else:
+        with Live(view(), auto_refresh=False) as live:
+            while True:
+                time.sleep(watch)
+                live.update(view(), refresh=True)
+
+
+@app.command()
 def collect(
-    collection: Annotated[str, typer.Argument(help="A table, or `runs` for all chosen ones.")] = "runs",
-    selection: Annotated[str | None, typer.Option(help="JSON laid over config.yaml.")] = None,
+    collection: Annotated[
+        str, typer.Argument(help="A table, a figure, all chosen `tables`, or also the figures: `runs`.")
+    ] = "runs",
+    selection: SelectionJson = None,
     every: Annotated[
         bool, typer.Option("--every", help="All finished runs, whatever is chosen.")
     ] = False,
@@ -403,47 +539,91 @@ def collect(
 ) -> None:
     """Gather the metrics of finished runs into one tidy CSV.
 
+    A run whose settings are not those that the configuration asks for today is left out, and named.
+
     Example: `crossarch collect --every --results results/reproduction`
     """
-    from crossarch.report import collect_runs, write_runs
+    from crossarch.report import collect_runs, outdated, write_runs
 
     configuration = _configuration(config, preset, selection)
     layout = _layout(configuration, results)
     if every:
         files = layout.finished_runs()
     else:
-        names = configuration.selection.tables if collection == "runs" else (collection,)
-        runs = dict.fromkeys(
-            one for name in names for one in table_runs(configuration, configuration.table(name))
-        )
-        files = [layout.run(one) / "metrics.json" for one in runs]
+        runs = collection_runs(configuration, collection)
+        files = [layout.run_metrics(one) for one in runs]
+    old = outdated(configuration, files)
+    for file, reason in old.items():
+        typer.echo(f"left out: {file}: {reason}", err=True)
     path = layout.metrics(collection)
-    write_runs(collect_runs(files), path)
+    write_runs(collect_runs(file for file in files if file not in old), path)
     typer.echo(path)
 
 
 @app.command()
 def render(
-    table: Annotated[str, typer.Argument(help="A table, as in tables.yaml.")],
-    selection: Annotated[str | None, typer.Option(help="JSON laid over config.yaml.")] = None,
+    name: Annotated[
+        str, typer.Argument(help="A table (tables.yaml), a figure (figures.yaml), or `report`.")
+    ],
+    selection: SelectionJson = None,
     runs: Annotated[
-        Path | None, typer.Option(help="Tidy CSV of runs; default: the table's own.")
+        Path | None, typer.Option(help="Tidy CSV of runs; default: what was collected for it.")
     ] = None,
     config: ConfigDirectory = CONFIG,
     preset: Presets = None,
     results: Results = None,
 ) -> None:
-    """Write a table as CSV, Markdown and LaTeX, by itself and beside the paper's numbers.
+    """Write a table (CSV, Markdown, LaTeX), a figure (CSV, PDF, SVG, PNG, caption) or the HTML report.
 
-    Example: `crossarch render table2 --preset config/presets/cpu.yaml`
+    A figure or the report for which nothing was collected is made of all finished runs.
+
+    Examples: `crossarch render table2 --preset config/presets/cpu.yaml`, `crossarch render figure1`,
+    `crossarch render report`
     """
-    from crossarch.report import read_runs, render_table
+    from crossarch.report import collect_runs, read_runs, render_table
+    from crossarch.report.figures import render_figure
+    from crossarch.report.page import render_page
 
     configuration = _configuration(config, preset, selection)
-    configuration.table(table)
     layout = _layout(configuration, results)
-    metrics = read_runs(runs or layout.metrics(table))
-    for path in render_table(configuration, table, metrics, layout.tables):
+    if name in configuration.tables:
+        without_runs = configuration.table(name).layout == "settings"
+        metrics = collect_runs([]) if without_runs else read_runs(runs or layout.metrics(name))
+        files = render_table(configuration, name, metrics, layout.tables)
+    elif name in configuration.figures or name == REPORT:
+        collected = runs or layout.metrics("runs" if name == REPORT else name)
+        unmade = runs is None and not collected.exists()
+        metrics = collect_runs(layout.finished_runs()) if unmade else read_runs(collected)
+        if name == REPORT:
+            files = [render_page(configuration, metrics, layout)]
+        else:
+            files = render_figure(configuration, name, metrics, layout.figures)
+    else:
+        raise ConfigError(_unknown_name(configuration, name, REPORT))
+    for path in files:
+        typer.echo(path)
+
+
+@app.command()
+def scorecard(
+    selection: SelectionJson = None,
+    runs: Annotated[
+        Path | None, typer.Option(help="Tidy CSV of runs; default: that of all chosen tables.")
+    ] = None,
+    config: ConfigDirectory = CONFIG,
+    preset: Presets = None,
+    results: Results = None,
+) -> None:
+    """Put every number of the paper beside ours, and tell which of its claims hold.
+
+    Example: `crossarch scorecard --preset config/presets/cpu.yaml`
+    """
+    from crossarch.report import read_runs, render_scorecard
+
+    configuration = _configuration(config, preset, selection)
+    layout = _layout(configuration, results)
+    metrics = read_runs(runs or layout.metrics("runs"))
+    for path in render_scorecard(configuration, metrics, layout):
         typer.echo(path)
 
 
@@ -461,12 +641,13 @@ def publish(
     Example: `crossarch publish cifar10-jpeg/frepo/ipc1/cnn/baseline/seed0`
     """
     from crossarch.report import collect_runs
+    from crossarch.report.synthetic import SYNTHETIC, any_synthetic
 
     layout = _layout(load_configuration(config), results)
-    files = (
-        [layout.run(parse_run(run)) / "metrics.json" for run in runs] if runs else layout.finished_runs()
-    )
-    collect_runs(files)  # refuses what is broken before anything is copied
+    files = [layout.run_metrics(parse_run(run)) for run in runs] if runs else layout.finished_runs()
+    collected = collect_runs(files)  # refuses what is broken before anything is copied
+    if any_synthetic(collected["device"]):
+        raise DataError(f"publish: found runs on the device {SYNTHETIC!r}, allowed: measured runs")
     for file in files:
         copied = destination / file.relative_to(layout.results)
         write_text(copied, file.read_text(encoding="utf-8"))
@@ -548,6 +729,25 @@ def _bytes(count: int | None) -> str:
     return "?" if count is None else str(filesize.decimal(count))
 
 
+def _examine_all(
+    configuration: Configuration, layout: Layout, chosen: list[SetId], threads: int
+) -> None:
+    """Audit the chosen sets, each with its contact sheet; progress on stderr where it is a terminal."""
+    import torch
+    from rich.console import Console
+    from rich.progress import track
+
+    from crossarch.audit.examine import examine_file, measure_test_sets
+
+    torch.set_num_threads(threads)
+    for one in chosen:
+        distilled_set(configuration, one.source, one.dataset, one.ipc)
+    test_sets = functools.cache(lambda dataset: measure_test_sets(configuration, layout, dataset))
+    console = Console(stderr=True)
+    for one in track(chosen, "Auditing", console=console, disable=not console.is_terminal):
+        examine_file(configuration, layout, one, test_sets(one.dataset))
+
+
 def _configuration(
     directory: Path, presets: list[Path] | None = None, selection: str | None = None
 ) -> Configuration:
@@ -565,6 +765,15 @@ def _json(text: str | None, option: str) -> dict[str, Any]:
     if not isinstance(loaded, dict):
         raise ConfigError(f"{option}: found {loaded!r}, allowed: an object")
     return loaded
+
+
+def _chosen_targets(configuration: Configuration) -> list[str]:
+    return [*configuration.selection.tables, *configuration.selection.figures]
+
+
+def _unknown_name(configuration: Configuration, name: str, also: str) -> str:
+    allowed = (*configuration.tables, *configuration.figures, also)
+    return unknown("command line", "name", name, allowed, what="table or figure")
 
 
 def _layout(configuration: Configuration, results: Path | None) -> Layout:

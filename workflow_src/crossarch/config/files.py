@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
-from crossarch.config.model import Model
+from crossarch.config.model import Int, Model
 
 _HOST = re.compile(r"[a-z0-9_][a-z0-9_.-]*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -24,7 +24,7 @@ class UpstreamFile(Model):
     """
 
     url: str
-    size: int | None = Field(default=None, ge=0)
+    size: Int | None = Field(default=None, ge=0)
     sha256: str | None = Field(default=None, pattern=r"^[0-9a-fA-F]{64}$")
     git_blob: str | None = Field(default=None, pattern=r"^[0-9a-fA-F]{40}$")
     md5: str | None = Field(default=None, pattern=r"^[0-9a-fA-F]{32}$")

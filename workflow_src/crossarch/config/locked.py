@@ -7,7 +7,7 @@ import yaml
 from pydantic import Field
 
 from crossarch.config.complain import validated
-from crossarch.config.model import Model
+from crossarch.config.model import Int, Model
 from crossarch.files import write_text
 
 NAME = "checksums.lock.yaml"
@@ -20,7 +20,7 @@ _HEADER = """\
 class Locked(Model):
     """The bytes that were trusted on first use: their number and their digest."""
 
-    size: int = Field(ge=0)
+    size: Int = Field(ge=0)
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 

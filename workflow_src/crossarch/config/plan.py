@@ -3,47 +3,89 @@
 from collections.abc import Iterable, Iterator
 from itertools import product
 
+from crossarch.config.choice import has_training_set, selected
+from crossarch.config.figures import figure_points, figure_runs
 from crossarch.config.files import UpstreamFile
 from crossarch.config.load import Configuration
-from crossarch.config.resolve import applies, resolve
+from crossarch.config.resolve import applies, distilled_set, resolve
 from crossarch.config.runs import RunId
 from crossarch.config.schema import Table
+from crossarch.errors import ConfigError
 
 
 def table_datasets(configuration: Configuration, table: Table) -> list[str]:
     """The selected data sets that a table can be measured on: its own, or one that stands in for it."""
-    selected = configuration.selection.datasets
-    return [name for name in selected if configuration.distilled_from(name) == table.dataset]
+    fitting = configuration.fitting(table.dataset) if table.dataset else []
+    return [name for name in configuration.selection.datasets if name in fitting]
+
+
+def table_sources(configuration: Configuration, table: Table) -> list[str]:
+    """The sources of a table; in the main layout those that the configuration chooses besides follow."""
+    chosen = configuration.selection.sources or ()
+    besides = chosen if table.layout == "main" and table.dataset else ()
+    own = [name for name in besides if configuration.source(name).ipcs(str(table.dataset))]
+    return list(dict.fromkeys([*table.sources, *own]))
 
 
 def grid(configuration: Configuration, table: Table, dataset: str) -> Iterator[RunId]:
     """Every cell of a table in the order of its rows, as the run with the first seed."""
     selection = configuration.selection
-    for source, ipc, recipe, arch in product(table.sources, table.ipc, table.recipes, table.archs):
-        yield RunId(
-            dataset=dataset,
-            source=source,
-            ipc=ipc,
-            arch=arch,
-            recipe=recipe,
-            protocol=selection.protocol,
-            seed=selection.seeds[0],
-        )
+    for source, ipc in product(table_sources(configuration, table), table.ipc):
+        for recipe, arch in product(table.recipes_by_ipc.get(ipc, table.recipes), table.archs):
+            yield RunId(
+                dataset=dataset,
+                source=source,
+                ipc=ipc,
+                arch=arch,
+                recipe=recipe,
+                protocol=selection.protocol,
+                seed=selection.seeds[0],
+            )
 
 
 def table_runs(configuration: Configuration, table: Table) -> list[RunId]:
-    """The runs of a table that the configuration selects and that make sense; teachers not included."""
-    selection = configuration.selection
+    """The runs of a table that the configuration selects and that make sense; teachers not included.
+
+    A cell whose training set sources.yaml does not have is left out.
+    """
     return [
         run.model_copy(update={"seed": seed})
         for dataset in table_datasets(configuration, table)
         for run in grid(configuration, table, dataset)
-        if run.source in selection.sources
-        and run.ipc in selection.ipc
-        and run.recipe in selection.recipes
-        and run.arch in selection.archs
+        if selected(configuration, run)
+        and has_training_set(configuration, run)
         and applies(configuration, run)
-        for seed in selection.seeds
+        for seed in configuration.selection.seeds
+    ]
+
+
+def named_runs(configuration: Configuration, name: str) -> list[RunId]:
+    """The runs of a table or figure that the configuration selects; ConfigError if it is neither."""
+    if name in configuration.figures:
+        return figure_runs(configuration, name)
+    return table_runs(configuration, configuration.table(name))
+
+
+def collection_runs(configuration: Configuration, collection: str) -> list[RunId]:
+    """The runs of a table or figure, of all chosen `tables`, or of these and the figures (`runs`).
+
+    Each comes once. Raises ConfigError if there is no such collection, or if no run of it is left.
+    """
+    selection = configuration.selection
+    several = {"tables": selection.tables, "runs": (*selection.tables, *selection.figures)}
+    names = several.get(collection, (collection,))
+    runs = dict.fromkeys(run for name in names for run in named_runs(configuration, name))
+    if not runs:
+        raise ConfigError(f"{', '.join(names)}: no run is left: {_why_none(configuration, names)}")
+    return list(runs)
+
+
+def renderable_tables(configuration: Configuration) -> list[str]:
+    """The chosen tables that need no run, and those of which at least one run is left."""
+    return [
+        name
+        for name in configuration.selection.tables
+        if (table := configuration.table(name)).layout == "settings" or table_runs(configuration, table)
     ]
 
 
@@ -55,14 +97,35 @@ def with_teachers(configuration: Configuration, runs: Iterable[RunId]) -> list[R
 
 
 def selected_files(configuration: Configuration) -> dict[str, UpstreamFile]:
-    """The upstream files of the selected data sets and distilled sets, by what they are."""
-    selection = configuration.selection
-    urls = set()
-    for dataset in selection.datasets:
-        origin = configuration.dataset(dataset).origin
-        urls |= {origin.file.url} if origin else set()
-        original = configuration.distilled_from(dataset)
-        for source, ipc in product(selection.sources, selection.ipc):
-            entry = configuration.source(source).sets.get(original, {}).get(ipc)
-            urls |= {f.url for f in entry.files if isinstance(f, UpstreamFile)} if entry else set()
+    """The upstream files that the runs of the chosen tables and figures need, by what they are."""
+    runs = collection_runs(configuration, "runs")
+    origins = [configuration.dataset(name).origin for name in {run.dataset for run in runs}]
+    files = [origin.file for origin in origins if origin]
+    for source, dataset, ipc in {run.training_set for run in runs}:
+        if configuration.source(source).sets:
+            entry = distilled_set(configuration, source, dataset, ipc)
+            files += [file for file in entry.files if isinstance(file, UpstreamFile)]
+    urls = {file.url for file in files}
     return {name: file for name, file in configuration.upstream().items() if file.url in urls}
+
+
+def _why_none(configuration: Configuration, names: Iterable[str]) -> str:
+    """What stands in the way of all runs of tables and figures."""
+    cells = [run for name in names for run in _cells(configuration, name)]
+    if cells and not any(has_training_set(configuration, run) for run in cells):
+        datasets = dict.fromkeys(configuration.distilled_from(run.dataset) for run in cells)
+        ipc = ", ".join(map(str, dict.fromkeys(run.ipc for run in cells)))
+        file = f"{configuration.directory}/sources.yaml"
+        return f"{file} has no set of {', '.join(datasets)} with ipc {ipc}"
+    keys = "datasets, sources, ipc, archs and recipes"
+    return f"the configuration's {keys} have none in common with it"
+
+
+def _cells(configuration: Configuration, name: str) -> Iterator[RunId]:
+    """Every cell of a table or point of a figure, selected or not, as the run with the first seed."""
+    if name in configuration.figures:
+        yield from (point.run for point in figure_points(configuration, name))
+    else:
+        table = configuration.table(name)
+        for dataset in table_datasets(configuration, table):
+            yield from grid(configuration, table, dataset)

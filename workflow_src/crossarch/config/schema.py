@@ -4,19 +4,35 @@ Each model stands for one file or for one part of it; an unknown key is an error
 recipe, in which nothing is left to look up, is `crossarch.config.resolve.RunSettings`.
 """
 
+from collections.abc import Hashable
 from pathlib import PurePosixPath
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
 from crossarch.config.files import File, LocalFile, UpstreamFile
+from crossarch.config.model import Int as Int
 from crossarch.config.model import Model as Model
+from crossarch.config.model import number
 
+T = TypeVar("T", bound=Hashable)
+
+
+def _each_once(values: tuple[T, ...]) -> tuple[T, ...]:
+    twice = [value for place, value in enumerate(values) if value in values[:place]]
+    if twice:
+        raise ValueError(f"each value once ({twice[0]!r} stands there twice)")
+    return values
+
+
+Distinct = Annotated[tuple[T, ...], AfterValidator(_each_once)]
+Chosen = Annotated[Distinct[T], Field(min_length=1)]
+Float = Annotated[float, BeforeValidator(number)]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 RecipeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-Ipc = Annotated[int, Field(ge=1)]
-Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
-Positive = Annotated[int, Field(ge=1)]
+Ipc = Annotated[Int, Field(ge=1)]
+Fraction = Annotated[Float, Field(ge=0.0, le=1.0)]
+Positive = Annotated[Int, Field(ge=1)]
 Arch = Literal["cnn", "resnet18", "resnet50", "alexnet", "vgg11"]
 Norm = Literal["batch", "instance"]
 Whitening = Literal["none", "standardise", "standardise-mtt", "zca-kornia", "zca-frepo"]
@@ -41,8 +57,8 @@ class Origin(Model):
 class Standardisation(Model):
     """Mean and standard deviation of each channel, of pixels in [0, 1]."""
 
-    mean: tuple[float, ...]
-    std: tuple[Annotated[float, Field(gt=0)], ...]
+    mean: tuple[Float, ...]
+    std: tuple[Annotated[Float, Field(gt=0)], ...]
 
 
 class Dataset(Model):
@@ -53,13 +69,13 @@ class Dataset(Model):
 
     title: str
     stands_in_for: Name | None = None
-    classes: int = Field(ge=2)
+    classes: Int = Field(ge=2)
     channels: Positive
-    image_size: int = Field(ge=8, multiple_of=8)
-    mean: tuple[float, ...]
-    std: tuple[Annotated[float, Field(gt=0)], ...]
+    image_size: Int = Field(ge=8, multiple_of=8)
+    mean: tuple[Float, ...]
+    std: tuple[Annotated[Float, Field(gt=0)], ...]
     mtt: Standardisation | None = None
-    label_temperature: float = Field(gt=0)
+    label_temperature: Float = Field(gt=0)
     batch_size: dict[Ipc, Positive]
     origin: Origin | None = None
 
@@ -68,6 +84,12 @@ class Dataset(Model):
         if not len(self.mean) == len(self.std) == self.channels:
             raise ValueError(f"mean and std need one number for each of {self.channels} channels")
         return self
+
+    @property
+    def spaces(self) -> tuple[Whitening, ...]:
+        """The whitenings that are known for this data set."""
+        known = get_args(Whitening)
+        return known if self.mtt else tuple(name for name in known if name != "standardise-mtt")
 
 
 SetFormat = Literal["pt", "npy", "npz", "safetensors", "flax", "folder"]
@@ -154,7 +176,8 @@ class Source(Model):
     """A family of distilled sets and the network that they were distilled with.
 
     `whitened` pixels already live in the space of `whitening`; `raw` ones (0 to 255, or a folder of
-    images) are moved there by this pipeline, with the whitening of the real training images.
+    images) are moved there by this pipeline, with the whitening of the real training images. Instead of
+    `sets` a source may name the IPC that are `drawn` from the real training images, anew for each seed.
     """
 
     title: str
@@ -165,7 +188,20 @@ class Source(Model):
     labels: Literal["soft", "hard"]
     whitening: Whitening
     pixels: Literal["whitened", "raw"] = "whitened"
-    sets: dict[Name, dict[Ipc, DistilledSet]]
+    sets: dict[Name, dict[Ipc, DistilledSet]] = Field(default={})
+    drawn: dict[Name, tuple[Ipc, ...]] = Field(default={})
+
+    @model_validator(mode="after")
+    def _sets_of_one_kind(self) -> "Source":
+        if bool(self.sets) == bool(self.drawn):
+            raise ValueError("either `sets`, or `drawn` for subsets of the real images")
+        if self.drawn and (self.labels, self.pixels) != ("hard", "raw"):
+            raise ValueError("`labels: hard` and `pixels: raw` for a source that is drawn")
+        return self
+
+    def ipcs(self, dataset: str) -> tuple[int, ...]:
+        """The IPC that there is a training set of, for a data set."""
+        return self.drawn.get(dataset) or tuple(self.sets.get(dataset, ()))
 
 
 # --- recipes.yaml -------------------------------------------------------------------------------
@@ -175,18 +211,18 @@ class Lion(Model):
     """Lion (Chen et al. 2023), decoupled weight decay: p <- p (1 - lr wd) - lr sign(update)."""
 
     name: Literal["lion"]
-    lr: float = Field(gt=0)
+    lr: Float = Field(gt=0)
     betas: tuple[Fraction, Fraction]
-    weight_decay: float = Field(ge=0)
+    weight_decay: Float = Field(ge=0)
 
 
 class AdamW(Model):
     """AdamW (Loshchilov and Hutter 2019)."""
 
     name: Literal["adamw"]
-    lr: float = Field(gt=0)
+    lr: Float = Field(gt=0)
     betas: tuple[Fraction, Fraction]
-    weight_decay: float = Field(ge=0)
+    weight_decay: Float = Field(ge=0)
 
 
 Optimizer = Annotated[Lion | AdamW, Field(discriminator="name")]
@@ -197,14 +233,14 @@ class StepSchedule(Model):
 
     name: Literal["step"]
     milestones: tuple[Positive, ...]
-    factor: float = Field(gt=0)
+    factor: Float = Field(gt=0)
 
 
 class CosineSchedule(Model):
     """Linear warm-up over `warmup` epochs, then one cosine down to 0 at epoch `period`."""
 
     name: Literal["cosine"]
-    warmup: int = Field(ge=0)
+    warmup: Int = Field(ge=0)
     period: Positive
 
     @model_validator(mode="after")
@@ -218,11 +254,11 @@ class PeriodicSchedule(Model):
     """Equation 3: a cosine with warm-up, restarted every `period` epochs until `stabilise`."""
 
     name: Literal["periodic"]
-    warmup: int = Field(ge=0)
+    warmup: Int = Field(ge=0)
     cosine_period: Positive
     period: Positive
-    stabilise: int = Field(ge=0)
-    decay: float = Field(gt=0)
+    stabilise: Int = Field(ge=0)
+    decay: Float = Field(gt=0)
 
     @model_validator(mode="after")
     def _warm_before_the_end(self) -> "PeriodicSchedule":
@@ -239,35 +275,40 @@ Schedule = Annotated[StepSchedule | CosineSchedule | PeriodicSchedule, Field(dis
 class KeepRate(Model):
     """Algorithm 1: three phases of DropPath's keep rate."""
 
-    warmup: int = Field(ge=0)
+    warmup: Int = Field(ge=0)
     period: Positive
     decay: Fraction
-    min: float = Field(gt=0, le=1)
-    final: float = Field(gt=0, le=1)
-    stabilise: int = Field(ge=0)
+    min: Float = Field(gt=0, le=1)
+    final: Float = Field(gt=0, le=1)
+    stabilise: Int = Field(ge=0)
 
 
 class Distillation(Model):
-    """Equation 2: the teacher is the source's own network, trained with `recipe` on the same set."""
+    """Equation 2: the teacher was trained with `recipe` on the same set.
 
+    It is the source's own network, or `arch`. Resolved settings name their teacher, so that `arch` is
+    not written there.
+    """
+
+    arch: Arch | None = Field(default=None, exclude=True)
     recipe: RecipeName
     checkpoint: Literal["best", "last"]
     weight: Fraction
-    temperature: float = Field(gt=0)
+    temperature: Float = Field(gt=0)
 
 
 class Augmentation(Model):
     """k-fold augmentation (Section 3.3) and the strengths of its operations."""
 
-    folds: int = Field(ge=0, le=6)
-    brightness: float = Field(ge=0)
-    saturation: float = Field(ge=0)
-    contrast: float = Field(ge=0)
+    folds: Int = Field(ge=0, le=6)
+    brightness: Float = Field(ge=0)
+    saturation: Float = Field(ge=0)
+    contrast: Float = Field(ge=0)
     crop_pad: Fraction
     cutout: Fraction
     flip: Fraction
-    scale: float = Field(ge=1)
-    rotate: float = Field(ge=0, le=180)
+    scale: Float = Field(ge=1)
+    rotate: Float = Field(ge=0, le=180)
 
 
 class NetworkOptions(Model):
@@ -298,21 +339,133 @@ class ProtocolChanges(Model):
     recipes: dict[RecipeName, dict[str, Any]] = Field(default={})
 
 
-# --- tables.yaml and config.yaml ----------------------------------------------------------------
+# --- tables.yaml --------------------------------------------------------------------------------
 
 
 class Table(Model):
-    """The cells of one table of the paper."""
+    """One table of the paper: its cells, and the layout that it is printed in.
+
+    `main` prints gaps to the baseline of the sources' own network, `spread` means and deviations alone;
+    both have a row for each recipe and a column for each network. `factors` has a column for each factor
+    that the recipes differ in and one for the accuracy; `settings` has the factors alone, and no runs.
+
+    A factor is a title and the keys of a recipe that it is about: the first recipe of the table has no
+    factor, another one those in whose keys it differs from the first.
+    """
 
     title: str
     caption: str
-    layout: Literal["main"]
-    dataset: Name
-    sources: tuple[Name, ...]
-    ipc: tuple[Ipc, ...]
-    archs: tuple[Arch, ...]
-    recipes: tuple[RecipeName, ...]
+    layout: Literal["main", "spread", "factors", "settings"]
+    dataset: Name | None = None
+    sources: Distinct[Name] = ()
+    ipc: Distinct[Ipc] = ()
+    archs: Distinct[Arch] = ()
+    recipes: Chosen[RecipeName]
+    recipes_by_ipc: dict[Ipc, Chosen[RecipeName]] = Field(default={})
+    factors: dict[str, Chosen[str]] = Field(default={})
     paper: str | None = None
+
+    @model_validator(mode="after")
+    def _what_the_layout_needs(self) -> "Table":
+        cells = {"dataset", "sources", "ipc", "archs"}
+        factors = {"factors"}
+        needed = {"settings": factors, "factors": factors | cells}.get(self.layout, cells)
+        for name in (*sorted(cells), *factors):
+            given = bool(getattr(self, name))
+            if given != (name in needed):
+                found = "found nothing, but" if name in needed else "is not allowed where"
+                verb = "needs it" if name in needed else "does not use it"
+                raise ValueError(f"{name}: {found} the layout {self.layout!r} {verb}")
+        if self.layout == "factors" and not len(self.sources) == len(self.ipc) == len(self.archs) == 1:
+            raise ValueError("the layout 'factors' is for one source, one ipc and one network")
+        return self
+
+
+# --- figures.yaml -------------------------------------------------------------------------------
+
+Colour = Literal["black", "orange", "sky", "green", "yellow", "blue", "vermillion", "purple"]
+
+
+class Line(Model):
+    """A line of a panel: a network trained with `recipe` at each IPC, or with `recipes` by x."""
+
+    label: str
+    arch: Arch
+    recipe: RecipeName | None = None
+    recipes: dict[Float, RecipeName] = Field(default={})
+    dash: Literal["solid", "dashed", "dotted", "dashdot"] = "solid"
+    colour: Colour | None = None  # null: the network's own
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> "Line":
+        if bool(self.recipe) == bool(self.recipes):
+            raise ValueError("either recipe (one for every IPC) or recipes (one for each x)")
+        return self
+
+
+class Axis(Model):
+    """An x axis. With `whole` (images per class of a whole training set) x is the fraction of it."""
+
+    title: str
+    scale: Literal["linear", "log"] = "linear"
+    whole: Positive | None = None
+
+
+class Panel(Model):
+    """Lines over one x axis; `references` are drawn across it as levels."""
+
+    title: str
+    x: Axis
+    source: Name
+    ipc: Chosen[Ipc]
+    lines: tuple[Line, ...] = Field(min_length=1)
+    references: tuple[Line, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_ipc_where_x_is_another(self) -> "Panel":
+        other = self.references or any(line.recipes for line in self.lines)
+        if other and len(self.ipc) != 1:
+            raise ValueError("one ipc, where a line has recipes by x or there are references")
+        if any(line.recipes for line in self.references):
+            raise ValueError("a recipe, not recipes, for a reference")
+        return self
+
+
+class Accuracies(Model):
+    """Test accuracies of runs, mean and standard deviation over the seeds."""
+
+    name: Literal["accuracies"]
+    dataset: Name
+    panels: tuple[Panel, ...] = Field(min_length=1)
+
+
+class ScheduleCurve(Model):
+    """What a recipe schedules, by epoch."""
+
+    name: Literal["schedule"]
+    quantity: Literal["keep_rate", "lr"]
+    recipe: RecipeName
+    arch: Arch
+    source: Name
+    ipc: Ipc
+
+
+class Diagram(Model):
+    """A drawing that does not depend on any run."""
+
+    name: Literal["diagram"]
+
+
+class Figure(Model):
+    """A figure of the paper; `columns` of print are 3.4 (one) or 7 inches (two) wide."""
+
+    title: str
+    caption: str
+    columns: Literal[1, 2]
+    drawing: Annotated[Accuracies | ScheduleCurve | Diagram, Field(discriminator="name")]
+
+
+# --- config.yaml --------------------------------------------------------------------------------
 
 
 class Evaluation(Model):
@@ -322,16 +475,17 @@ class Evaluation(Model):
 
 
 class Selection(Model):
-    """config.yaml: what to run, and on what."""
+    """config.yaml: what to run, and on what. None: all that the tables name."""
 
-    datasets: tuple[Name, ...] = Field(min_length=1)
-    sources: tuple[Name, ...] = Field(min_length=1)
-    ipc: tuple[Ipc, ...] = Field(min_length=1)
-    archs: tuple[Arch, ...] = Field(min_length=1)
-    recipes: tuple[RecipeName, ...] = Field(min_length=1)
-    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(min_length=1)
+    datasets: Chosen[Name]
+    sources: Chosen[Name] | None = None
+    ipc: Chosen[Ipc] | None = None
+    archs: Chosen[Arch] | None = None
+    recipes: Chosen[RecipeName] | None = None
+    seeds: Chosen[Annotated[Int, Field(ge=0)]]
     protocol: Protocol
-    tables: tuple[Name, ...] = Field(min_length=1)
+    tables: Chosen[Name]
+    figures: Distinct[Name] = ()
     evaluation: Evaluation
     accuracy: Literal["best", "last"]
     device: Literal["auto", "cpu", "cuda", "mps"]

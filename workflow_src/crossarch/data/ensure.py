@@ -5,10 +5,11 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from crossarch.config import Configuration, distilled_set, set_whitening
+from crossarch.config import Configuration, RunId, distilled_set, set_whitening
 from crossarch.config.files import File, LocalFile, UpstreamFile
 from crossarch.config.schema import Whitening
 from crossarch.data.distilled import prepare_distilled
+from crossarch.data.drawn import prepare_drawn
 from crossarch.data.real import listed_order, prepare_real
 from crossarch.data.store import ImageSet, load_set, save_set
 from crossarch.data.whitening import fit_whitener, load_whitener, save_whitener
@@ -104,6 +105,22 @@ def ensure_distilled(
             class_order=class_order,
             metadata={"origin": " ".join(names), "source": source},
         )
+
+    _once((path,), make)
+    return path
+
+
+def ensure_training_set(configuration: Configuration, layout: Layout, run: RunId) -> Path:
+    """What a run is trained on: a distilled set, or a subset of the real images drawn with its seed."""
+    if not configuration.source(run.source).drawn:
+        return ensure_distilled(configuration, layout, run.source, run.dataset, run.ipc)
+    path = layout.training_set(configuration, run)
+    whitening = set_whitening(configuration, run.source, run.dataset, run.ipc)
+
+    def make() -> None:
+        whitener = load_whitener(ensure_whitener(configuration, layout, run.dataset, whitening))
+        train, _ = ensure_images(configuration, layout, run.dataset)
+        prepare_drawn(load_set(train), whitener, run.ipc, run.seed, path)
 
     _once((path,), make)
     return path
