@@ -11,7 +11,7 @@ import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from crossarch.config.schema import Dataset, DistilledSet, Source
+from crossarch.config.schema import Dataset, Source
 from crossarch.data import load_set, prepare_distilled
 from crossarch.data.flax import read_flax
 from crossarch.data.formats import read_set
@@ -146,11 +146,12 @@ def test_images_become_channels_first(
     path: Path, tmp_path: Path, images: np.ndarray, labels: np.ndarray, dataset: Dataset
 ) -> None:
     path.write_bytes(checkpoint(x_proto=packed(images), y_proto=packed(labels)))
-    source = Source(
-        title="S", arch="cnn", widths=(8,), norm="batch", labels="soft", whitening="zca-frepo", sets={}
-    )
-    entry = DistilledSet.model_validate({"format": "flax", "file": str(path)})
-    prepare_distilled(source, entry, dataset, 1, [path], tmp_path / "set.safetensors")
+    entry = {"format": "flax", "file": str(path)}
+    settings = {"title": "S", "arch": "cnn", "widths": [8], "norm": "batch", "labels": "soft"}
+    sets = {"cifar10": {1: entry}}
+    source = Source.model_validate({**settings, "whitening": "zca-frepo", "sets": sets})
+    described = source.sets["cifar10"][1]
+    prepare_distilled(source, described, dataset, 1, [path], tmp_path / "set.safetensors")
     written = load_set(tmp_path / "set.safetensors")
     assert written.images.shape == (CLASSES, 3, SIDE, SIDE)
     for n, y, x, c in [(0, 0, 0, 0), (1, 2, 5, 1), (2, 7, 3, 2)]:

@@ -70,7 +70,8 @@ def dataset() -> Dataset:
 
 def a_source(**changes: Any) -> Source:
     settings = {"title": "S", "arch": "cnn", "widths": [8], "norm": "batch", "labels": "hard"}
-    return Source.model_validate({**settings, "whitening": "none", "sets": {}, **changes})
+    sets = {"cifar10": {IPC: {"file": "set.npz"}}}
+    return Source.model_validate({**settings, "whitening": "none", "sets": sets, **changes})
 
 
 def refused(act: Callable[[], object], path: Path) -> str:
