@@ -1,18 +1,22 @@
 """A loopback HTTP server that misbehaves on demand; nothing here talks to another machine."""
 
 import hashlib
+import re
 import socket
 import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fetching import Finished
 
+from crossarch import cli
 from crossarch.config.files import UpstreamFile
 from crossarch.fetch import transfer
 
@@ -28,6 +32,19 @@ class Answer:
     sent: int | None = None
     reset: bool = False  # end with a TCP reset rather than an orderly close
     gate: threading.Event | None = None
+    ranges: bool = False  # honour Range, and If-Range by the answer's own ETag or Last-Modified
+
+    def to(self, asked: Message) -> "Answer":
+        """The answer to a request with these headers: all of the body, or the rest of it."""
+        first = re.fullmatch(r"bytes=(\d+)-", asked.get("Range", ""))
+        versions = (self.headers.get("ETag"), self.headers.get("Last-Modified"))
+        if not self.ranges or first is None or asked.get("If-Range", versions[0]) not in versions:
+            return self
+        start, size = int(first[1]), len(self.body)
+        if start >= size:
+            return Answer(status=416, headers={"Content-Range": f"bytes */{size}"})
+        there = {**self.headers, "Content-Range": f"bytes {start}-{size - 1}/{size}"}
+        return replace(self, status=206, body=self.body[start:], headers=there)
 
 
 class Loopback:
@@ -75,7 +92,7 @@ class Loopback:
             self.requests.append(handler.path)
             self.headers.append(dict(handler.headers))
             queue = self._replies.get(handler.path, [Answer(status=404)])
-            reply = queue.pop(0) if len(queue) > 1 else queue[0]
+            reply = (queue.pop(0) if len(queue) > 1 else queue[0]).to(handler.headers)
         try:
             if reply.reset and not reply.body:
                 return self._reset(handler)
@@ -144,3 +161,25 @@ def left_in() -> Callable[[Path], list[str]]:
         )
 
     return names
+
+
+@pytest.fixture
+def crossarch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Finished]:
+    """The command line, run in `tmp_path` with nothing of this machine's mirrors and caches."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    monkeypatch.delenv("CROSSARCH_MIRROR", raising=False)
+    monkeypatch.delenv("CROSSARCH_RESULTS", raising=False)
+    monkeypatch.setenv("CROSSARCH_CACHE", str(tmp_path / "cache"))
+
+    def run(*arguments: str) -> Finished:
+        monkeypatch.setattr("sys.argv", ["crossarch", *arguments])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        captured = capsys.readouterr()
+        return Finished(int(end.value.code or 0), captured.out, captured.err)
+
+    return run

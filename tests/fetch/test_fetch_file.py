@@ -2,16 +2,13 @@
 
 import errno
 import os
-import subprocess
-import sys
 import threading
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pytest
+from fetching import CONTENT, Names, Pin, child, fill_disk, wait_for_part
 
 from crossarch.config.files import UpstreamFile
 from crossarch.errors import FetchError
@@ -19,12 +16,8 @@ from crossarch.fetch.checks import verify
 from crossarch.fetch.download import OriginKind, fetch_file
 from crossarch.fetch.places import mirrors_from_environment
 
-ROOT = Path(__file__).parents[2]
-SHARED_MIRROR = ROOT.parent / "shared/data/mirror"
-CONTENT = bytes(range(256)) * 4096
+SHARED_MIRROR = Path(__file__).parents[3] / "shared/data/mirror"
 OTHER = CONTENT[::-1]
-Pin = Callable[[str, bytes], UpstreamFile]
-Names = Callable[[Path], list[str]]
 
 
 @pytest.fixture
@@ -232,26 +225,6 @@ def test_error_lists_all_that_was_tried_and_what_to_do(
     assert left_in(out.parent) == []
 
 
-class FullDisk:
-    """A stream on a disk that is full after 300 000 bytes."""
-
-    def __init__(self, stream: Any) -> None:
-        self.stream, self.left = stream, 300_000
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stream.close()
-
-    def write(self, chunk: bytes) -> None:
-        self.stream.write(chunk[: self.left])
-        self.stream.flush()
-        self.left -= len(chunk)
-        if self.left < 0:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
 @pytest.mark.parametrize("from_mirror", [True, False], ids=["mirror", "network"])
 def test_full_disk_leaves_nothing(
     server: Any,
@@ -264,13 +237,7 @@ def test_full_disk_leaves_nothing(
 ) -> None:
     file = pinned(server.serve("/f.bin", server.Reply(CONTENT)), CONTENT)
     place(tmp_path / "m", file, CONTENT)
-    real = Path.open
-
-    def full(path: Path, mode: str = "r", *rest: Any, **options: Any) -> Any:
-        stream = real(path, mode, *rest, **options)
-        return FullDisk(stream) if mode in ("wb", "ab") else stream
-
-    monkeypatch.setattr(Path, "open", full)
+    fill_disk(monkeypatch)
     with pytest.raises(FetchError) as caught:
         fetch_file(file, out, mirrors=[tmp_path / "m"] if from_mirror else (), cache=None)
     assert str(caught.value) == f"{out}: cannot be put in place: No space left on device"
@@ -314,34 +281,6 @@ def test_threads_that_want_one_file_download_it_once(
     assert server.requests == ["/f.bin"]
     assert out.read_bytes() == CONTENT
     assert left_in(out.parent) == ["file.bin"]
-
-
-CHILD = """
-import sys
-from pathlib import Path
-from crossarch.fetch.download import fetch_file
-from crossarch.config.files import UpstreamFile
-url, sha256, out = sys.argv[1:]
-origin = fetch_file(UpstreamFile(url=url, sha256=sha256), Path(out), mirrors=(), cache=None)
-print(origin.kind)
-"""
-
-
-def child(file: UpstreamFile, out: Path) -> "subprocess.Popen[str]":
-    """Start another process that fetches `file`."""
-    command = [sys.executable, "-c", CHILD, file.url, str(file.sha256), str(out)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "workflow_src")}
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
-
-
-def wait_for_part(folder: Path, count: int) -> None:
-    """Wait until a download into `folder` has written `count` bytes."""
-    end = time.monotonic() + 10
-    while time.monotonic() < end:
-        if any(path.stat().st_size >= count for path in folder.glob(".file.bin.partial")):
-            return
-        time.sleep(0.01)
-    pytest.fail("the download never got going")
 
 
 def test_processes_wait_for_each_other(

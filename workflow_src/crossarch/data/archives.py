@@ -4,9 +4,11 @@ Nothing leaves the folder it is unpacked to, links are refused, and an archive t
 than `LIMIT_BYTES` is not unpacked. A pickle is only let through if it can build nothing but arrays.
 """
 
+import lzma
 import pickletools
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,48 +27,86 @@ _ARRAYS_ONLY = {
 }
 
 
+_TEXTS = ("SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8", "UNICODE")
+_TO_MEMO = ("PUT", "BINPUT", "LONG_BINPUT")
+_FROM_MEMO = ("GET", "BINGET", "LONG_BINGET")
+_GLOBALS = ("GLOBAL", "INST", "STACK_GLOBAL")
+_ELSEWHERE = ("EXT1", "EXT2", "EXT4", "PERSID", "BINPERSID")
+"""Opcodes whose meaning is not in the pickle itself."""
+
+_DAMAGE = (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError)
+"""What the decompressors raise; a ValueError is a name or a number in a header that is none."""
+
+_ENCRYPTED = 0x1
+
+
 @contextmanager
 def reading(archive: Path) -> Iterator[zipfile.ZipFile]:
     """A zip whose members may be read; DataError if it is damaged or too large."""
     try:
         with zipfile.ZipFile(archive) as files:
             _check_size(archive, sum(member.file_size for member in files.infolist()))
+            for member in files.infolist():
+                if member.flag_bits & _ENCRYPTED:
+                    raise DataError(f"{archive}: {member.filename} is encrypted")
             yield files
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError) as error:
-        raise DataError(f"{archive}: is not a whole zip file: {error}") from None
+    except (zipfile.BadZipFile, NotImplementedError, *_DAMAGE) as error:
+        raise DataError(f"{archive}: is not a whole zip file: {_brief(error)}") from None
 
 
 def unpack_tar(archive: Path, folder: Path) -> None:
     """Unpack files and folders of a tar, plain or compressed; DataError if it holds anything else."""
     try:
         with tarfile.open(archive) as files:
-            members = files.getmembers()
-            _check_size(archive, sum(member.size for member in members))
-            for member in members:
+            members, unpacked = [], 0
+            for member in files:
+                unpacked += member.size
+                _check_size(archive, unpacked)  # before its bytes are passed over to find the next one
+                members.append(member)
                 if not (member.isfile() or member.isdir()):
                     raise DataError(f"{archive}: found {member.name!r}, needed: only files and folders")
+            while files.fileobj is not None and files.fileobj.read(1 << 20):
+                pass  # on to the end, where the checksum of what is compressed stands
             files.extractall(folder, members, filter="data")
-    except (tarfile.TarError, OSError, EOFError) as error:
-        raise DataError(f"{archive}: is not a whole, safe tar file: {error}") from None
+    except (tarfile.TarError, *_DAMAGE) as error:
+        raise DataError(f"{archive}: is not a whole, safe tar file: {_brief(error)}") from None
 
 
-def check_pickle(path: Path) -> None:
-    """Raise DataError unless a pickle can build nothing but arrays, numbers, text and containers."""
+def check_pickle(path: Path, name: str) -> None:
+    """Raise DataError unless a pickle can build nothing but arrays, numbers, text and containers.
+
+    `name` is what the error calls the file.
+    """
+    # Only texts that stand right before STACK_GLOBAL, or are taken from the memo there, can be names:
+    # of all else on the stack it would take a whole interpreter to tell what lies on top.
+    texts: list[str | None] = []
+    memo: dict[int, str | None] = {}
     try:
-        names: list[str] = []  # the last two texts are what STACK_GLOBAL names
         for code, argument, _ in pickletools.genops(path.read_bytes()):
-            if isinstance(argument, str) and code.name not in ("GLOBAL", "INST"):
-                names.append(argument)
-            if code.name in ("GLOBAL", "INST"):
-                found = str(argument)
-            elif code.name == "STACK_GLOBAL":
-                found = " ".join(names[-2:])
-            else:
-                continue
-            if found not in _ARRAYS_ONLY:
-                raise DataError(f"{path}: holds {found!r}, which is not let to run")
+            if code.name in _TEXTS:
+                texts.append(argument)
+            elif code.name in _FROM_MEMO:
+                texts.append(memo.get(int(argument or 0)))
+            elif code.name == "MEMOIZE" or code.name in _TO_MEMO:
+                memo[len(memo) if argument is None else argument] = texts[-1] if texts else None
+            elif code.name in _GLOBALS:
+                known = len(texts) > 1 and None not in texts[-2:]
+                names = " ".join(map(str, texts[-2:])) if known else "names that are not told"
+                found = str(argument) if code.name in ("GLOBAL", "INST") else names
+                if found not in _ARRAYS_ONLY:
+                    raise DataError(f"{name}: holds {found!r}, which is not let to run")
+                texts = []
+            elif code.name in _ELSEWHERE:
+                raise DataError(f"{name}: holds {code.name}, which is not let to run")
+            elif code.name not in ("PROTO", "FRAME"):
+                texts = []
     except (ValueError, OSError) as error:
-        raise DataError(f"{path}: is not a whole pickle: {error}") from None
+        raise DataError(f"{name}: is not a whole pickle: {_brief(error)}") from None
+
+
+def _brief(error: Exception) -> str:
+    lines = str(error).splitlines()
+    return lines[0].rstrip(":") if lines else type(error).__name__
 
 
 def _check_size(archive: Path, unpacked: int) -> None:

@@ -34,8 +34,8 @@ def prepare_distilled(
     file = str(paths[0])
     loaded = read_set(entry.form, paths)
     images = _as_pixels(loaded.images, dataset, whitener, file)
-    labels = loaded.labels.float() if source.labels == "soft" else loaded.labels.long()
-    canonical = ImageSet(images, labels if class_order is None else _reordered(labels, class_order))
+    labels = loaded.labels.float() if source.labels == "soft" else _whole(loaded.labels, file)
+    canonical = ImageSet(images, labels)
     check_set(canonical, file, dataset.classes)
     expected = (ipc * dataset.classes, dataset.channels, dataset.image_size, dataset.image_size)
     if tuple(canonical.images.shape) != expected:
@@ -46,6 +46,8 @@ def prepare_distilled(
     kind = "soft" if canonical.labels.ndim == 2 else "hard"
     if kind != source.labels:
         raise DataError(f"{paths[-1]}: found {kind} labels, needed: {source.labels}")
+    if class_order is not None:
+        canonical = ImageSet(images, _reordered(labels, class_order))
     save_set(destination, canonical, {"labels": kind, "ipc": str(ipc), **(metadata or {})})
 
 
@@ -70,10 +72,15 @@ def _as_pixels(images: Tensor, dataset: Dataset, whitener: Whitener | None, file
     return whitener(images)
 
 
+def _whole(labels: Tensor, file: str) -> Tensor:
+    """Class indices as int64; DataError for fractions, which would be cut off silently."""
+    whole = labels.long()
+    if labels.is_floating_point() and not torch.equal(whole.to(labels.dtype), labels):
+        raise DataError(f"{file}: labels: found fractions, needed: whole numbers, or soft labels")
+    return whole
+
+
 def _reordered(labels: Tensor, order: Sequence[int]) -> Tensor:
-    """Labels (N,) or (N, classes) with class i moved to `order[i]`; what is out of range stays."""
+    """Checked labels (N,) or (N, classes) with class i moved to `order[i]`."""
     places = torch.tensor(order)
-    if labels.ndim == 2:
-        return labels if labels.shape[1] != len(order) else labels[:, places.argsort()]
-    valid = (labels >= 0) & (labels < len(order))
-    return torch.where(valid, places[labels.clamp(0, len(order) - 1)], labels)
+    return places[labels] if labels.ndim == 1 else labels[:, places.argsort()]

@@ -31,8 +31,15 @@ def read_flax(path: Path) -> dict[str, Any]:
         joined = _join_chunks(tree)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except (msgpack.UnpackException, ValueError, TypeError, KeyError, RecursionError) as error:
-        reason = str(error) or type(error).__name__
+    except (
+        msgpack.UnpackException,
+        ArithmeticError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(f"{path}: is not a whole flax checkpoint: {reason}") from None
     if not isinstance(joined, dict):
         raise DataError(
@@ -53,8 +60,7 @@ def _extension(code: int, data: bytes) -> Any:
 
 def _array(data: bytes) -> np.ndarray:
     shape, name, content = msgpack.unpackb(data, raw=False)
-    if any(not isinstance(side, int) or side < 0 for side in shape):
-        raise ValueError(f"an array of shape {shape}")
+    _check_shape(shape)
     bits = name == "bfloat16"
     if not bits and name not in _DTYPES:
         raise ValueError(f"an array of dtype {name!r}")
@@ -75,4 +81,10 @@ def _join_chunks(tree: Any) -> Any:
     shape, chunks = (
         [tree[part][str(i)] for i in range(len(tree[part]))] for part in ("shape", "chunks")
     )
+    _check_shape(shape)
     return np.concatenate(chunks).reshape(shape)
+
+
+def _check_shape(shape: Any) -> None:
+    if any(not isinstance(side, int) or side < 0 for side in shape):
+        raise ValueError(f"an array of shape {shape}")

@@ -34,7 +34,7 @@ def _pair(load: Callable[[Path], Tensor]) -> Callable[[Sequence[Path]], ImageSet
     def read(paths: Sequence[Path]) -> ImageSet:
         *parts, labels = paths
         images = [load(part) for part in parts]
-        if len({tuple(part.shape[1:]) for part in images}) > 1:
+        if len({tuple(part.shape[1:]) for part in images}) > 1 or images[0].ndim == 0:
             shapes = ", ".join(str(tuple(part.shape)) for part in images)
             raise DataError(f"{parts[0]}: found parts of shapes {shapes}, needed: images of one size")
         return ImageSet(torch.cat(images), load(labels))
@@ -46,11 +46,16 @@ def _tensor(path: Path) -> Tensor:
     loaded = load_pt(path)
     if not isinstance(loaded, Tensor):
         raise DataError(f"{path}: found {type(loaded).__name__}, needed: a tensor")
+    if loaded.layout is not torch.strided:
+        raise DataError(f"{path}: found a tensor of {loaded.layout}, needed: a dense one")
     return loaded.detach()
 
 
 def _npy(path: Path) -> Tensor:
-    return _as_tensor(_numpy(path), path)
+    loaded = _numpy(path)
+    if isinstance(loaded, Mapping):
+        raise DataError(f"{path}: found an .npz of {', '.join(loaded)}, needed: one array")
+    return _as_tensor(loaded, path)
 
 
 def _npz(paths: Sequence[Path]) -> ImageSet:
@@ -75,17 +80,17 @@ def _flax(paths: Sequence[Path]) -> ImageSet:
 
 
 def _folder(paths: Sequence[Path]) -> ImageSet:
-    """`<class>/<image>`: classes in order of their names."""
+    """`<class>/<image>`: classes in order of their names; what is hidden or no image is passed over."""
     folder = paths[0]
     if not folder.is_dir():
         raise DataError(f"{folder}: is not a folder of images")
-    classes = sorted(path for path in folder.iterdir() if path.is_dir())
-    found = [
-        (path, label)
-        for label, of_class in enumerate(classes)
-        for path in sorted(of_class.iterdir())
-        if path.suffix.lower() in IMAGE_SUFFIXES
-    ]
+    inside = (path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    found = []
+    for label, of_class in enumerate(sorted(inside)):
+        files = sorted(path for path in of_class.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
+        if not files:
+            raise DataError(f"{of_class}: found no images, needed: at least one for each class")
+        found += [(path, label) for path in files]
     if not found:
         raise DataError(f"{folder}: found no images in <class>/, needed: one folder for each class")
     images = [decode(path.read_bytes(), str(path)) for path, _ in found]

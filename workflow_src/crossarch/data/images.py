@@ -15,5 +15,7 @@ def decode(content: bytes, name: str) -> np.ndarray:
     try:
         with Image.open(io.BytesIO(content)) as image:
             return np.asarray(image.convert("RGB"))
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError) as error:
+    except UnidentifiedImageError:  # whose own text names only a place in memory
+        raise DataError(f"{name}: is not an image of a known kind") from None
+    except (Image.DecompressionBombError, OSError, SyntaxError) as error:
         raise DataError(f"{name}: is not an image: {error}") from None

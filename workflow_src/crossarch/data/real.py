@@ -121,7 +121,7 @@ def _read_images(
     """The images of (name in the zip, name of the class) pairs, in their order."""
     numbers = {label: number for number, label in enumerate(classes)}
     try:
-        pixels = np.stack([decode(files.read(name), name) for name, _ in named])
+        pixels = np.stack([decode(files.read(name), f"{archive}: {name}") for name, _ in named])
         labels = torch.tensor([numbers[label] for _, label in named])
     except ValueError as error:
         raise DataError(f"{archive}: images differ in size: {error}") from None
@@ -141,7 +141,7 @@ def _read_torchvision(kind: str) -> Callable[[Path], RealSet]:
             unpack_tar(archive, Path(root))
             for pickle in sorted((Path(root) / reader.base_folder).glob("*")):
                 if pickle.suffix not in (".html", ".txt~"):
-                    check_pickle(pickle)
+                    check_pickle(pickle, f"{archive}: {pickle.name}")
             try:
                 sets = [reader(root, train=train) for train in (True, False)]
             except (RuntimeError, OSError, EOFError) as error:

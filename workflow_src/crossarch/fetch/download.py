@@ -89,6 +89,7 @@ def fetch_file(
                 _warn(f"{destination}: {difference}; fetching it again")
             places = _places(file, destination, mirrors, cache, session, progress)
             origin = _first_right(file, destination, places)
+            _partial(destination).discard()
             if origin.kind is OriginKind.NETWORK and cache is not None:
                 _keep(file, destination, cache / file.relative_path)
             return origin
@@ -113,8 +114,7 @@ def _places(
         if in_drive(file.url):
             download_from_drive(file, target, progress=progress)
             return
-        # Beside the destination, whose lock is held: a transfer that broke off goes on from there.
-        partial = Partial(destination.with_name(f".{destination.name}.partial"))
+        partial = _partial(destination)
         with make_session() if session is None else nullcontext(session) as used:
             download(file, partial, used, progress=progress)
         partial.path.replace(target)
@@ -125,6 +125,11 @@ def _places(
     if cache is not None:
         yield local(OriginKind.CACHE, cache)
     yield Origin(OriginKind.NETWORK, file.url), from_network
+
+
+def _partial(destination: Path) -> Partial:
+    """Where a transfer that broke off goes on from: beside `destination`, whose lock is held."""
+    return Partial(destination.with_name(f".{destination.name}.partial"))
 
 
 def _first_right(file: UpstreamFile, destination: Path, places: Iterator[_Place]) -> Origin:

@@ -1,6 +1,7 @@
 """Files in shared Google Drive folders, by gdown: find one by its path, then download it."""
 
 import re
+import tempfile
 from functools import cache
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
@@ -17,6 +18,7 @@ from crossarch.fetch.transfer import (
     AbsentError,
     TransferError,
     one_line,
+    pause,
     progress_bar,
 )
 
@@ -50,29 +52,47 @@ def download_from_drive(file: UpstreamFile, target: Path, *, progress: bool) -> 
                 advance(count - arrived)
                 arrived = count
 
-            gdown.download(
-                id=key,
-                output=str(target),
-                quiet=True,
-                use_cookies=False,
-                timeout=timeout,
-                retries=REQUEST_RETRIES,
-                progress=moved,
-            )
+            # In a folder of its own: gdown leaves what it could not finish beside its output.
+            with tempfile.TemporaryDirectory(dir=target.parent, prefix=".drive-") as folder:
+                arriving = Path(folder) / "file"
+                gdown.download(
+                    id=key,
+                    output=str(arriving),
+                    quiet=True,
+                    use_cookies=False,
+                    timeout=timeout,
+                    retries=REQUEST_RETRIES,
+                    progress=moved,
+                )
+                arriving.replace(target)
+    except TransferError:
+        raise
     except (DownloadError, requests.RequestException) as error:
         raise TransferError(_told(error)) from error
+    except OSError:
+        raise
+    except Exception as error:  # gdown takes for granted what pages and headers look like
+        text = f"gdown does not understand the answer ({type(error).__name__}: {one_line(error)})"
+        raise TransferError(f"Google Drive: {text}; download the file by hand in a browser") from error
 
 
 @cache
 def _listing(folder: str) -> dict[PurePosixPath, str]:
     """The id of each file of a shared folder, by its path inside it."""
-    files = gdown.download_folder(
-        id=folder,
-        quiet=True,
-        use_cookies=False,
-        skip_download=True,
-        timeout=(CONNECT_SECONDS, READ_SECONDS),
-    )
+    for attempt in range(REQUEST_RETRIES + 1):
+        try:
+            files = gdown.download_folder(
+                id=folder,
+                quiet=True,
+                use_cookies=False,
+                skip_download=True,
+                timeout=(CONNECT_SECONDS, READ_SECONDS),
+            )
+            break
+        except requests.RequestException:  # gdown itself repeats downloads only
+            if attempt == REQUEST_RETRIES:
+                raise
+            pause(attempt)
     return {PurePosixPath(file.path): file.id for file in files if not isinstance(file, str)}
 
 
@@ -88,7 +108,7 @@ def _choose(listing: dict[PurePosixPath, str], path: PurePosixPath) -> str:
 
 def _told(error: Exception) -> str:
     """gdown's explanation in one line, with what the user can do where Google limits downloads."""
-    text = one_line(error)
+    text = re.sub(r"\.? *The received bytes are kept in .*", "", one_line(error))
     if re.search(r"too many users|quota|many accesses|status code 429", text, re.IGNORECASE):
         return (
             "Google Drive refuses for now (its quota of downloads, or the file is no longer shared); "

@@ -11,7 +11,14 @@ from crossarch.config.files import UpstreamFile
 from crossarch.fetch.checks import mismatch
 from crossarch.fetch.download import OriginKind
 from crossarch.fetch.drive import in_drive
-from crossarch.fetch.transfer import TransferError, announced_bytes, make_session, open_url
+from crossarch.fetch.transfer import (
+    RefusedError,
+    TransferError,
+    announced_bytes,
+    called_page,
+    make_session,
+    open_url,
+)
 
 ASK_SECONDS = 3.0
 
@@ -74,7 +81,9 @@ class _Asking:
             return None
         try:
             with open_url(file.url, self._session, {}, seconds=ASK_SECONDS) as response:
-                return announced_bytes(response)
+                return None if called_page(file.url, response) else announced_bytes(response)
+        except RefusedError:
+            return None
         except (TransferError, requests.RequestException):
             self._silent.add(host)
             return None

@@ -6,6 +6,7 @@ from pathlib import Path
 from crossarch.config import Configuration
 from crossarch.config.files import UpstreamFile
 from crossarch.config.locked import Locked
+from crossarch.errors import FetchError
 from crossarch.fetch.checks import sha256_of
 from crossarch.fetch.download import fetch_file
 from crossarch.fetch.places import cache_directory, mirrors_from_environment
@@ -25,7 +26,10 @@ def observe(configuration: Configuration, layout: Layout, file: UpstreamFile) ->
     layout.downloads.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=layout.downloads, prefix=".lock-") as folder:
         fresh = Path(folder) / destination.name
-        fetch_file(file, fresh, mirrors=mirrors_from_environment(), cache=None)
+        try:
+            fetch_file(file, fresh, mirrors=mirrors_from_environment(), cache=None)
+        except FetchError as error:  # what it says is to be done is to be done at the lasting path
+            raise FetchError(str(error).replace(str(fresh), str(destination))) from error
         destination.parent.mkdir(parents=True, exist_ok=True)
         fresh.replace(destination)
     return _locked(destination)

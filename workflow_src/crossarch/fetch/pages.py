@@ -8,23 +8,35 @@ _MEANINGS = {
         "its download quota for this file is used up for now; try again in a day, or download it by "
         "hand in a browser"
     ),
-    r"sign in|log ?in|accounts\.google\.com": "it asks to sign in, so the file is not shared with all",
+    r"wi-?fi|hotspot|captive|(use|join|access) (this|the) network": (
+        "the network here wants a login first; open a page in a browser, log in, then try again"
+    ),
+    r"sign[ -]in|log[ -]?in|accounts\.google\.com": (
+        "it asks to sign in, so the file is not shared with all"
+    ),
     r"virus scan warning|can.t scan this file": "it asks to confirm a file too large to be scanned",
 }
+_STARTS = (b"<!doctype html", b"<html", b"<head", b"<body", b"<meta", b"<title", b"<script", b"<!--")
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 
 
 def is_page(content: bytes) -> bool:
     """Whether bytes begin as an HTML page does."""
     start = content[:256].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    return start.startswith((b"<!doctype html", b"<html", b"<head", b"<!--"))
+    return start.startswith(_STARTS) or (start.startswith(b"<?xml") and b"html" in start)
+
+
+def title_of_page(content: bytes) -> str:
+    """The title of a page in one line; empty if it has none."""
+    title = _TITLE.search(content.decode("utf-8", errors="replace"))
+    return " ".join(html.unescape(title[1]).split())[:80] if title else ""
 
 
 def reason_of_page(content: bytes) -> str:
     """One line on what the page `content` (its beginning is enough) says."""
     text = content.decode("utf-8", errors="replace")
-    title = _TITLE.search(text)
-    named = f" ({' '.join(html.unescape(title[1]).split())[:80]!r})" if title else ""
+    title = title_of_page(content)
+    named = f" ({title!r})" if title else ""
     told = next((m for pattern, m in _MEANINGS.items() if re.search(pattern, text, re.IGNORECASE)), "")
     meaning = told or "a login, quota or error page?"
     return f"the server sent an HTML page instead of the file{named}: {meaning}"

@@ -26,7 +26,7 @@ from urllib3.util.retry import Retry
 from crossarch import __version__
 from crossarch.config.files import UpstreamFile
 from crossarch.fetch.checks import CHUNK_BYTES
-from crossarch.fetch.pages import is_page, reason_of_page
+from crossarch.fetch.pages import is_page, reason_of_page, title_of_page
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 60.0
@@ -48,10 +48,15 @@ _USABLE = (
     requests.codes.partial_content,
     requests.codes.requested_range_not_satisfiable,
 )
+_ABSENT = (requests.codes.not_found, requests.codes.gone)
 
 
 class TransferError(Exception):
     """This place did not give the file; another one may. The text says why, in one line."""
+
+
+class RefusedError(TransferError):
+    """The server answers, but does not give the file."""
 
 
 class AbsentError(TransferError):
@@ -137,7 +142,7 @@ def download(file: UpstreamFile, partial: Partial, session: requests.Session, *,
     in a row that brought nothing new. Raises TransferError if the server does not give the file,
     OSError if `partial` cannot be written.
     """
-    fruitless = 0
+    fruitless = most = 0
     try:
         while True:
             before, _ = partial.resumable()
@@ -145,14 +150,21 @@ def download(file: UpstreamFile, partial: Partial, session: requests.Session, *,
                 return _continue(file, partial, session, progress=progress)
             except InterruptedTransferError as error:
                 arrived, _ = partial.resumable()
-                fruitless = 0 if arrived > before else fruitless + 1
+                # What was thrown away and came again is nothing new.
+                fruitless = 0 if arrived > max(before, most) else fruitless + 1
+                most = max(arrived, most)
                 if fruitless == BODY_ATTEMPTS:
                     raise TransferError(f"{error} (attempt {fruitless} of {BODY_ATTEMPTS})") from error
-                time.sleep(BACKOFF_SECONDS * 2 ** max(fruitless - 1, 0))
+                pause(max(fruitless - 1, 0))
     except BaseException:
-        if partial.resumable() == (0, None):
+        if partial.resumable()[0] == 0:
             partial.discard()
         raise
+
+
+def pause(attempt: int) -> None:
+    """Wait before a repetition: after the first attempt (0) `BACKOFF_SECONDS`, then twice as long."""
+    time.sleep(BACKOFF_SECONDS * 2**attempt)
 
 
 def check_redirect(source: str, location: str) -> str:
@@ -195,14 +207,15 @@ def _continue(
     offset, version = partial.resumable()
     headers = {"Range": f"bytes={offset}-", "If-Range": version} if offset and version else {}
     with closing(open_url(file.url, session, headers)) as response:
-        if response.status_code == requests.codes.requested_range_not_satisfiable:
-            partial.discard()
-            raise InterruptedTransferError("the server cannot go on where the transfer broke off")
+        if response.status_code != requests.codes.ok:
+            try:
+                expected = _total_of_rest(response, offset, version, file.size)
+            except InterruptedTransferError:
+                partial.discard()
+                raise
         body = _body(response)
         first = next(body, b"")
-        if response.status_code == requests.codes.partial_content:
-            expected = _total_of_range(response, offset)
-        else:
+        if response.status_code == requests.codes.ok:
             offset, expected = 0, announced_bytes(response)
             _refuse_page(file.url, response, first, body)
         if file.size is not None and expected not in {None, file.size}:
@@ -243,13 +256,26 @@ def _version(response: requests.Response) -> str | None:
     return response.headers.get("Last-Modified")
 
 
-def _total_of_range(response: requests.Response, offset: int) -> int | None:
-    """The size of the whole file, from the answer to a request for its rest."""
+def _total_of_rest(
+    response: requests.Response, offset: int, version: str | None, size: int | None
+) -> int | None:
+    """The size of the whole file, from the answer to a request for its rest; None if it is not told.
+
+    Raises InterruptedTransferError unless the answer is the rest from `offset` on of that version of a
+    file of `size` bytes: what has arrived is of no use then.
+    """
+    if response.status_code != requests.codes.partial_content:
+        raise InterruptedTransferError("the server cannot go on where the transfer broke off")
+    if version is not None and _version(response) not in {None, version}:
+        raise InterruptedTransferError("the server went on with another version of the file")
     text = response.headers.get("Content-Range", "")
     match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", text)
-    if match is None or int(match[1]) != offset:
-        raise TransferError(f"asked for the bytes from {offset} on, the server sends {text!r}")
-    return None if match[2] == "*" else int(match[2])
+    total = int(match[2]) if match and match[2] != "*" else None
+    if match is None or int(match[1]) != offset or (size is not None and total not in {None, size}):
+        whole = "" if size is None else f" of {size}"
+        asked = f"the bytes from {offset} on{whole}"
+        raise InterruptedTransferError(f"asked for {asked}, the server sends {text!r}")
+    return total
 
 
 def open_url(
@@ -261,7 +287,7 @@ def open_url(
     """Ask for `url` and follow its redirects by hand, so that each is checked before it is used.
 
     The body is not read yet; close the answer. Waits `seconds` for the server, or as long as a download
-    does. Raises TransferError if there is no usable answer.
+    does. Raises TransferError if there is no usable answer, RefusedError if there is another one.
     """
     timeout = (seconds, seconds) if seconds else (CONNECT_SECONDS, READ_SECONDS)
     for _ in range(MAX_REDIRECTS + 1):
@@ -279,7 +305,7 @@ def open_url(
         if location is None and response.status_code in _USABLE:
             return response
         if location is None:
-            raise TransferError(_refusal(response))
+            raise RefusedError(_refusal(response))
         response.close()
         url = check_redirect(url, location)
     raise TransferError(f"more than {MAX_REDIRECTS} redirects, the last one to {url}")
@@ -301,21 +327,34 @@ def _refusal(response: requests.Response) -> str:
             page = response.raw.read(PAGE_BYTES, decode_content=True)
         except (urllib3.exceptions.HTTPError, OSError):
             return text
-        return f"{text}; {reason_of_page(page)}" if is_page(page) else text
+        if not is_page(page):
+            return text
+        # The page of a missing file says nothing of the file: a "Sign in" on it is for other things.
+        if response.status_code in _ABSENT:
+            title = title_of_page(page)
+            return f"{text}; {title!r}" if title else text
+        return f"{text}; {reason_of_page(page)}"
 
 
 def _refuse_page(url: str, response: requests.Response, first: bytes, rest: Iterator[bytes]) -> None:
     """Raise TransferError if the answer is an HTML page though `url` does not name one."""
-    if urlsplit(url).path.lower().endswith((".html", ".htm")):
-        return
-    kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if kind == "text/html" or is_page(first):
+    if called_page(url, response) or (is_page(first) and not _names_page(url)):
         page = first
         for chunk in rest:
             if len(page) >= PAGE_BYTES:
                 break
             page += chunk
         raise TransferError(reason_of_page(page))
+
+
+def called_page(url: str, response: requests.Response) -> bool:
+    """Whether the server calls its answer an HTML page though `url` does not name one."""
+    kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    return kind == "text/html" and not _names_page(url)
+
+
+def _names_page(url: str) -> bool:
+    return urlsplit(url).path.lower().endswith((".html", ".htm"))
 
 
 def announced_bytes(response: requests.Response) -> int | None:

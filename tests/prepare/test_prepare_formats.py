@@ -1,0 +1,360 @@
+"""The forms of distilled sets: read as they were written, or refused in one line, never run."""
+
+import os
+import pickle
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from safetensors.torch import save_file
+
+from crossarch.config.schema import Dataset, DistilledSet, Source
+from crossarch.data import fit_whitener, load_set, prepare_distilled
+from crossarch.data.formats import read_set
+from crossarch.data.images import decode
+from crossarch.errors import DataError
+
+CLASSES, SIDE, IPC = 3, 8, 2
+COUNT = CLASSES * IPC
+
+
+class Marker:
+    """Creates a folder when it is unpickled."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.mkdir, ("marker",)
+
+
+@pytest.fixture(autouse=True)
+def nothing_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.chdir(tmp_path)
+    yield
+    assert not (tmp_path / "marker").exists()
+
+
+@pytest.fixture
+def pixels() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (COUNT, SIDE, SIDE, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def images(pixels: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 100 - 1
+
+
+@pytest.fixture
+def labels() -> torch.Tensor:
+    return torch.arange(CLASSES).repeat_interleave(IPC)
+
+
+@pytest.fixture
+def dataset() -> Dataset:
+    return Dataset(
+        title="Small",
+        classes=CLASSES,
+        channels=3,
+        image_size=SIDE,
+        mean=(0.5, 0.4, 0.3),
+        std=(0.2, 0.3, 0.25),
+        label_temperature=1.0,
+        batch_size={1: 3},
+    )
+
+
+def a_source(**changes: Any) -> Source:
+    settings = {"title": "S", "arch": "cnn", "widths": [8], "norm": "batch", "labels": "hard"}
+    sets = {"cifar10": {IPC: {"file": "set.npz"}}}
+    return Source.model_validate({**settings, "whitening": "none", "sets": sets, **changes})
+
+
+def refused(act: Callable[[], object], path: Path) -> str:
+    with pytest.raises(DataError) as caught:
+        act()
+    text = str(caught.value)
+    assert "\n" not in text
+    assert str(path) in text
+    return text
+
+
+def not_read(form: Any, *paths: Path) -> str:
+    return refused(lambda: read_set(form, paths), paths[0].parent)
+
+
+def same(form: Any, paths: Sequence[Path], images: torch.Tensor, labels: torch.Tensor) -> None:
+    read = read_set(form, paths)
+    assert torch.equal(read.images, images)
+    assert torch.equal(read.labels, labels)
+
+
+# --- each form ----------------------------------------------------------------------------------
+
+
+def test_pairs_and_single_files(tmp_path: Path, images: torch.Tensor, labels: torch.Tensor) -> None:
+    x, y, one = tmp_path / "x", tmp_path / "y", tmp_path / "both"
+    torch.save(images, x)
+    torch.save(labels, y)
+    same("pt", [x, y], images, labels)
+    np.savez(tmp_path / "both.npz", images=images.numpy(), labels=labels.numpy(), more=np.zeros(3))
+    same("npz", [tmp_path / "both.npz"], images, labels)
+    for path, values in ((x, images), (y, labels)):
+        with path.open("wb") as stream:
+            np.save(stream, values.numpy())
+    same("npy", [x, y], images, labels)
+    save_file({"images": images.contiguous(), "labels": labels}, one)
+    same("safetensors", [one], images, labels)
+
+
+def test_other_byte_order(tmp_path: Path, images: torch.Tensor, labels: torch.Tensor) -> None:
+    path = tmp_path / "set.npz"
+    np.savez(path, images=images.numpy().astype(">f4"), labels=labels.numpy().astype(">i8"))
+    same("npz", [path], images, labels)
+
+
+def test_five_parts_in_their_order(tmp_path: Path, labels: torch.Tensor) -> None:
+    parts = [torch.full((n + 1, 3, SIDE, SIDE), float(n), requires_grad=True) for n in range(5)]
+    paths = [tmp_path / f"images_{n}.pt" for n in range(5)]
+    for part, path in zip(parts, paths, strict=True):
+        torch.save(part, path)
+    torch.save(labels, tmp_path / "labels.pt")
+    same("pt", [*paths, tmp_path / "labels.pt"], torch.cat(parts).detach(), labels)
+    torch.save(torch.zeros(1, 3, SIDE, SIDE + 1), paths[3])
+    assert "needed: images of one size" in not_read("pt", *paths, tmp_path / "labels.pt")
+
+
+def write_images(folder: Path, **classes: list[np.ndarray]) -> None:
+    for name, members in classes.items():
+        (folder / name).mkdir(parents=True)
+        for n, values in enumerate(members):
+            Image.fromarray(values).save(folder / name / f"{n}.png")
+
+
+def test_folder_of_images(tmp_path: Path, pixels: np.ndarray, labels: torch.Tensor) -> None:
+    folder = tmp_path / "set"
+    write_images(folder, boat=[*pixels[2:4]], apple=[*pixels[:2]], cat=[*pixels[4:]])
+    (folder / "boat" / "notes.txt").write_text("not an image")
+    (folder / "README.md").write_text("not a class")
+    (folder / ".cache").mkdir()
+    (folder / ".cache" / "0.png").write_bytes(b"")
+    same("folder", [folder], torch.from_numpy(pixels), labels)
+
+
+def test_grey_and_transparent_images_have_three_channels(tmp_path: Path, pixels: np.ndarray) -> None:
+    grey, clear = pixels[0, :, :, 0], np.dstack([pixels[1], np.full((SIDE, SIDE), 9, np.uint8)])
+    write_images(tmp_path / "set", a=[grey], b=[clear])
+    read = read_set("folder", [tmp_path / "set"]).images.numpy()
+    assert (read[0] == grey[:, :, None]).all()
+    assert (read[1] == pixels[1]).all()
+
+
+def test_broken_folders(tmp_path: Path, pixels: np.ndarray) -> None:
+    folder = tmp_path / "set"
+    assert "is not a folder of images" in not_read("folder", folder)
+    folder.mkdir()
+    assert "found no images" in not_read("folder", folder)
+    write_images(folder, apple=[pixels[0], pixels[1]], cat=[pixels[2], pixels[3]])
+    (folder / "boat").mkdir()
+    assert f"{folder / 'boat'}: found no images" in not_read("folder", folder)
+    write_images(folder, dog=[pixels[4, :-1]])
+    (folder / "boat").rmdir()
+    assert f"{folder / 'dog/0.png'}: found (7, 8) pixels, needed: (8, 8)" in not_read("folder", folder)
+    (folder / "dog/0.png").write_text("text that is called an image")
+    assert f"{folder / 'dog/0.png'}: is not an image" in not_read("folder", folder)
+
+
+# --- nothing is run, and damage is one line -----------------------------------------------------
+
+
+def test_pickles_are_refused(tmp_path: Path, labels: torch.Tensor) -> None:
+    bad, good = tmp_path / "bad", tmp_path / "good"
+    for protocol in range(5):
+        bad.write_bytes(pickle.dumps(Marker(), protocol))
+        for form in ("pt", "npy", "npz", "safetensors"):
+            not_read(form, *([bad] if form in ("npz", "safetensors") else [bad, bad]))
+    torch.save({"images": Marker()}, bad)
+    torch.save(labels, good)
+    not_read("pt", bad, good)
+    not_read("pt", good, bad)
+    torch.save(Marker(), bad, _use_new_zipfile_serialization=False)
+    not_read("pt", bad, good)
+    with bad.open("wb") as stream:
+        np.savez(stream, images=np.array([Marker()], dtype=object), labels=labels.numpy())
+    not_read("npz", bad)
+    with bad.open("wb") as stream:
+        np.save(stream, np.array([Marker()], dtype=object))
+    not_read("npy", bad, bad)
+
+
+@pytest.mark.parametrize(
+    ("saved", "told"),
+    [
+        ({"images": 1}, "found dict, needed: a tensor"),
+        ([1, 2], "found list, needed: a tensor"),
+        (torch.tensor(3.0), "needed: "),
+        (torch.eye(3).to_sparse(), "needed: "),
+    ],
+    ids=["mapping", "list", "one number", "sparse"],
+)
+def test_other_contents_of_pt(tmp_path: Path, labels: torch.Tensor, saved: Any, told: str) -> None:
+    torch.save(saved, tmp_path / "x.pt")
+    torch.save(labels, tmp_path / "y.pt")
+    assert told in not_read("pt", tmp_path / "x.pt", tmp_path / "y.pt")
+
+
+def test_other_contents_of_numpy_files(tmp_path: Path, labels: torch.Tensor) -> None:
+    x, y = tmp_path / "x", tmp_path / "y"
+    with x.open("wb") as stream:
+        np.savez(stream, images=labels.numpy())
+    with y.open("wb") as stream:
+        np.save(stream, labels.numpy())
+    assert "found images, needed: images and labels" in not_read("npz", x)
+    assert "needed: an .npz of images and labels" in not_read("npz", y)
+    assert "needed: one array" in not_read("npy", x, y)
+    with x.open("wb") as stream:
+        np.save(stream, np.array(["a", "b"]))
+    assert "needed: numbers" in not_read("npy", x, y)
+    save_file({"pictures": labels}, x)
+    assert "found tensors pictures, needed: images, labels" in not_read("safetensors", x)
+
+
+def written(form: str) -> bytes:
+    path = Path("whole")
+    x, y = torch.zeros(2, 3, SIDE, SIDE), torch.arange(2)
+    if form == "pt":
+        torch.save(x, path)
+    elif form == "old pt":
+        torch.save(x, path, _use_new_zipfile_serialization=False)
+    elif form == "safetensors":
+        save_file({"images": x, "labels": y}, path)
+    else:
+        with path.open("wb") as stream:
+            if form == "npz":
+                np.savez_compressed(stream, images=x.numpy(), labels=y.numpy())
+            else:
+                np.save(stream, x.numpy())
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("form", ["pt", "old pt", "npy", "npz", "safetensors", "png", "jpeg"])
+def test_damage_anywhere_reads_or_is_one_line(tmp_path: Path, form: str) -> None:
+    if form in ("png", "jpeg"):
+        Image.fromarray(np.zeros((SIDE, SIDE, 3), np.uint8)).save(tmp_path / "whole", form)
+    whole = (tmp_path / "whole").read_bytes() if form in ("png", "jpeg") else written(form)
+    path = tmp_path / "damaged"
+
+    def read(content: bytes) -> None:
+        path.write_bytes(content)
+        try:
+            if form in ("png", "jpeg"):
+                decode(content, str(path))
+            else:
+                pair = form in ("old pt", "pt", "npy")
+                read_set(form.removeprefix("old "), [path, path] if pair else [path])  # type: ignore[arg-type]
+        except DataError as error:
+            told.append(str(error))
+
+    told: list[str] = []
+    place = st.integers(0, len(whole) - 1) | st.integers(0, min(300, len(whole) - 1))
+
+    @given(where=place, value=st.integers(0, 255), end=st.none() | place)
+    def damage(where: int, value: int, end: int | None) -> None:
+        read((whole[:where] + bytes([value]) + whole[where + 1 :])[:end])
+
+    damage()
+    assert told
+    assert not any("\n" in text for text in told)
+
+
+# --- into the canonical form --------------------------------------------------------------------
+
+
+def prepared(folder: Path, source: Source, dataset: Dataset, x: Any, y: Any, **options: Any) -> Any:
+    with (folder / "set.npz").open("wb") as stream:
+        np.savez(stream, images=np.asarray(x), labels=np.asarray(y))
+    entry = DistilledSet.model_validate({"file": str(folder / "set.npz")})
+    out = folder / "set.safetensors"
+    prepare_distilled(source, entry, dataset, IPC, [folder / "set.npz"], out, **options)
+    return load_set(out)
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2], [2, 0, 1], [1, 2, 0], [2, 1, 0]])
+def test_listed_order_of_classes(
+    tmp_path: Path, images: torch.Tensor, labels: torch.Tensor, dataset: Dataset, order: list[int]
+) -> None:
+    hard = prepared(tmp_path, a_source(), dataset, images, labels, class_order=order)
+    assert hard.labels.tolist() == [order[label] for label in labels.tolist()]
+    soft = torch.randn(COUNT, CLASSES)
+    read = prepared(tmp_path, a_source(labels="soft"), dataset, images, soft, class_order=order)
+    for n in range(COUNT):
+        for old in range(CLASSES):
+            assert read.labels[n, order[old]] == soft[n, old]
+    assert torch.equal(read.images, images)
+
+
+def test_raw_pixels_are_whitened_as_the_test_set_is(
+    tmp_path: Path, pixels: np.ndarray, labels: torch.Tensor, dataset: Dataset
+) -> None:
+    real = torch.randint(0, 256, (50, 3, SIDE, SIDE), dtype=torch.uint8)
+    whitener = fit_whitener("zca-frepo", dataset, real)
+    source = a_source(pixels="raw", whitening="zca-frepo")
+    read = prepared(tmp_path, source, dataset, pixels, labels, whitener=whitener)
+    as_test = whitener(torch.from_numpy(pixels).permute(0, 3, 1, 2))
+    torch.testing.assert_close(read.images, as_test)
+    back = whitener.unwhiten(read.images).permute(0, 2, 3, 1) * 255
+    torch.testing.assert_close(back, torch.from_numpy(pixels).float(), atol=0.05, rtol=0)
+
+
+REFUSED: dict[str, tuple[dict[str, Any], Callable[..., tuple[Any, Any]], str]] = {
+    "raw pixels that are not said to be": ({}, lambda p, x, y: (p, y), "`pixels: raw` in the source"),
+    "one image too many": (
+        {},
+        lambda p, x, y: (np.concatenate([x, x[:1]]), [*y, 0]),
+        "found shape (7, 3",
+    ),
+    "other size": ({}, lambda p, x, y: (x[..., :7], y), "found shape (6, 3, 8, 7)"),
+    "two dimensions": ({}, lambda p, x, y: (x[0, 0], y), "needed: (N, C, H, W)"),
+    "labels too few": ({}, lambda p, x, y: (x, y[:5]), "found 6 images and 5 labels"),
+    "label above the classes": ({}, lambda p, x, y: (x, y + 1), "found 1 to 3, needed: 0 to 2"),
+    "negative label": ({}, lambda p, x, y: (x, y - 1), "found -1 to 1, needed: 0 to 2"),
+    "fractional label": ({}, lambda p, x, y: (x, y + 0.5), "needed: whole numbers"),
+    "label that is no number": ({}, lambda p, x, y: (x, y * np.nan), "needed: whole numbers"),
+    "one label": ({}, lambda p, x, y: (x, np.int64(1)), "labels: found () torch.int64"),
+    "soft labels for hard ones": ({}, lambda p, x, y: (x, np.eye(3)[y] + 0.1), "needed: "),
+    "hard labels for soft ones": ({"labels": "soft"}, lambda p, x, y: (x, y), "needed: "),
+    "columns too few": ({"labels": "soft"}, lambda p, x, y: (x, np.eye(2)[y % 2]), "found 2 columns"),
+    "infinite label": ({"labels": "soft"}, lambda p, x, y: (x, np.eye(3)[y] / 0.0), "not finite"),
+    "pixel that is no number": ({}, lambda p, x, y: (x * np.nan, y), "not finite"),
+}
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize(("changes", "made", "told"), REFUSED.values(), ids=REFUSED)
+def test_set_that_is_not_what_the_configuration_says(
+    tmp_path: Path,
+    pixels: np.ndarray,
+    images: torch.Tensor,
+    labels: torch.Tensor,
+    dataset: Dataset,
+    changes: dict[str, Any],
+    made: Callable[..., tuple[Any, Any]],
+    told: str,
+) -> None:
+    x, y = made(pixels, images.numpy(), labels.numpy())
+    for order in (None, [2, 1, 0]):
+        attempt = partial(prepared, tmp_path, a_source(**changes), dataset, x, y, class_order=order)
+        assert told in refused(attempt, tmp_path / "set.npz")
+    assert not (tmp_path / "set.safetensors").exists()
+
+
+def test_whole_numbers_written_as_floats_are_hard_labels(
+    tmp_path: Path, images: torch.Tensor, labels: torch.Tensor, dataset: Dataset
+) -> None:
+    read = prepared(tmp_path, a_source(), dataset, images.double(), labels.double())
+    assert torch.equal(read.labels, labels)
+    assert torch.equal(read.images, images)

@@ -1,0 +1,231 @@
+"""Real sets in miniature, packed as upstream packs them."""
+
+import hashlib
+import io
+import os
+import pickle
+import tarfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torchvision.datasets import CIFAR10
+
+from crossarch.config.schema import Dataset
+from crossarch.data import load_set, prepare_real
+from crossarch.data.real import listed_order
+from crossarch.errors import DataError
+
+
+def a_dataset(reader: str, classes: int, side: int) -> Dataset:
+    return Dataset.model_validate(
+        {
+            "title": "Small",
+            "classes": classes,
+            "channels": 3,
+            "image_size": side,
+            "mean": [0.5] * 3,
+            "std": [0.25] * 3,
+            "label_temperature": 1,
+            "batch_size": {1: 3},
+            "origin": {"reader": reader, "file": {"url": "https://example.org/set"}},
+        }
+    )
+
+
+def prepared(folder: Path, dataset: Dataset, archive: Path) -> tuple[Any, Any]:
+    train, test = folder / "train.safetensors", folder / "test.safetensors"
+    prepare_real("small", dataset, archive, train, test)
+    return load_set(train), load_set(test)
+
+
+def refused(folder: Path, dataset: Dataset, archive: Path) -> str:
+    with pytest.raises(DataError) as caught:
+        prepared(folder, dataset, archive)
+    text = str(caught.value)
+    assert "\n" not in text
+    assert str(archive) in text
+    assert not (folder / "train.safetensors").exists()
+    return text
+
+
+# --- CIFAR-10 -----------------------------------------------------------------------------------
+
+NAMES = ["plane", "car", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
+
+
+class Marker:
+    """Creates a folder when it is unpickled."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.mkdir, ("marker",)
+
+
+@pytest.fixture
+def batches() -> dict[str, Any]:
+    """Five training batches of two images, and a test batch, as CIFAR-10 stores them."""
+    random = np.random.default_rng(0)
+    names = [*(f"data_batch_{n}" for n in range(1, 6)), "test_batch"]
+    return {
+        name: {
+            "data": random.integers(0, 256, (2, 3072), dtype=np.uint8),
+            "labels": random.integers(0, 10, 2).tolist(),
+        }
+        for name in names
+    }
+
+
+def pack(
+    path: Path, batches: dict[str, Any], monkeypatch: pytest.MonkeyPatch, protocol: int = 2
+) -> Path:
+    """Write CIFAR-10's archive of `batches`, and let torchvision expect just these files."""
+    members = {name: pickle.dumps(batch, protocol) for name, batch in batches.items()}
+    members["batches.meta"] = pickle.dumps({"label_names": NAMES}, protocol)
+    sums = {name: hashlib.md5(content).hexdigest() for name, content in members.items()}
+    train = [[name, sums[name]] for name in members if name.startswith("data")]
+    monkeypatch.setattr(CIFAR10, "train_list", train)
+    monkeypatch.setattr(CIFAR10, "test_list", [["test_batch", sums["test_batch"]]])
+    meta = {"filename": "batches.meta", "key": "label_names", "md5": sums["batches.meta"]}
+    monkeypatch.setattr(CIFAR10, "meta", meta)
+    with tarfile.open(path, "w:gz") as files:
+        for name, content in {**members, "readme.html": b"<html>"}.items():
+            info = tarfile.TarInfo(f"cifar-10-batches-py/{name}")
+            info.size = len(content)
+            files.addfile(info, io.BytesIO(content))
+    return path
+
+
+CIFAR = a_dataset("torchvision-cifar10", 10, 32)
+
+
+@pytest.mark.parametrize("protocol", [2, 4])
+def test_cifar10_as_torchvision_reads_it(
+    tmp_path: Path, batches: dict[str, Any], monkeypatch: pytest.MonkeyPatch, protocol: int
+) -> None:
+    archive = pack(tmp_path / "cifar.tar.gz", batches, monkeypatch, protocol)
+    train, test = prepared(tmp_path, CIFAR, archive)
+    rows = np.concatenate([batches[f"data_batch_{n}"]["data"] for n in range(1, 6)])
+    assert torch.equal(train.images, torch.from_numpy(rows).view(10, 3, 32, 32))
+    assert train.labels.tolist() == [
+        y for n in range(1, 6) for y in batches[f"data_batch_{n}"]["labels"]
+    ]
+    assert torch.equal(test.images.flatten(1), torch.from_numpy(batches["test_batch"]["data"]))
+    assert test.labels.tolist() == batches["test_batch"]["labels"]
+    assert listed_order(tmp_path / "train.safetensors") == list(range(10))
+
+
+def test_cifar10_that_would_run_something(
+    tmp_path: Path, batches: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    batches["data_batch_3"]["more"] = Marker()
+    archive = pack(tmp_path / "cifar.tar.gz", batches, monkeypatch)
+    assert f"{archive}: data_batch_3: holds" in refused(tmp_path, CIFAR, archive)
+    assert not (tmp_path / "marker").exists()
+
+
+def test_cifar10_of_other_bytes_and_without_a_batch(
+    tmp_path: Path, batches: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = pack(tmp_path / "cifar.tar.gz", batches, monkeypatch)
+    expected = [list(each) for each in CIFAR10.train_list]
+    batches["data_batch_2"]["labels"] = [0, 0]
+    pack(archive, batches, monkeypatch)
+    monkeypatch.setattr(CIFAR10, "train_list", expected)
+    assert "torchvision cannot read it" in refused(tmp_path, CIFAR, archive)
+    del batches["data_batch_2"]
+    pack(archive, batches, monkeypatch)
+    monkeypatch.setattr(CIFAR10, "train_list", expected)
+    assert "torchvision cannot read it" in refused(tmp_path, CIFAR, archive)
+
+
+# --- Tiny-ImageNet ------------------------------------------------------------------------------
+
+TINY = a_dataset("tiny-imagenet-zip", 3, 8)
+LISTED = ["n03", "n01", "n02"]  # wnids.txt is not in alphabetical order
+SHADE = {"n01": 40, "n02": 120, "n03": 200}
+VALIDATION = ["n02", "n03", "n01", "n03"]
+
+
+def image(shade: int, *, side: int = 8, grey: bool = False) -> bytes:
+    stream = io.BytesIO()
+    Image.new("L" if grey else "RGB", (side, side), shade if grey else (shade,) * 3).save(stream, "JPEG")
+    return stream.getvalue()
+
+
+@pytest.fixture
+def members() -> dict[str, bytes]:
+    """Three classes of two training images, one of them grey, and four validation images."""
+    root = "tiny-imagenet-200"
+    lines = [f"val_{n}.JPEG\t{name}\t0\t0\t7\t7\n" for n, name in enumerate(VALIDATION)]
+    made = {f"{root}/wnids.txt": "\n".join(LISTED).encode(), f"{root}/words.txt": b"n01\tone\n"}
+    made[f"{root}/val/val_annotations.txt"] = "".join(lines).encode()
+    for name in LISTED:
+        made[f"{root}/train/{name}/{name}_boxes.txt"] = b"0\t0\t7\t7\n"
+        for n in range(2):
+            content = image(SHADE[name], grey=n == 1)
+            made[f"{root}/train/{name}/images/{name}_{n}.JPEG"] = content
+    for n, name in enumerate(VALIDATION):
+        made[f"{root}/val/images/val_{n}.JPEG"] = image(SHADE[name])
+    made[f"{root}/test/images/test_0.JPEG"] = image(0)
+    return made
+
+
+def zipped(path: Path, members: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w") as files:
+        for name, content in members.items():
+            files.writestr(name, content)
+    return path
+
+
+def test_tiny_imagenet_by_its_own_annotations(tmp_path: Path, members: dict[str, bytes]) -> None:
+    train, test = prepared(tmp_path, TINY, zipped(tmp_path / "tiny.zip", members))
+    assert train.labels.tolist() == [0, 0, 1, 1, 2, 2]
+    assert test.labels.tolist() == [1, 2, 0, 2]
+    shades = torch.tensor([SHADE[name] for name in sorted(SHADE)])
+    for images, labels in ((train.images, train.labels), (test.images, test.labels)):
+        assert images.shape[1:] == (3, 8, 8)
+        assert (images.float().mean((1, 2, 3)) - shades[labels]).abs().max() < 2  # JPEG
+    assert listed_order(tmp_path / "train.safetensors") == [2, 0, 1]
+
+
+WORDS, LABELS = "wnids.txt", "val/val_annotations.txt"
+SEEN, TESTED = "train/n01/images/n01_0.JPEG", "val/images/val_1.JPEG"
+BROKEN: dict[str, tuple[str, bytes | None, str]] = {
+    "no list": (WORDS, None, "found no readable tiny-imagenet-200/wnids.txt"),
+    "no annotations": (LABELS, None, "found no readable tiny-imagenet-200/val/val_annotations.txt"),
+    "empty annotations": (LABELS, b"\n", "is not Tiny-ImageNet's"),
+    "unknown class": (LABELS, b"val_0.JPEG\tn09\n", "is not Tiny-ImageNet's"),
+    "other annotations": (LABELS, b"val_0.JPEG n01", "is not Tiny-ImageNet's"),
+    "binary annotations": (LABELS, b"\xff\xfe", "found no readable"),
+    "image missing": (TESTED, None, "val_1.JPEG"),
+    "unequal sizes": (TESTED, image(9, side=16), "images differ in size"),
+    "text for an image": (SEEN, b"text", "n01_0.JPEG: is not an image"),
+    "cut image": (SEEN, image(9)[:200], "n01_0.JPEG: is not an image"),
+}
+
+
+@pytest.mark.parametrize(("name", "content", "told"), BROKEN.values(), ids=BROKEN)
+def test_broken_tiny_imagenet_is_one_line(
+    tmp_path: Path, members: dict[str, bytes], name: str, content: bytes | None, told: str
+) -> None:
+    del members[f"tiny-imagenet-200/{name}"]
+    if content is not None:
+        members[f"tiny-imagenet-200/{name}"] = content
+    assert told in refused(tmp_path, TINY, zipped(tmp_path / "tiny.zip", members))
+
+
+def test_other_size_than_configured(tmp_path: Path, members: dict[str, bytes]) -> None:
+    larger = a_dataset("tiny-imagenet-zip", 3, 64)
+    text = refused(tmp_path, larger, zipped(tmp_path / "tiny.zip", members))
+    assert "found images (3, 8, 8), needed: (3, 64, 64)" in text
+
+
+def test_zip_of_something_else(tmp_path: Path) -> None:
+    refused(tmp_path, TINY, zipped(tmp_path / "tiny.zip", {"readme.txt": b"hello"}))
+    folders = a_dataset("class-folders-zip", 3, 8)
+    assert "found no images in train/" in refused(tmp_path, folders, tmp_path / "tiny.zip")
