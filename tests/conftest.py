@@ -7,6 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A busy machine is not a mistake.
+settings.register_profile("crossarch", deadline=None)
+settings.load_profile("crossarch")
 
 PROJECT = Path(__file__).parents[1]
 
