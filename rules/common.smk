@@ -20,6 +20,7 @@ from crossarch.digests import stage_digest
 from crossarch.errors import CrossarchError
 from crossarch.fetch.upstream import UpstreamFile
 from crossarch.layout import Layout
+from crossarch.training.ended import forget_ended
 from snakemake.exceptions import WorkflowError
 
 
@@ -57,7 +58,7 @@ os.environ.update(
     CROSSARCH_RESULTS=selection.results,
 )
 # What decides the contents of tables, as one value that a change of triggers their jobs.
-SELECTION = selection.model_dump_json(exclude={"device", "threads", "results"})
+SELECTION = selection.model_dump_json(exclude={"device", "threads", "slots_per_gpu", "results"})
 EDITIONS = [
     f"{edition}{suffix}"
     for edition in ("", "-comparison")
