@@ -15,6 +15,7 @@ from conftest import PROJECT, Site, miniature, wait_for  # type: ignore[import-n
 pytestmark = pytest.mark.slow
 
 EPOCHS = 120
+UNDER_WAY = 24
 TEACHER = "cifar10-jpeg/frepo/ipc1/cnn/wo_dp_kd/seed0"
 LOG = "results/logs/train/{}.log"
 
@@ -111,13 +112,11 @@ def site(first_run: Site, tmp_path: Path) -> Iterator[Site]:
 PREPARED = ("data", "distilled", "downloads")
 
 
-def run_disturbed(
-    site: Site, disturb: Callable[[str], None], *arguments: str, until: int = 24
-) -> dict[str, str]:
-    """Train the teacher, disturb its job when `until` epochs are done; return the job as it was."""
-    snakemake = site.start(f"results/runs/{TEACHER}/metrics.json", *arguments)
+def run_disturbed(site: Site, disturb: Callable[[str], None], **environment: str) -> dict[str, str]:
+    """Train the teacher and disturb its job when it is under way; return the job as it was."""
+    snakemake = site.start(f"results/runs/{TEACHER}/metrics.json", **environment)
     try:
-        wait_for(lambda: site.epoch(TEACHER) >= until, "a training under way")
+        wait_for(lambda: site.epoch(TEACHER) >= UNDER_WAY, "a training under way")
         [job] = site.trainings()
         disturb(job["id"])
         wait_for(lambda: len(site.seen()) == 2, "the training's second start", 120)
@@ -129,10 +128,10 @@ def run_disturbed(
     return job
 
 
-def assert_undisturbed(site: Site, first_run: Site, after: int = 24) -> None:
+def assert_undisturbed(site: Site, first_run: Site) -> None:
     """The training went on where it was, and ended as the one that nobody disturbed."""
     first = (site.folder / LOG.format(TEACHER)).read_text().split("epoch ")[1]
-    assert int(first.split()[0]) > after
+    assert int(first.split()[0]) > UNDER_WAY
     assert site.metrics(TEACHER) == first_run.metrics(TEACHER)
     assert site.weights(TEACHER) == first_run.weights(TEACHER)
 
@@ -173,7 +172,7 @@ def test_a_node_that_goes_down(site: Site, first_run: Site) -> None:
 def test_a_job_past_its_time_limit_gets_more_time(site: Site, first_run: Site) -> None:
     """One minute, then two, by the expression that the profile has for hours."""
     site.pace(1.0)
-    run_disturbed(site, lambda job: None, "--set-resources", "train:runtime=1 * attempt")
+    run_disturbed(site, lambda job: None, CROSSARCH_SLURM_MINUTES="1")
     jobs = site.trainings()
     assert [job["limit"] for job in jobs] == ["1:00", "2:00"]
     assert jobs[0]["state"] in ("TIMEOUT", "FAILED")
@@ -192,7 +191,7 @@ def test_snakemake_killed_and_started_again(site: Site) -> None:
     snakemake = site.start(table, "--jobs", "1")
     try:
         wait_for(lambda: len(site.seen("end")) == 1, "the first training's end", 180)
-        site.pace(0.25)
+        site.pace(0.15)
         wait_for(lambda: len(site.seen()) == 2, "the second training's start", 180)
     finally:
         os.killpg(snakemake.pid, signal.SIGKILL)
@@ -215,7 +214,7 @@ def test_snakemake_killed_and_started_again(site: Site) -> None:
     twice = max(names, key=names.count).rpartition("/")[2]
     log = site.folder / LOG.format(TEACHER.replace("seed0", twice))
     assert "had ended already" in log.read_text(), "the second job took the result of the first"
-    cells = [line.split(",")[:6] for line in (site.folder / table).read_text().splitlines()[1:]]
+    cells = [line.split(",")[:7] for line in (site.folder / table).read_text().splitlines()[1:]]
     assert len(cells) == len({tuple(cell) for cell in cells}) == 3
 
 

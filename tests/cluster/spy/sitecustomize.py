@@ -56,8 +56,9 @@ if arguments[1:4] == ["-m", "crossarch", "train"]:
     run = json.loads(arguments[arguments.index("--settings") + 1])["run"]
     name = f"{run['arch']}/{run['recipe']}/seed{run['seed']}"
     note("start", name)
-    atexit.register(note, "end", name)
     if (watch / "fail").exists():
         (watch / "fail").unlink()
-        sys.exit("this training was made to fail")
+        note("end", name)
+        os._exit(1)
+    atexit.register(note, "end", name)
     wrapt.register_post_import_hook(slow_down, "crossarch.training.trainer")

@@ -1,0 +1,130 @@
+"""What Snakemake itself costs when there are many cells: every training ends at once, all else is real.
+
+The cells are those of Table 2 with as many seeds as a size asks for; the paper's own three give 396
+trainings, ten about as many as all its tables and figures together.
+
+    python benchmarks/many_cells.py --seeds 1 3 10
+"""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from tabulate import tabulate
+
+from crossarch.config import load_configuration, resolve, table_runs
+from crossarch.layout import Layout
+
+HERE = Path(__file__).parent
+PROJECT = HERE.parent
+TABLE = "table2"
+
+
+def measure(seeds: int, cores: int, backend: str) -> dict[str, Any]:
+    """Run the workflow with `seeds` seeds a cell in a folder of its own; return what it cost."""
+    chosen = f"seeds=[{','.join(map(str, range(seeds)))}]"
+    with tempfile.TemporaryDirectory(prefix="many-cells-") as name:
+        folder = Path(name)
+        shutil.copytree(PROJECT / "config", folder / "config")
+        trainings = prepare(folder, seeds)
+        options = ["--config", chosen, "--persistence-backend", backend]
+        planning, _ = run(folder, cores, ["--dry-run", *options])
+        whole, memory = run(folder, cores, options)
+        again, _ = run(folder, cores, ["--dry-run", *options])
+        made = [path for path in (folder / "results").rglob("*") if path.is_file()]
+        own = [path for path in (folder / ".snakemake").rglob("*") if path.is_file()]
+        finished = len(Layout(folder / "results").finished_runs())
+        assert finished == trainings, (finished, trainings)
+        return {
+            "seeds": seeds,
+            "trainings": trainings,
+            "backend": backend,
+            "seconds_to_plan": round(planning, 1),
+            "seconds": round(whole, 1),
+            "seconds_per_training": round((whole - planning) / trainings, 3),
+            "seconds_when_done": round(again, 1),
+            "peak_memory_mib": round(memory, 1),
+            "files_of_results": len(made),
+            "files_of_snakemake": len(own),
+            "mib_of_snakemake": round(sum(path.stat().st_size for path in own) / 2**20, 1),
+        }
+
+
+def prepare(folder: Path, seeds: int) -> int:
+    """Put empty files where prepared data would be; return the number of trainings to come."""
+    chosen = [("--seeds", {"seeds": list(range(seeds))})]
+    configuration = load_configuration(folder / "config", overrides=chosen)
+    layout = Layout(folder / "results")
+    runs = table_runs(configuration, configuration.tables[TABLE])
+    for one in runs:
+        settings = resolve(configuration, one)
+        stored = configuration.stored_under(one.source, one.dataset)
+        for path in (
+            layout.distilled(one.source, stored, one.ipc),
+            layout.test_set(one.dataset, settings.whitening),
+        ):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+    teachers = {resolve(configuration, one).teacher for one in runs} - {None}
+    return len({*runs, *teachers})
+
+
+def run(folder: Path, cores: int, options: list[str]) -> tuple[float, float]:
+    """Run Snakemake; return seconds and the peak memory of its process in MiB."""
+    metrics = next((PROJECT / "results" / "reproduction" / "runs").rglob("metrics.json"))
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join([str(HERE / "stub"), os.environ.get("PYTHONPATH", "")]),
+        "STUB_METRICS": str(metrics),
+    }
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(PROJECT / "Snakefile")]
+    command += ["--directory", str(folder), "--cores", str(cores), "--quiet", "all"]
+    command += [f"results/metrics/{TABLE}.csv", *options]
+    started = time.monotonic()
+    process = subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    assert process.stderr is not None
+    said = process.stderr.read().decode()
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        sys.exit(f"snakemake failed:\n{said}")
+    return time.monotonic() - started, usage.ru_maxrss / 1024
+
+
+def main() -> None:
+    """Measure each size, print a table and write JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 3, 10], help="seeds a cell")
+    parser.add_argument("--cores", type=int, default=2, help="trainings at a time (default: 2)")
+    parser.add_argument(
+        "--backends", nargs="+", default=["file"], choices=["file", "db"], help="of Snakemake's records"
+    )
+    parser.add_argument("--output", type=Path, default=HERE / "many_cells.json", help="JSON file")
+    arguments = parser.parse_args()
+    rows = []
+    for seeds in arguments.seeds:
+        for backend in arguments.backends:
+            rows.append(measure(seeds, arguments.cores, backend))
+            print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
+    found = {
+        "cores": arguments.cores,
+        "processors": os.cpu_count(),
+        "machine": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "load": [round(load, 1) for load in os.getloadavg()],
+        "sizes": rows,
+    }
+    arguments.output.write_text(json.dumps(found, indent=1) + "\n")
+    print(tabulate(rows, headers="keys", tablefmt="github"))
+
+
+if __name__ == "__main__":
+    main()
