@@ -12,10 +12,9 @@ configfile: "config/config.yaml"
 include: "rules/common.smk"
 
 
+# Wildcards stand in the rules themselves, since constraints do not reach into the value of a pathvar.
 pathvars:
     results=selection.results,
-    run=f"<results>/runs/{RUN_PATTERN}",
-    distilled="<results>/distilled/{source}/{dataset}/ipc{ipc}.safetensors",
 
 
 wildcard_constraints:
@@ -25,9 +24,9 @@ wildcard_constraints:
     arch="[a-z0-9_-]+",
     recipe=r"[A-Za-z0-9][A-Za-z0-9._-]*(@[a-z_]+)?",
     seed=r"\d+",
-    whitening="none|standardise|zca-kornia|zca-frepo",
-    table="|".join(configuration.tables),
-    collection="|".join(["runs", *configuration.tables]),
+    whitening="|".join(WHITENINGS),
+    table=any_of(configuration.tables),
+    collection=any_of(["runs", *MEASURED_TABLES]),
 
 
 include: "rules/fetch.smk"
@@ -40,6 +39,9 @@ include: "rules/render.smk"
 rule all:
     default_target: True
     input:
-        collect("<results>/tables/{table}{suffix}", table=selection.tables, suffix=EDITIONS),
-        "<results>/metrics/runs.csv",
+        [
+            table_files(name, configuration.tables[name].layout)
+            for name in renderable_tables(configuration)
+        ],
+        scorecard_files(layout),
     localrule: True

@@ -10,7 +10,14 @@ from pathlib import Path
 import torch
 from tabulate import tabulate
 
-from crossarch.config import NetworkSettings, load_configuration, read_overrides, resolve, table_runs
+from crossarch.config import (
+    NetworkSettings,
+    collection_runs,
+    load_configuration,
+    read_overrides,
+    resolve,
+    with_teachers,
+)
 from crossarch.models import build
 
 WEIGHTS_A_RUN = 2  # best.safetensors and last.safetensors
@@ -30,8 +37,7 @@ def main() -> None:
     parser.add_argument("--preset", type=Path, action="append", default=[], help="laid over config.yaml")
     arguments = parser.parse_args()
     configuration = load_configuration(Path("config"), overrides=read_overrides(arguments.preset))
-    tables = [configuration.tables[name] for name in configuration.selection.tables]
-    runs = {run for table in tables for run in table_runs(configuration, table)}
+    runs = with_teachers(configuration, collection_runs(configuration, "runs"))
     sizes: dict[NetworkSettings, int] = {}
     count: Counter[str] = Counter()
     total: Counter[str] = Counter()

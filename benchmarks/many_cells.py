@@ -1,9 +1,8 @@
 """What Snakemake itself costs when there are many cells: every training ends at once, all else is real.
 
-The cells are those of Table 2 with as many seeds as a size asks for; the paper's own three give 396
-trainings, ten about as many as all its tables and figures together.
+The cells are those of all the paper's tables, with as many seeds as a size asks for; the paper has three.
 
-    python benchmarks/many_cells.py --seeds 1 3 10
+    python benchmarks/many_cells.py --seeds 1 3
 """
 
 import argparse
@@ -20,12 +19,13 @@ from typing import Any
 
 from tabulate import tabulate
 
-from crossarch.config import load_configuration, resolve, table_runs
+from crossarch.config import collection_runs, load_configuration, read_overrides, resolve
 from crossarch.layout import Layout
 
 HERE = Path(__file__).parent
 PROJECT = HERE.parent
-TABLE = "table2"
+PRESET = Path("config/presets/paper.yaml")
+TARGET = "results/metrics/runs.csv"
 
 
 def measure(seeds: int, cores: int, backend: str) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def measure(seeds: int, cores: int, backend: str) -> dict[str, Any]:
         folder = Path(name)
         shutil.copytree(PROJECT / "config", folder / "config")
         trainings = prepare(folder, seeds)
-        options = ["--config", chosen, "--persistence-backend", backend]
+        options = ["--configfile", str(PRESET), "--config", chosen, "--persistence-backend", backend]
         planning, _ = run(folder, cores, ["--dry-run", *options])
         whole, memory = run(folder, cores, options)
         again, _ = run(folder, cores, ["--dry-run", *options])
@@ -60,10 +60,10 @@ def measure(seeds: int, cores: int, backend: str) -> dict[str, Any]:
 
 def prepare(folder: Path, seeds: int) -> int:
     """Put empty files where prepared data would be; return the number of trainings to come."""
-    chosen = [("--seeds", {"seeds": list(range(seeds))})]
+    chosen = [*read_overrides([folder / PRESET]), ("--seeds", {"seeds": list(range(seeds))})]
     configuration = load_configuration(folder / "config", overrides=chosen)
     layout = Layout(folder / "results")
-    runs = table_runs(configuration, configuration.tables[TABLE])
+    runs = collection_runs(configuration, "runs")
     for one in runs:
         settings = resolve(configuration, one)
         stored = configuration.stored_under(one.source, one.dataset)
@@ -86,7 +86,7 @@ def run(folder: Path, cores: int, options: list[str]) -> tuple[float, float]:
     }
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(PROJECT / "Snakefile")]
     command += ["--directory", str(folder), "--cores", str(cores), "--quiet", "all"]
-    command += [f"results/metrics/{TABLE}.csv", *options]
+    command += [TARGET, *options]
     started = time.monotonic()
     process = subprocess.Popen(
         command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
@@ -102,7 +102,7 @@ def run(folder: Path, cores: int, options: list[str]) -> tuple[float, float]:
 def main() -> None:
     """Measure each size, print a table and write JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 3, 10], help="seeds a cell")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 3], help="seeds a cell")
     parser.add_argument("--cores", type=int, default=2, help="trainings at a time (default: 2)")
     parser.add_argument(
         "--backends", nargs="+", default=["file"], choices=["file", "db"], help="of Snakemake's records"

@@ -1,5 +1,6 @@
 # Configuration, checked before anything else, and what the rules ask of it.
 
+import functools
 import os
 import re
 import sys
@@ -9,16 +10,20 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow_src"))
 
 from crossarch.config import (
     RUN_PATTERN,
+    collection_runs,
     distilled_set,
     load_configuration,
     parse_run,
     read_overrides,
+    renderable_tables,
     resolve,
-    table_runs,
+    set_whitening,
+    table_words,
 )
 from crossarch.digests import stage_digest
 from crossarch.errors import CrossarchError
-from crossarch.fetch.upstream import UpstreamFile
+from crossarch.config.files import LocalFile
+from crossarch.config.schema import WHITENINGS
 from crossarch.layout import Layout
 from crossarch.training.ended import forget_ended
 from snakemake.exceptions import WorkflowError
@@ -27,6 +32,7 @@ from snakemake.exceptions import WorkflowError
 def one_line(function):
     """A user's mistake ends the workflow with its one line, not with a traceback."""
 
+    @functools.wraps(function)
     def guarded(*args, **kwargs):
         try:
             return function(*args, **kwargs)
@@ -57,22 +63,25 @@ os.environ.update(
     ),
     CROSSARCH_RESULTS=selection.results,
 )
+TRAINING_ENVIRONMENT = f"../envs/{'train-cuda' if selection.device == 'cuda' else 'train'}.yaml"
 # What decides the contents of tables, as one value that a change of triggers their jobs.
 SELECTION = selection.model_dump_json(exclude={"device", "threads", "slots_per_gpu", "results"})
-EDITIONS = [
-    f"{edition}{suffix}"
-    for edition in ("", "-comparison")
-    for suffix in (".csv", ".md", ".tex", "-standalone.tex")
-]
+REPRODUCTION = Layout(Path("results/reproduction"))
+SETTINGS_TABLES = [name for name, table in configuration.tables.items() if table.layout == "settings"]
+MEASURED_TABLES = [name for name in configuration.tables if name not in SETTINGS_TABLES]
+
+
+def any_of(names):
+    """The regular expression of one of these names, perhaps of none."""
+    return "|".join(map(re.escape, names)) or "(?!)"
 
 
 def upstream_path(file):
-    """Where a file of the configuration lies after the fetch stage."""
-    upstream = UpstreamFile(**file.model_dump())
-    return str(layout.downloads / upstream.relative_path)
+    """Where an upstream file lies after the fetch stage."""
+    return str(layout.downloads / file.relative_path)
 
 
-UPSTREAM = {upstream_path(file): file for file in configuration.files()}
+UPSTREAM = {upstream_path(file): file for file in configuration.upstream().values()}
 
 
 @one_line
@@ -84,16 +93,29 @@ def settings_of(wildcards):
 @one_line
 def runs_of(collection):
     """The metrics of a table's runs, or of all chosen tables for `runs`."""
-    names = selection.tables if collection == "runs" else [collection]
-    runs = dict.fromkeys(
-        run for name in names for run in table_runs(configuration, configuration.tables[name])
-    )
-    if not runs:
-        raise CrossarchError(
-            f"{', '.join(names)}: no run is left: the configuration's datasets, sources, ipc, archs "
-            "and recipes have none in common with the table"
-        )
-    return [str(layout.run(run) / "metrics.json") for run in runs]
+    runs = collection_runs(configuration, collection)
+    return [str(layout.run_metrics(run)) for run in runs]
+
+
+def table_files(table, layout_name="main"):
+    """What is rendered of a table; without runs, `settings`, it is not compared with the paper."""
+    return [str(path) for path in layout.table_files(table, layout_name)]
+
+
+def scorecard_files(of_layout):
+    """What is rendered of the scorecard."""
+    return [str(path) for path in of_layout.scorecard_files()]
+
+
+def paper_file(table):
+    """The CSV of the paper's numbers for a table, if it has one."""
+    file = configuration.paper_file(configuration.tables[table])
+    return [str(file)] if file else []
+
+
+def words_of(table):
+    """What a table says besides its numbers, as one value that a change of triggers its job."""
+    return table_words(configuration, configuration.tables[table])
 
 
 def archive_of(wildcards):
@@ -107,12 +129,46 @@ def archive_of(wildcards):
     return upstream_path(origin.file)
 
 
-def distilled_files(wildcards):
-    """The downloads that a distilled set is read from."""
-    entry = one_line(distilled_set)(
-        configuration, wildcards.source, wildcards.dataset, int(wildcards.ipc)
-    )
-    return {"images": upstream_path(entry.images), "labels": upstream_path(entry.labels)}
+@one_line
+def distilled_inputs(wildcards):
+    """What a distilled set is read from: its files and, where they need it, the real set's."""
+    source, dataset = wildcards.source, wildcards.dataset
+    entry = distilled_set(configuration, source, dataset, int(wildcards.ipc))
+    inputs = {"files": [path for file in entry.files for path in local_paths(file)]}
+    if configuration.source(source).pixels == "raw":
+        whitening = set_whitening(configuration, source, dataset, int(wildcards.ipc))
+        inputs["whitener"] = str(layout.whitener(dataset, whitening))
+    if entry.class_order == "listed":
+        inputs["real"] = str(layout.images(dataset, "train"))
+    return inputs
+
+
+@one_line
+def drawn_inputs(wildcards):
+    """The real training images that a subset is drawn from, and the whitening of its source."""
+    source, dataset = wildcards.source, wildcards.dataset
+    whitening = set_whitening(configuration, source, dataset, int(wildcards.ipc))
+    return {
+        "images": str(layout.images(dataset, "train")),
+        "whitener": str(layout.whitener(dataset, whitening)),
+    }
+
+
+@one_line
+def reading_of(wildcards):
+    """How the files of a distilled set are understood, as one value that triggers its job."""
+    entry = distilled_set(configuration, wildcards.source, wildcards.dataset, int(wildcards.ipc))
+    return f"{entry.form}, classes {entry.class_order}, {configuration.source(wildcards.source).pixels}"
+
+
+def local_paths(file):
+    """A download, the user's own file, or every file of the user's own folder."""
+    if not isinstance(file, LocalFile):
+        return [upstream_path(file)]
+    if not file.location.exists():
+        raise CrossarchError(f"config/sources.yaml: {file.path}: no such file or folder")
+    inside = sorted(path for path in file.location.rglob("*") if path.is_file())
+    return [str(path) for path in inside] if file.location.is_dir() else [str(file.location)]
 
 
 def training_inputs(wildcards):
@@ -120,7 +176,7 @@ def training_inputs(wildcards):
     settings = settings_of(wildcards)
     run = settings.run
     inputs = {
-        "distilled": layout.distilled(run.source, configuration.distilled_from(run.dataset), run.ipc),
+        "distilled": layout.training_set(configuration, run),
         "test": layout.test_set(run.dataset, settings.whitening),
     }
     if settings.teacher:

@@ -52,14 +52,31 @@ rule test_set:
 
 rule distilled:
     input:
-        unpack(distilled_files),
+        unpack(distilled_inputs),
     output:
-        "<distilled>",
+        "<results>/distilled/{source}/{dataset}/ipc{ipc}.safetensors",
     log:
         "<results>/logs/distilled/{source}/{dataset}/ipc{ipc}.log",
     conda:
         "../envs/train.yaml"
     params:
+        reading=reading_of,
         code=stage_digest("prepare"),
     shell:
         "python -m crossarch prepare {wildcards.dataset} --source {wildcards.source} --ipc {wildcards.ipc} > {log} 2>&1"
+
+
+rule drawn:
+    input:
+        unpack(drawn_inputs),
+    output:
+        "<results>/distilled/{source}/{dataset}/ipc{ipc}/seed{seed}.safetensors",
+    log:
+        "<results>/logs/drawn/{source}/{dataset}/ipc{ipc}/seed{seed}.log",
+    conda:
+        "../envs/train.yaml"
+    params:
+        code=stage_digest("prepare"),
+    shell:
+        "python -m crossarch prepare {wildcards.dataset} --source {wildcards.source}"
+        " --ipc {wildcards.ipc} --seed {wildcards.seed} > {log} 2>&1"

@@ -6,13 +6,13 @@ rule train:
     input:
         unpack(training_inputs),
     output:
-        metrics="<run>/metrics.json",
-        best="<run>/best.safetensors",
-        last="<run>/last.safetensors",
+        metrics=f"<results>/runs/{RUN_PATTERN}/metrics.json",
+        best=f"<results>/runs/{RUN_PATTERN}/best.safetensors",
+        last=f"<results>/runs/{RUN_PATTERN}/last.safetensors",
     log:
         f"<results>/logs/train/{RUN_PATTERN}.log",
     conda:
-        "../envs/train.yaml"
+        TRAINING_ENVIRONMENT
     threads: selection.threads
     resources:
         device=selection.device,

@@ -1,4 +1,4 @@
-"""Python loads this before a job's own code: `crossarch train` ends at once, with outputs in due form."""
+"""Python loads this before a job's own code: `crossarch train` ends at once, with its outputs."""
 
 import json
 import os

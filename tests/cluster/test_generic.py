@@ -1,4 +1,4 @@
-"""Another executor than Slurm's: the same rules through commands that submit, as LSF or SGE have them."""
+"""Another executor than Slurm's: the same rules through a command that submits, as LSF or SGE have."""
 
 import importlib.util
 import shlex

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from crossarch.config.files import UpstreamFile
 from crossarch.fetch import transfer
-from crossarch.fetch.upstream import UpstreamFile
 
 
 @dataclass
@@ -122,7 +122,7 @@ def pinned() -> Callable[[str, bytes], UpstreamFile]:
 
     def describe(url: str, content: bytes) -> UpstreamFile:
         return UpstreamFile(
-            url,
+            url=url,
             size=len(content),
             sha256=hashlib.sha256(content).hexdigest(),
             git_blob=hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest(),

@@ -13,10 +13,11 @@ from typing import Any, Self
 
 import pytest
 
+from crossarch.config.files import UpstreamFile
 from crossarch.errors import FetchError
+from crossarch.fetch.checks import verify
 from crossarch.fetch.download import OriginKind, fetch_file
 from crossarch.fetch.places import mirrors_from_environment
-from crossarch.fetch.upstream import UpstreamFile, verify
 
 ROOT = Path(__file__).parents[2]
 SHARED_MIRROR = ROOT.parent / "shared/data/mirror"
@@ -267,7 +268,7 @@ def test_full_disk_leaves_nothing(
 
     def full(path: Path, mode: str = "r", *rest: Any, **options: Any) -> Any:
         stream = real(path, mode, *rest, **options)
-        return FullDisk(stream) if mode == "wb" else stream
+        return FullDisk(stream) if mode in ("wb", "ab") else stream
 
     monkeypatch.setattr(Path, "open", full)
     with pytest.raises(FetchError) as caught:
@@ -319,9 +320,9 @@ CHILD = """
 import sys
 from pathlib import Path
 from crossarch.fetch.download import fetch_file
-from crossarch.fetch.upstream import UpstreamFile
+from crossarch.config.files import UpstreamFile
 url, sha256, out = sys.argv[1:]
-origin = fetch_file(UpstreamFile(url, sha256=sha256), Path(out), mirrors=(), cache=None)
+origin = fetch_file(UpstreamFile(url=url, sha256=sha256), Path(out), mirrors=(), cache=None)
 print(origin.kind)
 """
 
@@ -337,7 +338,7 @@ def wait_for_part(folder: Path, count: int) -> None:
     """Wait until a download into `folder` has written `count` bytes."""
     end = time.monotonic() + 10
     while time.monotonic() < end:
-        if any(path.stat().st_size >= count for path in folder.glob(".file.bin.*.part")):
+        if any(path.stat().st_size >= count for path in folder.glob(".file.bin.partial")):
             return
         time.sleep(0.01)
     pytest.fail("the download never got going")
@@ -379,7 +380,7 @@ def test_real_file_from_a_real_mirror(out: Path, left_in: Names) -> None:
     if not mirrors[0].is_dir():
         pytest.skip("no mirror at hand: set CROSSARCH_MIRROR")
     file = UpstreamFile(
-        "https://raw.githubusercontent.com/CityU-MLO/mitigate_architecture_overfitting/"
+        url="https://raw.githubusercontent.com/CityU-MLO/mitigate_architecture_overfitting/"
         "b5b40d3a4627285b597c95262b418f6cc22c3b69/distilled_data/cifar10_1_mtt/labels_best.pt",
         sha256="83fb342355d674877b81eb2180de3d336eb4304f48a18173d12e48852e30c282",
         git_blob="a0b2b8052aec954c6e43ea31f4aa2b2f03f016eb",

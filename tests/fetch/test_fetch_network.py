@@ -12,11 +12,11 @@ import pytest
 import requests
 from requests.adapters import BaseAdapter
 
+from crossarch.config.files import UpstreamFile
 from crossarch.errors import FetchError
 from crossarch.fetch import transfer
 from crossarch.fetch.download import OriginKind, fetch_file
 from crossarch.fetch.transfer import TransferError, check_redirect, make_session
-from crossarch.fetch.upstream import UpstreamFile
 
 CONTENT = bytes(range(256)) * 4096  # 1 MiB: several chunks
 Pin = Callable[[str, bytes], UpstreamFile]
@@ -52,7 +52,7 @@ def test_good_file_arrives(server: Any, pinned: Pin, tmp_path: Path, left_in: Na
 
 
 def test_file_without_any_pin_is_accepted(server: Any, tmp_path: Path) -> None:
-    file = UpstreamFile(server.serve("/f.bin", server.Reply(b"whatever", length=None)))
+    file = UpstreamFile(url=server.serve("/f.bin", server.Reply(b"whatever", length=None)))
     assert get(file, tmp_path).read_bytes() == b"whatever"
 
 
@@ -125,7 +125,7 @@ def test_transfer_that_always_breaks_off_is_an_error(
 
 
 def test_truncation_is_found_without_pins(server: Any, tmp_path: Path, left_in: Names) -> None:
-    file = UpstreamFile(server.serve("/f.bin", server.Reply(CONTENT, length=len(CONTENT) + 1)))
+    file = UpstreamFile(url=server.serve("/f.bin", server.Reply(CONTENT, length=len(CONTENT) + 1)))
     assert "the transfer broke off" in fails(file, tmp_path, left_in)
 
 

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from crossarch.errors import FetchError
-from crossarch.fetch.upstream import UpstreamFile, verify
+from crossarch.config.complain import validated
+from crossarch.config.files import UpstreamFile, relative_path
+from crossarch.errors import ConfigError, FetchError
+from crossarch.fetch.checks import verify
 
 URL = "https://example.org/a/file.bin"
 
@@ -28,7 +30,7 @@ URL = "https://example.org/a/file.bin"
     ],
 )
 def test_relative_path_is_that_of_wget(url: str, expected: str) -> None:
-    assert UpstreamFile(url).relative_path == PurePosixPath(expected)
+    assert UpstreamFile(url=url).relative_path == PurePosixPath(expected)
 
 
 @pytest.mark.parametrize(
@@ -58,9 +60,11 @@ def test_relative_path_is_that_of_wget(url: str, expected: str) -> None:
     ],
 )
 def test_url_that_names_no_safe_path_is_refused(url: str) -> None:
-    with pytest.raises(FetchError) as caught:
-        _ = UpstreamFile(url).relative_path
+    with pytest.raises(ValueError, match=r"^a(n https or http)? URL") as caught:
+        relative_path(url)
     assert "\n" not in str(caught.value)
+    with pytest.raises(ConfigError, match=r"^sources\.yaml: a\.url: found "):
+        validated(UpstreamFile, {"url": url}, "sources.yaml", "a")
 
 
 @given(st.text(max_size=30))
@@ -69,8 +73,8 @@ def test_url_that_names_no_safe_path_is_refused(url: str) -> None:
 @example("a\\..\\b")
 def test_no_path_leads_out_of_the_mirror(text: str) -> None:
     for path in (text, quote(text), quote(text, safe="")):
-        with contextlib.suppress(FetchError):
-            relative = UpstreamFile(f"https://example.org/{path}").relative_path
+        with contextlib.suppress(ValueError):
+            relative = UpstreamFile(url=f"https://example.org/{path}").relative_path
             assert not relative.is_absolute()
             assert relative.parts[0] == "example.org"
             assert len(relative.parts) >= 2
@@ -80,21 +84,20 @@ def test_no_path_leads_out_of_the_mirror(text: str) -> None:
 @pytest.mark.parametrize(
     ("field", "value", "told"),
     [
-        ("size", -1, "0 bytes or more, found -1"),
-        ("sha256", "abc", "sha256 must be 64 hexadecimal digits, found 'abc'"),
-        ("git_blob", "g" * 40, "git_blob must be 40 hexadecimal digits"),
-        ("md5", "", "md5 must be 32 hexadecimal digits, found ''"),
+        ("size", -1, "size: found -1, allowed: greater than or equal to 0"),
+        ("sha256", "abc", "sha256: found 'abc', allowed: String should match pattern"),
+        ("git_blob", "g" * 40, "git_blob: found 'ggg"),
+        ("md5", "", "md5: found '', allowed"),
     ],
 )
 def test_impossible_pin_is_refused(field: str, value: object, told: str) -> None:
-    with pytest.raises(FetchError, match=told):
-        UpstreamFile(URL, **{field: value})  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=told):
+        validated(UpstreamFile, {"url": URL, field: value}, "sources.yaml")
 
 
-def test_is_pinned() -> None:
-    assert not UpstreamFile(URL).is_pinned
-    assert UpstreamFile(URL, size=0).is_pinned
-    assert UpstreamFile(URL, md5="0" * 32).is_pinned
+def test_digests_are_those_that_are_pinned_strongest_first() -> None:
+    assert UpstreamFile(url=URL, size=0).digests == {}
+    assert list(UpstreamFile(url=URL, md5="0" * 32, sha256="0" * 64).digests) == ["sha256", "md5"]
 
 
 @pytest.mark.parametrize(
@@ -107,18 +110,18 @@ def test_is_pinned() -> None:
 def test_git_blob_ids_known_from_git(tmp_path: Path, content: bytes, blob: str) -> None:
     path = tmp_path / "file"
     path.write_bytes(content)
-    verify(path, UpstreamFile(URL, git_blob=blob))
-    verify(path, UpstreamFile(URL, git_blob=blob.upper()))
+    verify(path, UpstreamFile(url=URL, git_blob=blob))
+    verify(path, UpstreamFile(url=URL, git_blob=blob.upper()))
     path.write_bytes(content + b"x")
     with pytest.raises(FetchError, match=f"expected git_blob {blob}, found "):
-        verify(path, UpstreamFile(URL, git_blob=blob))
+        verify(path, UpstreamFile(url=URL, git_blob=blob))
 
 
 def test_size_is_told_before_any_digest(tmp_path: Path) -> None:
     path = tmp_path / "file.bin"
     path.write_bytes(b"hello")
     with pytest.raises(FetchError) as caught:
-        verify(path, UpstreamFile(URL, size=6, sha256="0" * 64))
+        verify(path, UpstreamFile(url=URL, size=6, sha256="0" * 64))
     assert str(caught.value) == f"{path}: expected 6 bytes, found 5"
 
 
@@ -129,13 +132,13 @@ def test_wrong_digest_names_file_expected_and_found(tmp_path: Path, name: str) -
     found = hashlib.new(name, b"hello").hexdigest()
     expected = "0" * len(found)
     with pytest.raises(FetchError) as caught:
-        verify(path, UpstreamFile(URL, size=5, **{name: expected}))
+        verify(path, UpstreamFile(url=URL, size=5, **{name: expected}))
     assert str(caught.value) == f"{path}: expected {name} {expected}, found {found}"
 
 
 def test_unreadable_file_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(FetchError, match=r"absent\.bin: cannot be read: No such file or directory$"):
-        verify(tmp_path / "absent.bin", UpstreamFile(URL, size=1))
+        verify(tmp_path / "absent.bin", UpstreamFile(url=URL, size=1))
 
 
 @given(content=st.binary(min_size=1, max_size=200), data=st.data())
@@ -144,7 +147,7 @@ def test_any_changed_byte_is_found(
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "changed.bin"
     path.write_bytes(content)
-    file = UpstreamFile(URL, size=len(content), sha256=hashlib.sha256(content).hexdigest())
+    file = UpstreamFile(url=URL, size=len(content), sha256=hashlib.sha256(content).hexdigest())
     verify(path, file)
     where = data.draw(st.integers(0, len(content) - 1))
     changed = bytearray(content)
@@ -155,7 +158,7 @@ def test_any_changed_byte_is_found(
 
 
 def test_file_of_many_chunks_is_hashed_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("crossarch.fetch.upstream.CHUNK_BYTES", 3)
+    monkeypatch.setattr("crossarch.fetch.checks.CHUNK_BYTES", 3)
     path = tmp_path / "file.bin"
     path.write_bytes(b"0123456789")
-    verify(path, UpstreamFile(URL, sha256=hashlib.sha256(b"0123456789").hexdigest()))
+    verify(path, UpstreamFile(url=URL, sha256=hashlib.sha256(b"0123456789").hexdigest()))

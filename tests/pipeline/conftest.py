@@ -163,7 +163,9 @@ def _shorten_recipes(data: dict[str, Any]) -> None:
     recipes = data["recipes"]
     recipes["baseline"] |= {"epochs": 6}
     recipes["wo_dp_kd"]["schedule"] = {"name": "cosine", "warmup": 2, "period": 6}
-    recipes["wo_kd"] |= {"epochs": 9}
+    for name, recipe in recipes.items():
+        if "epochs" in recipe and name != "baseline":
+            recipe |= {"epochs": 9}
     recipes["wo_kd"]["keep_rate"] |= {"warmup": 1, "period": 1, "stabilise": 6}
     recipes["wo_kd"]["schedule"] |= {
         "warmup": 1,

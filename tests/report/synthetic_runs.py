@@ -68,6 +68,19 @@ def runs_of(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
     return frame
 
 
+def complete_runs() -> pd.DataFrame:
+    """One run for every number in the paper's tables, with that accuracy.
+
+    What several tables print is one run: the first table counts.
+    """
+    names = {"distillation": "source", "method": "recipe"}
+    key = ["dataset", "source", "ipc", "recipe", "arch"]
+    files = ("main_results", "ablations", "seed_std", "augmentation_2fold")
+    paper = pd.concat([pd.read_csv(CONFIG / "paper" / f"{file}.csv") for file in files])
+    cells = paper.rename(columns=names).drop_duplicates(key)
+    return runs_of(run_row(row["accuracy"], **row[key]) for _, row in cells.iterrows())
+
+
 def metrics_of(run: RunId, accuracy: float = 44.1) -> dict[str, Any]:
     """The contents of a run's metrics.json."""
     return {

@@ -5,30 +5,43 @@ import json
 import os
 import signal
 import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 
 import typer
+from rich import filesize
+from tabulate import tabulate
 
 from crossarch import __version__
 from crossarch.config import (
     Configuration,
     RunId,
     RunSettings,
+    collection_runs,
     load_configuration,
     network_settings,
     parse_run,
     read_overrides,
     resolve,
+    run_recipe,
+    selected_files,
     split_recipe,
-    table_runs,
     test_whitening,
 )
 from crossarch.config.complain import validated
-from crossarch.config.schema import PROTOCOLS, WHITENINGS, File, Whitening
-from crossarch.errors import ConfigError, CrossarchError, Interrupted
+from crossarch.config.files import UpstreamFile
+from crossarch.config.schema import PROTOCOLS, WHITENINGS, Whitening
+from crossarch.errors import ConfigError, CrossarchError, FetchError, Interrupted
 from crossarch.files import write_text
 from crossarch.layout import Layout
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from crossarch.fetch.listing import Listed
 
 app = typer.Typer(
     name="crossarch",
@@ -38,6 +51,7 @@ app = typer.Typer(
     help="""How much accuracy is lost on distilled data when the test network is another one?
 
     The stages, each a verb: **fetch** - **prepare** - **train** - **collect** - **render**.
+    What there is to do: **plan**. How far it is: **status**.
     Snakemake calls them in order (`snakemake --cores 2 table2`); by hand they do one thing each.
     """,
 )
@@ -47,6 +61,12 @@ Presets = Annotated[
     list[Path] | None,
     typer.Option("--preset", help="A preset laid over config.yaml; may be given several times."),
 ]
+SelectionJson = Annotated[str | None, typer.Option("--selection", help="JSON laid over config.yaml.")]
+ChosenTables = Annotated[
+    list[str] | None,
+    typer.Option("--table", help="This table; may be given several times. Default: all chosen ones."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Results = Annotated[
     Path | None,
     typer.Option(envvar="CROSSARCH_RESULTS", help="Folder to write to; default: that of the config."),
@@ -98,26 +118,86 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Print it."
 @app.command()
 def fetch(
     urls: Annotated[list[str] | None, typer.Argument(help="Addresses that the config names.")] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="All files of the config, teachers of the authors included.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="List the files, their places and sizes; fetch nothing.")
+    ] = False,
+    update_lock: Annotated[
+        bool,
+        typer.Option(help="Record the checksums of files that have none in config/checksums.lock.yaml."),
+    ] = False,
+    as_json: AsJson = False,
     file: Annotated[str | None, typer.Option(help="A file as JSON: url, sha256 ...")] = None,
     config: ConfigDirectory = CONFIG,
+    preset: Presets = None,
     results: Results = None,
 ) -> None:
     """Get upstream files: from a mirror (CROSSARCH_MIRROR), the cache or the network, verified.
 
-    Example: `crossarch fetch https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz`
-    """
-    from crossarch.data.ensure import ensure_download
+    Without addresses and --all: what the selected data sets, sources and IPC need.
 
-    configuration = load_configuration(config)
+    Examples: `crossarch fetch --all --dry-run` - `crossarch fetch --preset config/presets/cpu.yaml` -
+    `crossarch fetch --update-lock https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz`
+    """
+    from crossarch.fetch.ensure import ensure_download
+    from crossarch.fetch.listing import list_files
+    from crossarch.fetch.places import cache_directory, mirrors_from_environment
+
+    configuration = _configuration(config, preset)
     layout = _layout(configuration, results)
-    wanted = [validated(File, _json(file, "--file"), "--file")] if file else []
-    known = {known_file.url: known_file for known_file in configuration.files()}
-    for url in urls or ([] if file else known):
-        if url not in known:
-            raise ConfigError(f"{url}: is not in {config}/datasets.yaml or sources.yaml")
-        wanted.append(known[url])
-    for one in wanted:
-        typer.echo(ensure_download(layout, one))
+    if file:
+        given = validated(UpstreamFile, _json(file, "--file"), "--file")
+        wanted = {given.url: given}
+    else:
+        wanted = _wanted_files(configuration, urls or [], every)
+    if dry_run:
+        pinned = {name: configuration.pinned(one) for name, one in wanted.items()}
+        listed = list_files(
+            pinned,
+            downloads=layout.downloads,
+            mirrors=mirrors_from_environment(),
+            cache=cache_directory(),
+            locked=configuration.lock,
+        )
+        _print_listing(listed, as_json)
+    elif update_lock:
+        _update_lock(configuration, layout, wanted)
+    else:
+        _each(wanted, lambda one: typer.echo(ensure_download(configuration, layout, one)))
+
+
+@app.command()
+def mirror(
+    directory: Annotated[Path, typer.Argument(help="Folder to fill, laid out as <host>/<path>.")],
+    every: Annotated[
+        bool, typer.Option("--all", help="All files of the config, teachers of the authors included.")
+    ] = False,
+    config: ConfigDirectory = CONFIG,
+    preset: Presets = None,
+    results: Results = None,
+) -> None:
+    """Fill a mirror for machines without network: set CROSSARCH_MIRROR to it there.
+
+    Without --all: what the selected data sets, sources and IPC need. What is already there and right
+    stays; every file is verified.
+
+    Example: `crossarch mirror /scratch/mirror --preset config/presets/paper.yaml`
+    """
+    from crossarch.fetch.download import fetch_file
+    from crossarch.fetch.places import cache_directory, mirrors_from_environment
+
+    configuration = _configuration(config, preset)
+    nearest = (_layout(configuration, results).downloads, *mirrors_from_environment())
+
+    def put(one: UpstreamFile) -> None:
+        destination = directory / one.relative_path
+        pinned = configuration.pinned(one)
+        origin = fetch_file(pinned, destination, mirrors=nearest, cache=cache_directory())
+        typer.echo(f"{destination} ({origin.kind})")
+
+    _each(_wanted_files(configuration, [], every), put)
 
 
 @app.command()
@@ -125,8 +205,9 @@ def prepare(
     dataset: Annotated[str, typer.Argument(help="Real data set, as in datasets.yaml.")],
     whitener: Annotated[str | None, typer.Option(help="Fit this whitening only.")] = None,
     test_set: Annotated[str | None, typer.Option(help="Whiten the test set this way.")] = None,
-    source: Annotated[str | None, typer.Option(help="A distilled set's source (with --ipc).")] = None,
+    source: Annotated[str | None, typer.Option(help="A training set's source (with --ipc).")] = None,
     ipc: Annotated[int | None, typer.Option(min=1, help="Images per class.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of a subset drawn from the real images.")] = 0,
     threads: Threads = 1,
     config: ConfigDirectory = CONFIG,
     results: Results = None,
@@ -145,7 +226,8 @@ def prepare(
     if (source is None) != (ipc is None):
         raise ConfigError("prepare: --source and --ipc belong together")
     if source is not None and ipc is not None:
-        typer.echo(ensure.ensure_distilled(configuration, layout, source, dataset, ipc))
+        run = RunId(dataset=dataset, source=source, ipc=ipc, arch="cnn", recipe="baseline", seed=seed)
+        typer.echo(ensure.ensure_training_set(configuration, layout, run))
     if whitener is not None:
         chosen = _whitening(whitener, "--whitener")
         typer.echo(ensure.ensure_whitener(configuration, layout, dataset, chosen))
@@ -197,9 +279,7 @@ def train(
         else validated(RunSettings, _json(settings, "--settings"), "--settings")
     )
     one = resolved.run
-    distilled = distilled or ensure.ensure_distilled(
-        configuration, layout, one.source, one.dataset, one.ipc
-    )
+    distilled = distilled or ensure.ensure_training_set(configuration, layout, one)
     test = test or ensure.ensure_test_set(configuration, layout, one.dataset, resolved.whitening)
     if resolved.teacher and resolved.distillation and teacher is None:
         teacher = layout.run(resolved.teacher) / f"{resolved.distillation.checkpoint}.safetensors"
@@ -255,8 +335,8 @@ def evaluate(
 
     configuration = load_configuration(config)
     run = _run(dataset, source, ipc, arch, recipe)
-    built = configuration.recipe_book.recipe(run.recipe, run.protocol, ipc=ipc, arch=arch, source=source)
-    network = load_network(network_settings(configuration, run.arch, source, dataset, built), weights)
+    built = network_settings(configuration, run.arch, source, dataset, run_recipe(configuration, run))
+    network = load_network(built, weights)
     space = _whitening(whitening, "--whitening") if whitening else test_whitening(configuration, run)
     chosen = choose_device(device)
     if threads:
@@ -286,14 +366,12 @@ def describe(
 
     Example: `crossarch describe --arch resnet18 --source frepo`
     """
-    from dataclasses import asdict
-
     from crossarch import models
 
     configuration = load_configuration(config)
     run = _run(dataset, source, 1, arch, "full")
     configuration.source(source)
-    recipe = configuration.recipe_book.recipe("full", "paper", ipc=1, arch=arch, source=source)
+    recipe = run_recipe(configuration, run)
     settings = network_settings(configuration, run.arch, source, dataset, recipe)
     typer.echo(json.dumps(asdict(models.describe(settings))))
 
@@ -319,9 +397,7 @@ def schedule(
     name, of_recipe = split_recipe(recipe)
     run = _run("cifar10", source, ipc, arch, f"{name}@{protocol or of_recipe}")
     configuration.source(source)
-    settings = configuration.recipe_book.recipe(
-        run.recipe, run.protocol, ipc=ipc, arch=arch, source=source
-    )
+    settings = run_recipe(configuration, run)
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(("epoch", "keep_rate", "lr"))
     for epoch in range(settings.epochs):
@@ -330,9 +406,80 @@ def schedule(
 
 
 @app.command()
+def plan(
+    table: ChosenTables = None,
+    as_json: AsJson = False,
+    config: ConfigDirectory = CONFIG,
+    preset: Presets = None,
+    selection: SelectionJson = None,
+    results: Results = None,
+) -> None:
+    """Count the distinct runs behind each table and behind all of them, and how many are left to do.
+
+    Example: `crossarch plan --preset config/presets/paper.yaml --table table2 --table table7`
+    """
+    from rich.console import Console
+
+    from crossarch import overview
+
+    configuration = _configuration(config, preset, selection)
+    layout = _layout(configuration, results)
+    made = overview.planned(configuration, layout, table or configuration.selection.tables)
+    if as_json:
+        typer.echo(json.dumps(made.to_json()))
+    else:
+        Console().print(overview.plan_view(made))
+
+
+@app.command()
+def status(
+    table: ChosenTables = None,
+    as_json: AsJson = False,
+    watch: Annotated[
+        float | None, typer.Option(min=0.5, help="Look again every so many seconds, until Ctrl-C.")
+    ] = None,
+    config: ConfigDirectory = CONFIG,
+    preset: Presets = None,
+    selection: SelectionJson = None,
+    results: Results = None,
+) -> None:
+    """Show which cells of the tables are done, running, failed or missing.
+
+    Read off the files: *done* has metrics, *failed* a log that ends in an error, *running* a log that
+    ends in none (also a training that was killed outright: see how old its last line is).
+
+    Example: `crossarch status --preset config/presets/cpu.yaml --watch 10`
+    """
+    from rich.console import Console
+    from rich.live import Live
+
+    from crossarch import overview
+
+    configuration = _configuration(config, preset, selection)
+    layout = _layout(configuration, results)
+    names = table or list(configuration.selection.tables)
+    runs = overview.planned(configuration, layout, names).runs
+
+    def view() -> "RenderableType":
+        return overview.status_view(configuration, names, overview.run_statuses(layout, runs))
+
+    if as_json:
+        found = overview.run_statuses(layout, runs).values()
+        answer = {"counts": overview.counted(found), "runs": [one.to_json() for one in found]}
+        typer.echo(json.dumps(answer))
+    elif watch is None:
+        Console().print(view())
+    else:
+        with Live(view(), auto_refresh=False) as live:
+            while True:
+                time.sleep(watch)
+                live.update(view(), refresh=True)
+
+
+@app.command()
 def collect(
     collection: Annotated[str, typer.Argument(help="A table, or `runs` for all chosen ones.")] = "runs",
-    selection: Annotated[str | None, typer.Option(help="JSON laid over config.yaml.")] = None,
+    selection: SelectionJson = None,
     every: Annotated[
         bool, typer.Option("--every", help="All finished runs, whatever is chosen.")
     ] = False,
@@ -342,29 +489,31 @@ def collect(
 ) -> None:
     """Gather the metrics of finished runs into one tidy CSV.
 
+    A run whose settings are not those that the configuration asks for today is left out, and named.
+
     Example: `crossarch collect --every --results results/reproduction`
     """
-    from crossarch.report import collect_runs, write_runs
+    from crossarch.report import collect_runs, outdated, write_runs
 
     configuration = _configuration(config, preset, selection)
     layout = _layout(configuration, results)
     if every:
         files = layout.finished_runs()
     else:
-        names = configuration.selection.tables if collection == "runs" else (collection,)
-        runs = dict.fromkeys(
-            one for name in names for one in table_runs(configuration, configuration.table(name))
-        )
-        files = [layout.run(one) / "metrics.json" for one in runs]
+        runs = collection_runs(configuration, collection)
+        files = [layout.run_metrics(one) for one in runs]
+    old = outdated(configuration, files)
+    for file, reason in old.items():
+        typer.echo(f"left out: {file}: {reason}", err=True)
     path = layout.metrics(collection)
-    write_runs(collect_runs(files), path)
+    write_runs(collect_runs(file for file in files if file not in old), path)
     typer.echo(path)
 
 
 @app.command()
 def render(
     table: Annotated[str, typer.Argument(help="A table, as in tables.yaml.")],
-    selection: Annotated[str | None, typer.Option(help="JSON laid over config.yaml.")] = None,
+    selection: SelectionJson = None,
     runs: Annotated[
         Path | None, typer.Option(help="Tidy CSV of runs; default: the table's own.")
     ] = None,
@@ -376,13 +525,36 @@ def render(
 
     Example: `crossarch render table2 --preset config/presets/cpu.yaml`
     """
-    from crossarch.report import read_runs, render_table
+    from crossarch.report import collect_runs, read_runs, render_table
 
     configuration = _configuration(config, preset, selection)
-    configuration.table(table)
     layout = _layout(configuration, results)
-    metrics = read_runs(runs or layout.metrics(table))
+    without_runs = configuration.table(table).layout == "settings"
+    metrics = collect_runs([]) if without_runs else read_runs(runs or layout.metrics(table))
     for path in render_table(configuration, table, metrics, layout.tables):
+        typer.echo(path)
+
+
+@app.command()
+def scorecard(
+    selection: SelectionJson = None,
+    runs: Annotated[
+        Path | None, typer.Option(help="Tidy CSV of runs; default: that of all chosen tables.")
+    ] = None,
+    config: ConfigDirectory = CONFIG,
+    preset: Presets = None,
+    results: Results = None,
+) -> None:
+    """Put every number of the paper beside ours, and tell which of its claims hold.
+
+    Example: `crossarch scorecard --preset config/presets/cpu.yaml`
+    """
+    from crossarch.report import read_runs, render_scorecard
+
+    configuration = _configuration(config, preset, selection)
+    layout = _layout(configuration, results)
+    metrics = read_runs(runs or layout.metrics("runs"))
+    for path in render_scorecard(configuration, metrics, layout):
         typer.echo(path)
 
 
@@ -402,14 +574,87 @@ def publish(
     from crossarch.report import collect_runs
 
     layout = _layout(load_configuration(config), results)
-    files = (
-        [layout.run(parse_run(run)) / "metrics.json" for run in runs] if runs else layout.finished_runs()
-    )
+    files = [layout.run_metrics(parse_run(run)) for run in runs] if runs else layout.finished_runs()
     collect_runs(files)  # refuses what is broken before anything is copied
     for file in files:
         copied = destination / file.relative_to(layout.results)
         write_text(copied, file.read_text(encoding="utf-8"))
         typer.echo(copied)
+
+
+def _wanted_files(configuration: Configuration, urls: list[str], every: bool) -> dict[str, UpstreamFile]:
+    """The upstream files that the command line names, by what they are."""
+    known = configuration.upstream()
+    if not urls:
+        return known if every else selected_files(configuration)
+    by_url = {file.url: name for name, file in known.items()}
+    for url in urls:
+        if url not in by_url:
+            directory = configuration.directory
+            raise ConfigError(f"{url}: is not in {directory}/datasets.yaml or sources.yaml")
+    return {by_url[url]: known[by_url[url]] for url in urls}
+
+
+def _each(files: Mapping[str, UpstreamFile], act: Callable[[UpstreamFile], None]) -> None:
+    """Do all that can be done; what could not is told file by file, and then ends the command."""
+    failed: list[FetchError] = []
+    for file in files.values():
+        try:
+            act(file)
+        except FetchError as error:
+            if len(files) == 1:
+                raise
+            typer.echo(f"crossarch: {error}", err=True)
+            failed.append(error)
+    if failed:
+        raise FetchError(f"{len(failed)} of {len(files)} files could not be had; see above")
+
+
+def _update_lock(
+    configuration: Configuration, layout: Layout, files: Mapping[str, UpstreamFile]
+) -> None:
+    """Record what each file without a checksum of its own is now; what changed is told."""
+    from crossarch.config.locked import Locked, write_lock
+    from crossarch.fetch.locking import observe
+
+    lock: dict[str, Locked] = dict(configuration.lock)
+
+    def record(file: UpstreamFile) -> None:
+        before, now = lock.get(file.url), observe(configuration, layout, file)
+        lock[file.url] = now
+        write_lock(configuration.lock_file, lock)
+        if before is None:
+            told = "new"
+        else:
+            told = "unchanged" if before == now else f"was {before.sha256}, {before.size} bytes"
+        typer.echo(f"{file.url} sha256 {now.sha256}, {now.size} bytes ({told})")
+
+    unpinned = {name: file for name, file in files.items() if not file.digests}
+    for file in files.values():
+        if file.digests:
+            kinds = ", ".join(file.digests)
+            typer.echo(f"{file.url} has its own {kinds} in the configuration; not locked", err=True)
+    _each(unpinned, record)
+
+
+def _print_listing(listed: "list[Listed]", as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps([asdict(one) for one in listed], indent=2))
+        return
+    rows = [
+        (one.kind, _bytes(one.size), "+".join(one.checks) or "none", one.name, one.url) for one in listed
+    ]
+    header = ("place", "size", "checksum", "what", "address")
+    typer.echo(tabulate(rows, header, tablefmt="plain", colalign=("left", "right")))
+    known = sum(one.size or 0 for one in listed)
+    unknown = sum(one.size is None for one in listed)
+    open_end = f", and {unknown} of unknown size" if unknown else ""
+    missing = sum(one.kind == "network" for one in listed)
+    typer.echo(f"{len(listed)} files, {_bytes(known)}{open_end}; {missing} to come from the network")
+
+
+def _bytes(count: int | None) -> str:
+    return "?" if count is None else str(filesize.decimal(count))
 
 
 def _configuration(

@@ -11,11 +11,24 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parent
 
+# What tables and the scorecard both stand on.
+_CELLS = (
+    *("config/factors.py", "config/plan.py"),
+    *("report/collect.py", "report/tidy.py", "report/numbers.py", "report/note.py"),
+    *("report/tables.py", "report/blocks.py", "report/markdown.py"),
+)
 STAGES: dict[str, tuple[str, ...]] = {
     "prepare": ("data/*.py",),
     "train": ("models/*.py", "training/*.py"),
-    "collect": ("report/collect.py",),
-    "render": ("report/*.py", "config/plan.py"),
+    "collect": ("report/collect.py", "report/tidy.py"),
+    "render": (
+        *_CELLS,
+        "report/render.py",
+        "report/blocks.py",
+        "report/latex.py",
+        "report/markdown.py",
+    ),
+    "scorecard": (*_CELLS, "report/claims.py", "report/scorecard.py", "report/scorecard_page.py"),
 }
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from crossarch.config import RunId
+from crossarch.config import Configuration, RunId
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,28 @@ class Layout:
         """A distilled set; `dataset` is the one that it was distilled from."""
         return self.results / "distilled" / source / dataset / f"ipc{ipc}.safetensors"
 
+    def drawn(self, source: str, dataset: str, ipc: int, seed: int) -> Path:
+        """A random subset of the real training images of `dataset`."""
+        return self.results / "distilled" / source / dataset / f"ipc{ipc}" / f"seed{seed}.safetensors"
+
+    def training_set(self, configuration: Configuration, run: RunId) -> Path:
+        """What `run` is trained on: a distilled set, or the subset drawn with its seed."""
+        owner = configuration.stored_under(run.source, run.dataset)
+        if configuration.source(run.source).drawn:
+            return self.drawn(run.source, owner, run.ipc, run.seed)
+        return self.distilled(run.source, owner, run.ipc)
+
     def run(self, run: RunId) -> Path:
         """The folder of a run: metrics.json, best.safetensors, last.safetensors."""
         return self.results / "runs" / run.path
+
+    def run_metrics(self, run: RunId) -> Path:
+        """What a run measured; it is written last, so that where it is, the run is whole."""
+        return self.run(run) / "metrics.json"
+
+    def train_log(self, run: RunId) -> Path:
+        """What a training that Snakemake started says."""
+        return self.results / "logs" / "train" / f"{run.path}.log"
 
     def finished_runs(self) -> list[Path]:
         """The metrics of every run that has ended, in order."""
@@ -54,3 +73,22 @@ class Layout:
     def tables(self) -> Path:
         """Rendered tables."""
         return self.results / "tables"
+
+    def table_files(self, name: str, layout: str) -> list[Path]:
+        """Every file of a rendered table; one without runs (`settings`) has no comparison edition."""
+        editions = ("",) if layout == "settings" else ("", "-comparison")
+        kinds = (".csv", ".md", ".tex", "-standalone.tex")
+        return [self.tables / f"{name}{edition}{kind}" for edition in editions for kind in kinds]
+
+    @property
+    def report(self) -> Path:
+        """The scorecard and the HTML report."""
+        return self.results / "report"
+
+    def scorecard_files(self) -> tuple[Path, Path, Path]:
+        """The scorecard: all cells of the paper, what they come to, the page."""
+        return (
+            self.report / "scorecard.csv",
+            self.report / "scorecard-summary.csv",
+            self.report / "scorecard.md",
+        )

@@ -3,8 +3,19 @@
 Every stage reads its settings from here; the Snakefile does too, in every cluster job.
 """
 
+from crossarch.config.factors import recipe_factors, table_words
 from crossarch.config.load import Configuration, load_configuration, read_overrides
-from crossarch.config.plan import grid, table_datasets, table_runs, with_teachers
+from crossarch.config.plan import (
+    collection_runs,
+    grid,
+    renderable_tables,
+    selected,
+    selected_files,
+    table_datasets,
+    table_runs,
+    table_sources,
+    with_teachers,
+)
 from crossarch.config.resolve import (
     LabelSettings,
     NetworkSettings,
@@ -12,7 +23,9 @@ from crossarch.config.resolve import (
     applies,
     distilled_set,
     network_settings,
+    network_widths,
     resolve,
+    run_recipe,
     set_whitening,
     test_whitening,
 )
@@ -26,17 +39,26 @@ __all__ = [
     "RunId",
     "RunSettings",
     "applies",
+    "collection_runs",
     "distilled_set",
     "grid",
     "load_configuration",
     "network_settings",
+    "network_widths",
     "parse_run",
     "read_overrides",
+    "recipe_factors",
+    "renderable_tables",
     "resolve",
+    "run_recipe",
+    "selected",
+    "selected_files",
     "set_whitening",
     "split_recipe",
     "table_datasets",
     "table_runs",
+    "table_sources",
+    "table_words",
     "test_whitening",
     "with_teachers",
 ]

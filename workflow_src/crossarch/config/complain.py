@@ -1,7 +1,7 @@
 """One line for each mistake in the configuration: file, key, what was found, what is allowed."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -21,14 +21,15 @@ def validated(model: type[M], data: Any, file: str, prefix: str = "") -> M:
         return model.model_validate(data)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        location = [str(part) for part in first["loc"]]
+        location, beside = _keys(data, first["loc"]), _fields_beside(model, first["loc"])
         key = ".".join(filter(None, [prefix, *location]))
         if first["type"] == "extra_forbidden":
-            allowed = _fields_beside(model, first["loc"])
-            raise ConfigError(unknown(file, key, location[-1], allowed, what="key")) from None
+            raise ConfigError(unknown(file, key, location[-1], beside, what="key")) from None
         if first["type"] == "missing":
             raise ConfigError(f"{file}: {key}: found nothing, but this key is needed") from None
         message = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+        if first["type"] == "value_error" and isinstance(first["input"], Mapping):
+            raise ConfigError(f"{file}: {key}: {message}") from None  # what was found is in the message
         raise ConfigError(f"{file}: {key}: found {first['input']!r}, allowed: {message}") from None
 
 
@@ -40,20 +41,34 @@ def unknown(file: str, key: str, found: str, allowed: Iterable[str], what: str =
     return f"{file}: {key}: found unknown {what} {found!r}{hint}, allowed: {', '.join(names)}"
 
 
+def _keys(data: Any, location: tuple[int | str, ...]) -> list[str]:
+    """`location` without what pydantic adds to the keys of the file: the tags of unions."""
+    keys = []
+    for depth, part in enumerate(location):
+        indexed = isinstance(data, list | tuple) and isinstance(part, int)
+        last = depth == len(location) - 1  # where a key may be named that is missing
+        if indexed or (isinstance(data, Mapping) and (part in data or last)):
+            keys.append(str(part))
+            try:
+                data = data[part]
+            except LookupError:
+                break
+    return keys
+
+
 def _fields_beside(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
     """Names of the fields that are allowed where `location` points to an unknown one."""
-    current: type[BaseModel] | None = model
-    siblings: list[type[BaseModel]] = []
-    for part in location[:-1]:
-        if current is None:
-            return []
-        if part in current.model_fields:
-            members = _models_in(current.model_fields[str(part)].annotation)
-            current = members[0] if members else None
-            siblings = members
-        else:  # a key of a mapping, or the tag that chose the member of a union
-            current = next((m for m in siblings if part in _tags(m)), current)
-    return list(current.model_fields) if current else []
+    beside: list[str] = []
+    members: list[type[BaseModel]] = [model]  # what may stand where the parts so far lead to
+    for part in location:
+        chosen = [member for member in members if part in _tags(member)]
+        if len(members) > 1 and chosen:
+            members = chosen
+            continue
+        beside = list(members[0].model_fields) if members else []
+        if str(part) in beside:  # else a key of a mapping, a place in a list or another tag
+            members = _models_in(members[0].model_fields[str(part)].annotation)
+    return beside
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:

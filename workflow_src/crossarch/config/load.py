@@ -1,19 +1,24 @@
 """Reading `config/`: YAML files in, one validated `Configuration` out, or an error of one line."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
 
 from crossarch.config.complain import unknown, validated
+from crossarch.config.files import UpstreamFile
+from crossarch.config.locked import NAME as LOCK_NAME
+from crossarch.config.locked import Locked, parse_lock
 from crossarch.config.merge import merged
 from crossarch.config.schema import (
     ARCHS,
     PROTOCOLS,
+    CosineSchedule,
     Dataset,
-    File,
+    PeriodicSchedule,
     ProtocolChanges,
     Recipe,
     Selection,
@@ -37,6 +42,7 @@ class Configuration:
     tables: Mapping[str, Table]
     selection: Selection
     recipe_book: "RecipeBook"
+    lock: Mapping[str, Locked]
 
     def dataset(self, name: str) -> Dataset:
         """The data set of that name; ConfigError if there is none."""
@@ -50,24 +56,48 @@ class Configuration:
         """The table of that name; ConfigError if there is none."""
         return _pick(self.tables, name, f"{self.directory}/tables.yaml", "table")
 
-    def files(self) -> list[File]:
-        """Every upstream file that the configuration names, each once."""
-        origins = [dataset.origin for dataset in self.datasets.values()]
-        entries = [
-            entry
-            for source in self.sources.values()
-            for sets in source.sets.values()
-            for entry in sets.values()
-        ]
-        named = [
-            *(origin.file for origin in origins if origin),
-            *(f for e in entries for f in (e.images, e.labels, e.teacher) if f),
-        ]
-        return list({file.url: file for file in named}.values())
+    @property
+    def lock_file(self) -> Path:
+        """Where checksums of first use are kept."""
+        return self.directory / LOCK_NAME
+
+    def upstream(self) -> dict[str, UpstreamFile]:
+        """Every upstream file that the configuration names, by what it is, each once.
+
+        Keys read `cifar10`, `frepo cifar10 IPC 1 images`, `frepo cifar10 IPC 1 teacher`.
+        """
+        named = {name: each.origin.file for name, each in self.datasets.items() if each.origin}
+        for source, settings in self.sources.items():
+            for dataset, sets in settings.sets.items():
+                for ipc, entry in sets.items():
+                    for part, file in entry.parts().items():
+                        if isinstance(file, UpstreamFile):
+                            named[f"{source} {dataset} IPC {ipc} {part}"] = file
+        first = {file.url: name for name, file in reversed(named.items())}
+        return {name: file for name, file in named.items() if first[file.url] == name}
+
+    def pinned(self, file: UpstreamFile) -> UpstreamFile:
+        """`file` with what the lock knows of it, where the configuration has no digest of its own."""
+        locked = self.lock.get(file.url)
+        if locked is None or file.digests:
+            return file
+        return file.model_copy(update={"size": locked.size, "sha256": locked.sha256})
 
     def distilled_from(self, dataset: str) -> str:
         """What distilled sets for `dataset` are named after: `cifar10-jpeg` -> `cifar10`."""
         return self.dataset(dataset).stands_in_for or dataset
+
+    def stored_under(self, source: str, dataset: str) -> str:
+        """The data set that a training set is kept under: what it was distilled from.
+
+        Raw pixels are whitened with the real images at hand, so that theirs is the data set itself.
+        """
+        raw = self.source(source).pixels == "raw"
+        return dataset if raw else self.distilled_from(dataset)
+
+    def fitting(self, dataset: str) -> list[str]:
+        """The data sets that something about `dataset` can be measured on: it, and its stand-ins."""
+        return [name for name in self.datasets if self.distilled_from(name) == dataset]
 
     def paper_file(self, table: Table) -> Path | None:
         """The CSV with the paper's numbers for a table."""
@@ -90,7 +120,14 @@ class RecipeBook:
             data = merged(data, (data.get(variation) or {}).get(chosen[variation], {}))
         data = {key: value for key, value in data.items() if key not in VARIATIONS}
         where = name if protocol == "paper" else f"{name}@{protocol}"
-        return validated(Recipe, data, self.file, f"recipes.{where}")
+        recipe = validated(Recipe, data, self.file, f"recipes.{where}")
+        longest = _longest_training(recipe)
+        if longest is not None and recipe.epochs > longest:
+            raise ConfigError(
+                f"{self.file}: recipes.{where}.epochs: found {recipe.epochs}, allowed: at most "
+                f"{longest}, where the learning rate's {recipe.schedule.name} schedule ends"
+            )
+        return recipe
 
     def variants(
         self, name: str, protocol: str, sources: Iterable[str]
@@ -187,6 +224,7 @@ def load_configuration(
         tables=_entries(Table, directory / "tables.yaml"),
         selection=validated(Selection, chosen, selection_file),
         recipe_book=_recipe_book(directory / "recipes.yaml"),
+        lock=_lock(directory / LOCK_NAME),
     )
     _check_recipes(configuration)
     _check_names(configuration, selection_file)
@@ -198,9 +236,25 @@ def read_overrides(files: Iterable[Path]) -> list[tuple[str, Mapping[str, Any]]]
     return [(str(file), _read(file)) for file in files]
 
 
+class _Loader(yaml.CSafeLoader):
+    """YAML in which a key stands once: a second one would silently replace the first."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """The mapping of a node; a MarkedYAMLError names the line of a key that stands there twice."""
+        lines: dict[Hashable, int] = {}
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if isinstance(key, Hashable) and key in lines:
+                problem = f"found the key {key!r} again, which line {lines[key]} has already"
+                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key_node.start_mark)
+            if isinstance(key, Hashable):
+                lines[key] = key_node.start_mark.line + 1
+        return super().construct_mapping(node, deep)
+
+
 def _read(file: Path) -> dict[str, Any]:
     try:
-        data = yaml.safe_load(file.read_text(encoding="utf-8"))
+        data = yaml.load(file.read_text(encoding="utf-8"), _Loader)
     except FileNotFoundError:
         raise ConfigError(f"{file}: no such file") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -213,6 +267,10 @@ def _read(file: Path) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise ConfigError(f"{file}: found {type(data).__name__}, allowed: a mapping of names")
     return dict(data)
+
+
+def _lock(file: Path) -> dict[str, Locked]:
+    return parse_lock(_read(file), file) if file.exists() else {}
 
 
 def _entries(model: Any, file: Path) -> dict[str, Any]:
@@ -232,6 +290,16 @@ def _datasets(directory: Path) -> dict[str, Dataset]:
                 raise ConfigError(
                     unknown(str(file), f"{name}.stands_in_for", original, raw, what="dataset")
                 )
+            originals = [
+                other
+                for other, entry in raw.items()
+                if isinstance(entry, dict) and entry.get("stands_in_for") is None
+            ]
+            if original not in originals:
+                raise ConfigError(
+                    f"{file}: {name}.stands_in_for: found {original!r}, allowed: a data set that "
+                    f"stands in for no other: {', '.join(originals)}"
+                )
             data = merged({k: v for k, v in raw[original].items() if k != "origin"}, data)
         datasets[name] = validated(Dataset, data, str(file), name)
     return datasets
@@ -245,6 +313,11 @@ def _recipe_book(file: Path) -> RecipeBook:
     for key in ("recipes", "protocols"):
         if not isinstance(data.get(key), dict):
             raise ConfigError(f"{file}: {key}: found {data.get(key)!r}, allowed: a mapping")
+    if "paper" not in data["protocols"]:
+        raise ConfigError(
+            f"{file}: protocols: found {', '.join(map(str, data['protocols'])) or 'nothing'}, "
+            "but 'paper' is needed (`paper: {}` changes nothing)"
+        )
     for name, recipe in data["recipes"].items():
         if not isinstance(recipe, dict):
             raise ConfigError(f"{file}: recipes.{name}: found {recipe!r}, allowed: a mapping")
@@ -287,30 +360,59 @@ def _check_names(configuration: Configuration, selection_file: str) -> None:
         "tables": configuration.tables,
     }
     for key, pool in pools.items():
-        for name in getattr(selection, key):
+        for name in getattr(selection, key) or ():
             if name not in pool:
                 raise ConfigError(unknown(selection_file, key, name, pool))
     originals = [configuration.distilled_from(dataset) for dataset in selection.datasets]
-    sets = [configuration.sources[name].sets for name in selection.sources]
-    known = sorted({ipc for each in sets for name in originals for ipc in each.get(name, {})})
-    for ipc in selection.ipc:
+    names = selection.sources or tuple(configuration.sources)
+    sources = [configuration.sources[name] for name in names]
+    known = sorted({ipc for each in sources for name in originals for ipc in each.ipcs(name)})
+    for ipc in selection.ipc or ():
         if known and ipc not in known:
             allowed = ", ".join(map(str, known))
             raise ConfigError(f"{selection_file}: ipc: found {ipc}, allowed: {allowed}")
     tables_file = f"{configuration.directory}/tables.yaml"
     for table_name, table in configuration.tables.items():
-        for key in ("sources", "recipes"):
-            for name in getattr(table, key):
+        named = {
+            "sources": table.sources,
+            "recipes": (*table.recipes, *chain(*table.recipes_by_ipc.values())),
+        }
+        for key, names in named.items():
+            for name in names:
                 if name not in pools[key]:
                     raise ConfigError(unknown(tables_file, f"{table_name}.{key}", name, pools[key]))
-        if table.dataset not in configuration.datasets:
+        if table.dataset and table.dataset not in configuration.datasets:
             key = f"{table_name}.dataset"
             raise ConfigError(unknown(tables_file, key, table.dataset, configuration.datasets))
+        for title, keys in table.factors.items():
+            for key in keys:
+                if key not in Recipe.model_fields:
+                    where = f"{table_name}.factors.{title}"
+                    raise ConfigError(unknown(tables_file, where, key, Recipe.model_fields, what="key"))
+        printed = configuration.paper_file(table)
+        if printed and not printed.is_file():
+            raise ConfigError(f"{tables_file}: {table_name}.paper: found {table.paper!r}, no such file")
     for name, source in configuration.sources.items():
-        for dataset in (*source.sets, *source.widths_by_dataset):
+        for dataset in (*source.sets, *source.drawn, *source.widths_by_dataset):
             if dataset not in configuration.datasets:
                 file = f"{configuration.directory}/sources.yaml"
                 raise ConfigError(unknown(file, f"{name}.sets", dataset, configuration.datasets))
+
+
+def _longest_training(recipe: Recipe) -> int | None:
+    """Epochs after which a cosine would rise again, or None where it never does.
+
+    Equation 3 restarts every `period` epochs until `stabilise`, then every `stabilise` epochs: the
+    stretch between two restarts must not be longer than the cosine.
+    """
+    match recipe.schedule:
+        case CosineSchedule(period=period):
+            return period
+        case PeriodicSchedule(cosine_period=cosine, period=period, stabilise=stabilise):
+            if min(period, stabilise) > cosine:
+                return cosine
+            return stabilise + cosine if stabilise > cosine else None
+    return None
 
 
 def _pick(pool: Mapping[str, M], name: str, file: str, what: str) -> M:

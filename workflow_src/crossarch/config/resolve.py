@@ -72,13 +72,18 @@ class RunSettings(Model):
         return hashlib.sha256(self.to_json().encode()).hexdigest()[:16]
 
 
+def network_widths(configuration: Configuration, source: str, dataset: str) -> tuple[int, ...]:
+    """The channels of each layer of the CNN that a source's sets for `dataset` were distilled with."""
+    of_source = configuration.source(source)
+    return of_source.widths_by_dataset.get(configuration.distilled_from(dataset), of_source.widths)
+
+
 def network_settings(
     configuration: Configuration, arch: Arch, source: str, dataset: str, recipe: Recipe
 ) -> NetworkSettings:
     """The network that `recipe` builds; the source's own network never gets DropPath."""
     of_source = configuration.source(source)
     of_dataset = configuration.dataset(dataset)
-    original = configuration.distilled_from(dataset)
     return NetworkSettings(
         arch=arch,
         classes=of_dataset.classes,
@@ -86,29 +91,44 @@ def network_settings(
         image_size=of_dataset.image_size,
         norm=of_source.norm,
         first_norm=recipe.network.first_norm or of_source.norm,
-        widths=of_source.widths_by_dataset.get(original, of_source.widths),
+        widths=network_widths(configuration, source, dataset),
         shortcut=recipe.network.shortcut,
         droppath=recipe.keep_rate is not None and arch != of_source.arch,
     )
 
 
-def distilled_set(configuration: Configuration, source: str, dataset: str, ipc: int) -> DistilledSet:
-    """The entry of sources.yaml for a training set; ConfigError says which ones exist."""
+def check_training_set(configuration: Configuration, source: str, dataset: str, ipc: int) -> None:
+    """Raise ConfigError, saying which ones exist, if a source has no set of that IPC for a data set."""
     file = f"{configuration.directory}/sources.yaml"
-    sets = configuration.source(source).sets
+    settings = configuration.source(source)
     original = configuration.distilled_from(dataset)
-    if original not in sets:
-        raise ConfigError(unknown(file, f"{source}.sets", original, sets, what="dataset"))
-    if ipc not in sets[original]:
-        allowed = ", ".join(map(str, sets[original]))
+    key = "drawn" if settings.drawn else "sets"
+    known = settings.drawn or settings.sets
+    if original not in known:
+        raise ConfigError(unknown(file, f"{source}.{key}", original, known, what="dataset"))
+    if ipc not in settings.ipcs(original):
+        allowed = ", ".join(map(str, settings.ipcs(original)))
         raise ConfigError(
-            f"{file}: {source}.sets.{original}: found no set with ipc {ipc}, allowed: {allowed}"
+            f"{file}: {source}.{key}.{original}: found no set with ipc {ipc}, allowed: {allowed}"
         )
-    return sets[original][ipc]
+
+
+def distilled_set(configuration: Configuration, source: str, dataset: str, ipc: int) -> DistilledSet:
+    """The entry of sources.yaml for a distilled set; ConfigError says which ones exist."""
+    check_training_set(configuration, source, dataset, ipc)
+    sets = configuration.source(source).sets
+    if not sets:
+        raise ConfigError(
+            f"{configuration.directory}/sources.yaml: {source}: found subsets drawn from real images, "
+            "needed: a source of distilled sets"
+        )
+    return sets[configuration.distilled_from(dataset)][ipc]
 
 
 def set_whitening(configuration: Configuration, source: str, dataset: str, ipc: int) -> Whitening:
     """The space that a training set lives in."""
+    if configuration.source(source).drawn:
+        return configuration.source(source).whitening
     entry = distilled_set(configuration, source, dataset, ipc)
     return entry.whitening or configuration.source(source).whitening
 
@@ -119,46 +139,69 @@ def test_whitening(configuration: Configuration, run: RunId) -> Whitening:
     return imposed or set_whitening(configuration, run.source, run.dataset, run.ipc)
 
 
+def batch_size(configuration: Configuration, run: RunId) -> int:
+    """The batch size of the largest IPC of datasets.yaml that does not exceed the run's."""
+    sizes = configuration.dataset(run.dataset).batch_size
+    reached = [ipc for ipc in sizes if ipc <= run.ipc]
+    if not reached:
+        raise ConfigError(
+            f"{configuration.directory}/datasets.yaml: {run.dataset}.batch_size: found no entry for "
+            f"ipc {run.ipc} or less, but from {min(sizes)} on"
+        )
+    return sizes[max(reached)]
+
+
+def run_recipe(configuration: Configuration, run: RunId) -> Recipe:
+    """The complete recipe of `run`, for its protocol, IPC, network and source."""
+    return configuration.recipe_book.recipe(
+        run.recipe, run.protocol, ipc=run.ipc, arch=run.arch, source=run.source
+    )
+
+
 def applies(configuration: Configuration, run: RunId) -> bool:
-    """Whether a recipe makes sense for a network: no DropPath or KD for the source's own network."""
-    recipe = _recipe(configuration, run)
-    own = run.arch == configuration.source(run.source).arch
-    return not (own and (recipe.keep_rate or recipe.distillation))
+    """Whether a recipe makes sense for a network.
+
+    The source's own network takes neither DropPath nor distillation, and none is its own teacher.
+    """
+    recipe = run_recipe(configuration, run)
+    if run.arch == configuration.source(run.source).arch:
+        return not (recipe.keep_rate or recipe.distillation)
+    return recipe.distillation is None or recipe.distillation.arch != run.arch
 
 
 def resolve(configuration: Configuration, run: RunId) -> RunSettings:
     """Everything that the training of `run` needs. Raises ConfigError if the run is impossible."""
-    recipe = _recipe(configuration, run)
+    recipe = run_recipe(configuration, run)
     source = configuration.source(run.source)
     dataset = configuration.dataset(run.dataset)
+    check_training_set(configuration, run.source, run.dataset, run.ipc)
     whitening = test_whitening(configuration, run)
     if not applies(configuration, run):
-        raise ConfigError(
-            f"{run.path}: recipe: found {run.recipe!r} for {run.arch!r}, the network that "
-            f"{run.source!r} was distilled with, allowed there: recipes without DropPath and "
-            "knowledge distillation"
+        role, without = (
+            (f"the network that {run.source!r} was distilled with", "DropPath and distillation")
+            if run.arch == source.arch
+            else ("the recipe's own teacher", "distillation from that network")
         )
-    if run.ipc not in dataset.batch_size:
         raise ConfigError(
-            f"{configuration.directory}/datasets.yaml: {run.dataset}.batch_size: found no entry for "
-            f"ipc {run.ipc}, allowed: {', '.join(map(str, dataset.batch_size))}"
+            f"{run.path}: recipe: found {run.recipe!r} for {run.arch!r}, {role}, allowed there: "
+            f"recipes without {without}"
         )
     teacher = teacher_network = None
     if recipe.distillation:
-        teacher = run.model_copy(update={"arch": source.arch, "recipe": recipe.distillation.recipe})
-        if not applies(configuration, teacher):
+        arch = recipe.distillation.arch or source.arch
+        teacher = run.model_copy(update={"arch": arch, "recipe": recipe.distillation.recipe})
+        of_teacher = run_recipe(configuration, teacher)
+        if of_teacher.keep_rate or of_teacher.distillation:
             raise ConfigError(
                 f"{configuration.directory}/recipes.yaml: recipes.{run.recipe}.distillation.recipe: "
                 f"found {teacher.recipe!r}, allowed: a recipe without DropPath and distillation"
             )
-        teacher_network = network_settings(
-            configuration, source.arch, run.source, run.dataset, _recipe(configuration, teacher)
-        )
+        teacher_network = network_settings(configuration, arch, run.source, run.dataset, of_teacher)
     return RunSettings(
         run=run,
         network=network_settings(configuration, run.arch, run.source, run.dataset, recipe),
         epochs=recipe.epochs,
-        batch_size=dataset.batch_size[run.ipc],
+        batch_size=batch_size(configuration, run),
         optimizer=recipe.optimizer,
         schedule=recipe.schedule,
         keep_rate=recipe.keep_rate,
@@ -169,10 +212,4 @@ def resolve(configuration: Configuration, run: RunId) -> RunSettings:
         labels=LabelSettings(kind=source.labels, temperature=dataset.label_temperature),
         whitening=whitening,
         evaluate_every=configuration.selection.evaluation.every,
-    )
-
-
-def _recipe(configuration: Configuration, run: RunId) -> Recipe:
-    return configuration.recipe_book.recipe(
-        run.recipe, run.protocol, ipc=run.ipc, arch=run.arch, source=run.source
     )

@@ -4,61 +4,78 @@ Each model stands for one file or for one part of it; an unknown key is an error
 recipe, in which nothing is left to look up, is `crossarch.config.resolve.RunSettings`.
 """
 
-from typing import Annotated, Any, Literal, get_args
+from collections.abc import Hashable
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
+from crossarch.config.files import File, LocalFile, UpstreamFile
+from crossarch.config.model import Int as Int
+from crossarch.config.model import Model as Model
+from crossarch.config.model import number
+
+T = TypeVar("T", bound=Hashable)
+
+
+def _each_once(values: tuple[T, ...]) -> tuple[T, ...]:
+    twice = [value for place, value in enumerate(values) if value in values[:place]]
+    if twice:
+        raise ValueError(f"each value once ({twice[0]!r} stands there twice)")
+    return values
+
+
+Distinct = Annotated[tuple[T, ...], AfterValidator(_each_once)]
+Chosen = Annotated[Distinct[T], Field(min_length=1)]
+Float = Annotated[float, BeforeValidator(number)]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 RecipeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-Ipc = Annotated[int, Field(ge=1)]
-Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
-Positive = Annotated[int, Field(ge=1)]
+Ipc = Annotated[Int, Field(ge=1)]
+Fraction = Annotated[Float, Field(ge=0.0, le=1.0)]
+Positive = Annotated[Int, Field(ge=1)]
 Arch = Literal["cnn", "resnet18", "resnet50", "alexnet", "vgg11"]
 Norm = Literal["batch", "instance"]
-Whitening = Literal["none", "standardise", "zca-kornia", "zca-frepo"]
+Whitening = Literal["none", "standardise", "standardise-mtt", "zca-kornia", "zca-frepo"]
 Protocol = Literal["paper", "released", "released_as_is"]
 WHITENINGS: tuple[str, ...] = get_args(Whitening)
 PROTOCOLS: tuple[str, ...] = get_args(Protocol)
 ARCHS: tuple[str, ...] = get_args(Arch)
 
 
-class Model(BaseModel):
-    """Base of all: unknown keys are refused, values never change after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
 # --- datasets.yaml and sources.yaml -------------------------------------------------------------
-
-
-class File(Model):
-    """A file upstream and what its bytes must be."""
-
-    url: str = Field(pattern=r"^https?://")
-    size: int | None = Field(default=None, ge=0)
-    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
-    git_blob: str | None = Field(default=None, pattern=r"^[0-9a-f]{40}$")
-    md5: str | None = Field(default=None, pattern=r"^[0-9a-f]{32}$")
 
 
 class Origin(Model):
     """Where a real data set comes from, and which reader understands it."""
 
-    reader: Literal["torchvision-cifar10", "torchvision-cifar100", "class-folders-zip"]
-    file: File
+    reader: Literal[
+        "torchvision-cifar10", "torchvision-cifar100", "class-folders-zip", "tiny-imagenet-zip"
+    ]
+    file: UpstreamFile
+
+
+class Standardisation(Model):
+    """Mean and standard deviation of each channel, of pixels in [0, 1]."""
+
+    mean: tuple[Float, ...]
+    std: tuple[Annotated[Float, Field(gt=0)], ...]
 
 
 class Dataset(Model):
-    """A real data set. `stands_in_for` inherits everything but the title and the origin."""
+    """A real data set. `stands_in_for` inherits everything but the title and the origin.
+
+    `mean` and `std` are those of FRePo's code (`standardise`, `zca-frepo`), `mtt` those of MTT's.
+    """
 
     title: str
     stands_in_for: Name | None = None
-    classes: int = Field(ge=2)
+    classes: Int = Field(ge=2)
     channels: Positive
-    image_size: int = Field(ge=8, multiple_of=8)
-    mean: tuple[float, ...]
-    std: tuple[Annotated[float, Field(gt=0)], ...]
-    label_temperature: float = Field(gt=0)
+    image_size: Int = Field(ge=8, multiple_of=8)
+    mean: tuple[Float, ...]
+    std: tuple[Annotated[Float, Field(gt=0)], ...]
+    mtt: Standardisation | None = None
+    label_temperature: Float = Field(gt=0)
     batch_size: dict[Ipc, Positive]
     origin: Origin | None = None
 
@@ -69,26 +86,116 @@ class Dataset(Model):
         return self
 
 
-class DistilledSet(Model):
-    """The files of one distilled set; `whitening` overrides that of the source."""
+SetFormat = Literal["pt", "npy", "npz", "safetensors", "flax", "folder"]
+SUFFIXES: dict[str, SetFormat] = {
+    ".pt": "pt",
+    ".pth": "pt",
+    ".npy": "npy",
+    ".npz": "npz",
+    ".safetensors": "safetensors",
+    ".msgpack": "flax",
+    "": "folder",
+}
 
-    images: File
-    labels: File
-    teacher: File | None = None
+
+def _as_several(value: Any) -> Any:
+    return value if isinstance(value, list | tuple) else [value]
+
+
+class DistilledSet(Model):
+    """The files of one distilled set: `images` (also in parts) and `labels`, or one `file` with both.
+
+    `format` is told by the name where it is not given (a name without a suffix is a folder of images).
+    `class_order` says how the set numbers its classes: `sorted` by name, or as `listed` in the real
+    set's own list. `whitening` overrides that of the source.
+    """
+
+    images: Annotated[tuple[File, ...], BeforeValidator(_as_several)] = ()
+    labels: File | None = None
+    file: File | None = None
+    format: SetFormat | None = None
+    teacher: UpstreamFile | None = None
     whitening: Whitening | None = None
+    class_order: Literal["sorted", "listed"] = "sorted"
+
+    @model_validator(mode="after")
+    def _whole(self) -> "DistilledSet":
+        pair = bool(self.images) and self.labels is not None
+        half = bool(self.images) or self.labels is not None
+        if pair == (self.file is not None) or half != pair:
+            raise ValueError("either `images` and `labels`, or one `file` that holds both")
+        formats = {self.format or _format_of(file) for file in self.files}
+        if None in formats or len(formats) > 1:
+            names = ", ".join(_name_of(file) for file in self.files)
+            raise ValueError(f"a `format` of {', '.join(get_args(SetFormat))}; {names} tells none")
+        if pair != (formats <= {"pt", "npy"}):
+            raise ValueError("`images` and `labels` as .pt or .npy, or one `file` of another format")
+        if formats == {"folder"} and any(isinstance(file, UpstreamFile) for file in self.files):
+            raise ValueError("a `format`: a folder of images cannot be fetched, only read from a path")
+        return self
+
+    @property
+    def files(self) -> tuple[File, ...]:
+        """What the set is read from: its images (in parts) and labels last, or the one file."""
+        return tuple(file for part, file in self.parts().items() if part != "teacher")
+
+    def parts(self) -> dict[str, File]:
+        """All files by what they are: `images` (`images 0`, `images 1` ...), `labels`, `teacher`."""
+        several = len(self.images) > 1
+        named: dict[str, File | None] = {
+            **{f"images {i}" if several else "images": part for i, part in enumerate(self.images)},
+            "labels": self.labels,
+            "images and labels": self.file,
+            "teacher": self.teacher,
+        }
+        return {name: file for name, file in named.items() if file is not None}
+
+    @property
+    def form(self) -> SetFormat:
+        """The format of the files, given or told by their names."""
+        form = self.format or _format_of(self.files[0])
+        assert form is not None  # checked above
+        return form
+
+
+def _name_of(file: File) -> str:
+    return file.path if isinstance(file, LocalFile) else file.relative_path.name
+
+
+def _format_of(file: File) -> SetFormat | None:
+    return SUFFIXES.get(PurePosixPath(_name_of(file)).suffix)
 
 
 class Source(Model):
-    """A family of distilled sets and the network that they were distilled with."""
+    """A family of distilled sets and the network that they were distilled with.
+
+    `whitened` pixels already live in the space of `whitening`; `raw` ones (0 to 255, or a folder of
+    images) are moved there by this pipeline, with the whitening of the real training images. Instead of
+    `sets` a source may name the IPC that are `drawn` from the real training images, anew for each seed.
+    """
 
     title: str
     arch: Arch
     widths: tuple[Positive, ...]
-    widths_by_dataset: dict[Name, tuple[Positive, ...]] = {}
+    widths_by_dataset: dict[Name, tuple[Positive, ...]] = Field(default={})
     norm: Norm
     labels: Literal["soft", "hard"]
     whitening: Whitening
-    sets: dict[Name, dict[Ipc, DistilledSet]]
+    pixels: Literal["whitened", "raw"] = "whitened"
+    sets: dict[Name, dict[Ipc, DistilledSet]] = Field(default={})
+    drawn: dict[Name, tuple[Ipc, ...]] = Field(default={})
+
+    @model_validator(mode="after")
+    def _sets_of_one_kind(self) -> "Source":
+        if bool(self.sets) == bool(self.drawn):
+            raise ValueError("either `sets`, or `drawn` for subsets of the real images")
+        if self.drawn and (self.labels, self.pixels) != ("hard", "raw"):
+            raise ValueError("`labels: hard` and `pixels: raw` for a source that is drawn")
+        return self
+
+    def ipcs(self, dataset: str) -> tuple[int, ...]:
+        """The IPC that there is a training set of, for a data set."""
+        return self.drawn.get(dataset) or tuple(self.sets.get(dataset, ()))
 
 
 # --- recipes.yaml -------------------------------------------------------------------------------
@@ -98,18 +205,18 @@ class Lion(Model):
     """Lion (Chen et al. 2023), decoupled weight decay: p <- p (1 - lr wd) - lr sign(update)."""
 
     name: Literal["lion"]
-    lr: float = Field(gt=0)
+    lr: Float = Field(gt=0)
     betas: tuple[Fraction, Fraction]
-    weight_decay: float = Field(ge=0)
+    weight_decay: Float = Field(ge=0)
 
 
 class AdamW(Model):
     """AdamW (Loshchilov and Hutter 2019)."""
 
     name: Literal["adamw"]
-    lr: float = Field(gt=0)
+    lr: Float = Field(gt=0)
     betas: tuple[Fraction, Fraction]
-    weight_decay: float = Field(ge=0)
+    weight_decay: Float = Field(ge=0)
 
 
 Optimizer = Annotated[Lion | AdamW, Field(discriminator="name")]
@@ -120,14 +227,14 @@ class StepSchedule(Model):
 
     name: Literal["step"]
     milestones: tuple[Positive, ...]
-    factor: float = Field(gt=0)
+    factor: Float = Field(gt=0)
 
 
 class CosineSchedule(Model):
     """Linear warm-up over `warmup` epochs, then one cosine down to 0 at epoch `period`."""
 
     name: Literal["cosine"]
-    warmup: int = Field(ge=0)
+    warmup: Int = Field(ge=0)
     period: Positive
 
     @model_validator(mode="after")
@@ -141,11 +248,11 @@ class PeriodicSchedule(Model):
     """Equation 3: a cosine with warm-up, restarted every `period` epochs until `stabilise`."""
 
     name: Literal["periodic"]
-    warmup: int = Field(ge=0)
+    warmup: Int = Field(ge=0)
     cosine_period: Positive
     period: Positive
-    stabilise: int = Field(ge=0)
-    decay: float = Field(gt=0)
+    stabilise: Int = Field(ge=0)
+    decay: Float = Field(gt=0)
 
     @model_validator(mode="after")
     def _warm_before_the_end(self) -> "PeriodicSchedule":
@@ -162,35 +269,40 @@ Schedule = Annotated[StepSchedule | CosineSchedule | PeriodicSchedule, Field(dis
 class KeepRate(Model):
     """Algorithm 1: three phases of DropPath's keep rate."""
 
-    warmup: int = Field(ge=0)
+    warmup: Int = Field(ge=0)
     period: Positive
     decay: Fraction
-    min: float = Field(gt=0, le=1)
-    final: float = Field(gt=0, le=1)
-    stabilise: int = Field(ge=0)
+    min: Float = Field(gt=0, le=1)
+    final: Float = Field(gt=0, le=1)
+    stabilise: Int = Field(ge=0)
 
 
 class Distillation(Model):
-    """Equation 2: the teacher is the source's own network, trained with `recipe` on the same set."""
+    """Equation 2: the teacher was trained with `recipe` on the same set.
 
+    It is the source's own network, or `arch`. Resolved settings name their teacher, so that `arch` is
+    not written there.
+    """
+
+    arch: Arch | None = Field(default=None, exclude=True)
     recipe: RecipeName
     checkpoint: Literal["best", "last"]
     weight: Fraction
-    temperature: float = Field(gt=0)
+    temperature: Float = Field(gt=0)
 
 
 class Augmentation(Model):
     """k-fold augmentation (Section 3.3) and the strengths of its operations."""
 
-    folds: int = Field(ge=0, le=6)
-    brightness: float = Field(ge=0)
-    saturation: float = Field(ge=0)
-    contrast: float = Field(ge=0)
+    folds: Int = Field(ge=0, le=6)
+    brightness: Float = Field(ge=0)
+    saturation: Float = Field(ge=0)
+    contrast: Float = Field(ge=0)
     crop_pad: Fraction
     cutout: Fraction
     flip: Fraction
-    scale: float = Field(ge=1)
-    rotate: float = Field(ge=0, le=180)
+    scale: Float = Field(ge=1)
+    rotate: Float = Field(ge=0, le=180)
 
 
 class NetworkOptions(Model):
@@ -218,24 +330,49 @@ class ProtocolChanges(Model):
 
     base: Protocol | None = None
     test_whitening: Whitening | None = None
-    recipes: dict[RecipeName, dict[str, Any]] = {}
+    recipes: dict[RecipeName, dict[str, Any]] = Field(default={})
 
 
 # --- tables.yaml and config.yaml ----------------------------------------------------------------
 
 
 class Table(Model):
-    """The cells of one table of the paper."""
+    """One table of the paper: its cells, and the layout that it is printed in.
+
+    `main` prints gaps to the baseline of the sources' own network, `spread` means and deviations alone;
+    both have a row for each recipe and a column for each network. `factors` has a column for each factor
+    that the recipes differ in and one for the accuracy; `settings` has the factors alone, and no runs.
+
+    A factor is a title and the keys of a recipe that it consists of: the last recipe of the table has
+    all factors, another one those whose keys hold the same.
+    """
 
     title: str
     caption: str
-    layout: Literal["main"]
-    dataset: Name
-    sources: tuple[Name, ...]
-    ipc: tuple[Ipc, ...]
-    archs: tuple[Arch, ...]
-    recipes: tuple[RecipeName, ...]
+    layout: Literal["main", "spread", "factors", "settings"]
+    dataset: Name | None = None
+    sources: Distinct[Name] = ()
+    ipc: Distinct[Ipc] = ()
+    archs: Distinct[Arch] = ()
+    recipes: Chosen[RecipeName]
+    recipes_by_ipc: dict[Ipc, Chosen[RecipeName]] = Field(default={})
+    factors: dict[str, Chosen[str]] = Field(default={})
     paper: str | None = None
+
+    @model_validator(mode="after")
+    def _what_the_layout_needs(self) -> "Table":
+        cells = {"dataset", "sources", "ipc", "archs"}
+        factors = {"factors"}
+        needed = {"settings": factors, "factors": factors | cells}.get(self.layout, cells)
+        for name in (*sorted(cells), *factors):
+            given = bool(getattr(self, name))
+            if given != (name in needed):
+                found = "found nothing, but" if name in needed else "is not allowed where"
+                verb = "needs it" if name in needed else "does not use it"
+                raise ValueError(f"{name}: {found} the layout {self.layout!r} {verb}")
+        if self.layout == "factors" and not len(self.sources) == len(self.ipc) == len(self.archs) == 1:
+            raise ValueError("the layout 'factors' is for one source, one ipc and one network")
+        return self
 
 
 class Evaluation(Model):
@@ -245,16 +382,16 @@ class Evaluation(Model):
 
 
 class Selection(Model):
-    """config.yaml: what to run, and on what."""
+    """config.yaml: what to run, and on what. None: all that the tables name."""
 
-    datasets: tuple[Name, ...] = Field(min_length=1)
-    sources: tuple[Name, ...] = Field(min_length=1)
-    ipc: tuple[Ipc, ...] = Field(min_length=1)
-    archs: tuple[Arch, ...] = Field(min_length=1)
-    recipes: tuple[RecipeName, ...] = Field(min_length=1)
-    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(min_length=1)
+    datasets: Chosen[Name]
+    sources: Chosen[Name] | None = None
+    ipc: Chosen[Ipc] | None = None
+    archs: Chosen[Arch] | None = None
+    recipes: Chosen[RecipeName] | None = None
+    seeds: Chosen[Annotated[Int, Field(ge=0)]]
     protocol: Protocol
-    tables: tuple[Name, ...] = Field(min_length=1)
+    tables: Chosen[Name]
     evaluation: Evaluation
     accuracy: Literal["best", "last"]
     device: Literal["auto", "cpu", "cuda", "mps"]

@@ -1,41 +1,79 @@
 """Distilled sets: upstream's files to one canonical file, in the space they were distilled in."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
-from crossarch.config.schema import Dataset, Source
-from crossarch.data.store import ImageSet, check_set, load_pt, save_set
+from crossarch.config.schema import Dataset, DistilledSet, Source
+from crossarch.data.formats import read_set
+from crossarch.data.store import ImageSet, check_set, save_set
+from crossarch.data.whitening import Whitener
 from crossarch.errors import DataError
 
 
 def prepare_distilled(
-    source: Source, dataset: Dataset, ipc: int, images: Path, labels: Path, destination: Path
+    source: Source,
+    entry: DistilledSet,
+    dataset: Dataset,
+    ipc: int,
+    paths: Sequence[Path],
+    destination: Path,
+    *,
+    whitener: Whitener | None = None,
+    class_order: Sequence[int] | None = None,
+    metadata: Mapping[str, str] | None = None,
 ) -> None:
-    """Read `images` and `labels` (`.pt` tensors), check them against the configuration, write them.
+    """Read the files of a set, check them against the configuration, write them as one.
 
-    Raises DataError when count, shape, label kind or values are not those of the set.
+    `whitener` moves raw pixels into the source's space. `class_order[i]` is the number that this
+    pipeline gives to the set's class i; None: the same. `metadata` is stored with the set. Raises
+    DataError when count, shape, label kind or values are not those of the set.
     """
-    loaded = ImageSet(_tensor(images), _tensor(labels))
-    if source.labels == "soft":
-        loaded = ImageSet(loaded.images.float(), loaded.labels.float())
-    else:
-        loaded = ImageSet(loaded.images.float(), loaded.labels.long())
-    check_set(loaded, str(images), dataset.classes)
+    file = str(paths[0])
+    loaded = read_set(entry.form, paths)
+    images = _as_pixels(loaded.images, dataset, whitener, file)
+    labels = loaded.labels.float() if source.labels == "soft" else loaded.labels.long()
+    canonical = ImageSet(images, labels if class_order is None else _reordered(labels, class_order))
+    check_set(canonical, file, dataset.classes)
     expected = (ipc * dataset.classes, dataset.channels, dataset.image_size, dataset.image_size)
-    if tuple(loaded.images.shape) != expected:
+    if tuple(canonical.images.shape) != expected:
         raise DataError(
-            f"{images}: found shape {tuple(loaded.images.shape)}, needed: {expected} "
+            f"{file}: found shape {tuple(canonical.images.shape)}, needed: {expected} "
             f"(ipc {ipc}, {dataset.classes} classes)"
         )
-    kind = "soft" if loaded.labels.ndim == 2 else "hard"
+    kind = "soft" if canonical.labels.ndim == 2 else "hard"
     if kind != source.labels:
-        raise DataError(f"{labels}: found {kind} labels, needed: {source.labels}")
-    save_set(destination, loaded, {"images": images.name, "labels": kind, "ipc": str(ipc)})
+        raise DataError(f"{paths[-1]}: found {kind} labels, needed: {source.labels}")
+    save_set(destination, canonical, {"labels": kind, "ipc": str(ipc), **(metadata or {})})
 
 
-def _tensor(path: Path) -> Tensor:
-    loaded = load_pt(path)
-    if not isinstance(loaded, Tensor):
-        raise DataError(f"{path}: found {type(loaded).__name__}, needed: a tensor")
-    return loaded.detach()
+def _as_pixels(images: Tensor, dataset: Dataset, whitener: Whitener | None, file: str) -> Tensor:
+    """(N, C, H, W) float32 in the set's space, whatever the layout; raw pixels are whitened."""
+    if images.ndim == 4 and images.shape[-1] == dataset.channels != images.shape[1]:
+        images = images.permute(0, 3, 1, 2)
+    if whitener is None:
+        if not images.is_floating_point():
+            raise DataError(
+                f"{file}: images: found {images.dtype}, needed: floats in the space of the source's "
+                "`whitening`, or `pixels: raw` in the source"
+            )
+        return images.float()
+    if images.dtype != torch.uint8:
+        raise DataError(f"{file}: images: found {images.dtype}, needed: uint8, for `pixels: raw`")
+    if tuple(images.shape[1:]) != (dataset.channels, dataset.image_size, dataset.image_size):
+        raise DataError(
+            f"{file}: found images {tuple(images.shape[1:])}, needed: "
+            f"{(dataset.channels, dataset.image_size, dataset.image_size)}"
+        )
+    return whitener(images)
+
+
+def _reordered(labels: Tensor, order: Sequence[int]) -> Tensor:
+    """Labels (N,) or (N, classes) with class i moved to `order[i]`; what is out of range stays."""
+    places = torch.tensor(order)
+    if labels.ndim == 2:
+        return labels if labels.shape[1] != len(order) else labels[:, places.argsort()]
+    valid = (labels >= 0) & (labels < len(order))
+    return torch.where(valid, places[labels.clamp(0, len(order) - 1)], labels)

@@ -5,31 +5,26 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from crossarch.config import Configuration, distilled_set
-from crossarch.config.schema import File, Whitening
+from crossarch.config import Configuration, RunId, distilled_set, set_whitening
+from crossarch.config.files import File, LocalFile, UpstreamFile
+from crossarch.config.schema import Whitening
 from crossarch.data.distilled import prepare_distilled
-from crossarch.data.real import prepare_real
+from crossarch.data.drawn import prepare_drawn
+from crossarch.data.real import listed_order, prepare_real
 from crossarch.data.store import ImageSet, load_set, save_set
 from crossarch.data.whitening import fit_whitener, load_whitener, save_whitener
 from crossarch.errors import DataError
-from crossarch.fetch.download import fetch_file
-from crossarch.fetch.places import cache_directory, mirrors_from_environment
-from crossarch.fetch.upstream import UpstreamFile
+from crossarch.fetch.ensure import ensure_download
 from crossarch.layout import Layout
 
 
-def ensure_download(layout: Layout, file: File, *, progress: bool = True) -> Path:
-    """The verified local copy of an upstream file: as it is, or from a mirror, cache or the network."""
-    upstream = UpstreamFile(**file.model_dump())
-    destination = layout.downloads / upstream.relative_path
-    fetch_file(
-        upstream,
-        destination,
-        mirrors=mirrors_from_environment(),
-        cache=cache_directory(),
-        progress=progress,
-    )
-    return destination
+def ensure_file(configuration: Configuration, layout: Layout, file: File) -> Path:
+    """A file of the configuration: the user's own where it lies, else the verified local copy."""
+    if isinstance(file, UpstreamFile):
+        return ensure_download(configuration, layout, file)
+    if not file.location.exists():
+        raise DataError(f"{file.path}: no such file; {configuration.directory}/sources.yaml names it")
+    return file.location
 
 
 def ensure_images(configuration: Configuration, layout: Layout, dataset: str) -> tuple[Path, Path]:
@@ -42,7 +37,8 @@ def ensure_images(configuration: Configuration, layout: Layout, dataset: str) ->
     origin = settings.origin
 
     def make() -> None:
-        prepare_real(dataset, settings, ensure_download(layout, origin.file), train, test)
+        archive = ensure_download(configuration, layout, origin.file)
+        prepare_real(dataset, settings, archive, train, test)
 
     _once((train, test), make)
     return train, test
@@ -84,19 +80,47 @@ def ensure_distilled(
     configuration: Configuration, layout: Layout, source: str, dataset: str, ipc: int
 ) -> Path:
     """A distilled set in canonical form."""
-    original = configuration.distilled_from(dataset)
-    path = layout.distilled(source, original, ipc)
+    settings = configuration.source(source)
     entry = distilled_set(configuration, source, dataset, ipc)
+    whitening = set_whitening(configuration, source, dataset, ipc)
+    owner = configuration.stored_under(source, dataset)
+    path = layout.distilled(source, owner, ipc)
 
     def make() -> None:
+        whitener = class_order = None
+        if settings.pixels == "raw":
+            whitener = load_whitener(ensure_whitener(configuration, layout, owner, whitening))
+        if entry.class_order == "listed":
+            train, _ = ensure_images(configuration, layout, owner)
+            class_order = listed_order(train)
+        names = [file.path if isinstance(file, LocalFile) else file.url for file in entry.files]
         prepare_distilled(
-            configuration.source(source),
-            configuration.dataset(original),
+            settings,
+            entry,
+            configuration.dataset(owner),
             ipc,
-            ensure_download(layout, entry.images),
-            ensure_download(layout, entry.labels),
+            [ensure_file(configuration, layout, file) for file in entry.files],
             path,
+            whitener=whitener,
+            class_order=class_order,
+            metadata={"origin": " ".join(names), "source": source},
         )
+
+    _once((path,), make)
+    return path
+
+
+def ensure_training_set(configuration: Configuration, layout: Layout, run: RunId) -> Path:
+    """What a run is trained on: a distilled set, or a subset of the real images drawn with its seed."""
+    if not configuration.source(run.source).drawn:
+        return ensure_distilled(configuration, layout, run.source, run.dataset, run.ipc)
+    path = layout.training_set(configuration, run)
+    whitening = set_whitening(configuration, run.source, run.dataset, run.ipc)
+
+    def make() -> None:
+        whitener = load_whitener(ensure_whitener(configuration, layout, run.dataset, whitening))
+        train, _ = ensure_images(configuration, layout, run.dataset)
+        prepare_drawn(load_set(train), whitener, run.ipc, run.seed, path)
 
     _once((path,), make)
     return path

@@ -1,21 +1,35 @@
 """Real data sets: one reader for each form that upstream publishes them in."""
 
-import io
+import json
 import re
 import tempfile
-import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
 
 from crossarch.config.schema import Dataset
-from crossarch.data.store import ImageSet, check_set, save_set
+from crossarch.data.archives import check_pickle, reading, unpack_tar
+from crossarch.data.images import decode
+from crossarch.data.store import ImageSet, check_set, load_metadata, save_set
 from crossarch.errors import DataError
 
-Splits = dict[str, ImageSet]
+
+@dataclass(frozen=True)
+class RealSet:
+    """Training and test images (N, C, H, W) uint8; class i is `classes[i]`.
+
+    `listed` has the same names in the order of the set's own list, which some distilled sets number
+    their classes by.
+    """
+
+    train: ImageSet
+    test: ImageSet
+    classes: tuple[str, ...]
+    listed: tuple[str, ...]
 
 
 def prepare_real(name: str, dataset: Dataset, archive: Path, train: Path, test: Path) -> None:
@@ -25,71 +39,126 @@ def prepare_real(name: str, dataset: Dataset, archive: Path, train: Path, test: 
     """
     if dataset.origin is None:
         raise DataError(f"{name}: its origin is not known, so it cannot be prepared")
-    splits = READERS[dataset.origin.reader](archive)
-    for split, path in (("train", train), ("test", test)):
-        images = splits[split]
+    real = READERS[dataset.origin.reader](archive)
+    for split, images, path in (("train", real.train, train), ("test", real.test, test)):
         check_set(images, f"{archive} ({split})", dataset.classes)
         expected = (dataset.channels, dataset.image_size, dataset.image_size)
         if tuple(images.images.shape[1:]) != expected:
             found = tuple(images.images.shape[1:])
             raise DataError(f"{archive} ({split}): found images {found}, needed: {expected}")
-        metadata = {"dataset": name, "split": split, "origin": dataset.origin.file.url}
+        metadata = {
+            "dataset": name,
+            "split": split,
+            "origin": dataset.origin.file.url,
+            "classes": json.dumps(real.classes),
+            "listed": json.dumps(real.listed),
+        }
         save_set(path, images, metadata)
 
 
-def _read_class_folders(archive: Path) -> Splits:
+def listed_order(train: Path) -> list[int]:
+    """For each class of the set's own list, its number here; from the prepared training images."""
+    metadata = load_metadata(train)
+    try:
+        classes, listed = json.loads(metadata["classes"]), json.loads(metadata["listed"])
+        return [classes.index(name) for name in listed]
+    except (KeyError, ValueError) as error:
+        raise DataError(f"{train}: does not tell the order of its classes: {error}") from None
+
+
+def _read_class_folders(archive: Path) -> RealSet:
     """A zip of `.../{train,test}/<class>/<number>.jpg`; classes are numbered in alphabetical order."""
     member = re.compile(r"(?:.*/)?(train|test)/([^/]+)/[^/]+\.(?:jpg|jpeg|png)", re.IGNORECASE)
+    with reading(archive) as files:
+        found = [(name, m) for name in sorted(files.namelist()) if (m := member.fullmatch(name))]
+        classes = tuple(sorted({match[2] for _, match in found}))
+
+        def of_split(split: str) -> ImageSet:
+            named = [(name, match[2]) for name, match in found if match[1] == split]
+            if not named:
+                raise DataError(f"{archive}: found no images in {split}/<class>/")
+            return _read_images(archive, files, named, classes)
+
+        return RealSet(of_split("train"), of_split("test"), classes, classes)
+
+
+def _read_tiny_imagenet(archive: Path) -> RealSet:
+    """Tiny-ImageNet's own zip: the validation images are the test set, by `val_annotations.txt`.
+
+    Classes are numbered in alphabetical order of their WordNet ids, as torchvision's ImageFolder does;
+    `listed` is the order of `wnids.txt`, by which FRePo's code numbers them.
+    """
+    root = "tiny-imagenet-200"
+    with reading(archive) as files:
+        listed = tuple(_text(archive, files, f"{root}/wnids.txt").split())
+        classes = tuple(sorted(listed))
+        member = re.compile(rf"{root}/train/(n\d+)/images/[^/]+\.JPEG")
+        matches = [(name, m) for name in sorted(files.namelist()) if (m := member.fullmatch(name))]
+        train = [(name, match[1]) for name, match in matches]
+        lines = _text(archive, files, f"{root}/val/val_annotations.txt").splitlines()
+        fields = [line.split("\t") for line in lines if line.strip()]
+        if any(len(each) < 2 or each[1] not in classes for each in fields) or not train or not fields:
+            raise DataError(f"{archive}: its train/ or val/val_annotations.txt is not Tiny-ImageNet's")
+        test = [(f"{root}/val/images/{name}", label) for name, label, *_ in fields]
+        return RealSet(
+            _read_images(archive, files, train, classes),
+            _read_images(archive, files, test, classes),
+            classes,
+            listed,
+        )
+
+
+def _text(archive: Path, files: ZipFile, name: str) -> str:
     try:
-        with zipfile.ZipFile(archive) as files:
-            found = [(name, m) for name in sorted(files.namelist()) if (m := member.fullmatch(name))]
-            classes = sorted({match[2] for _, match in found})
-            splits = {}
-            for split in ("train", "test"):
-                names = [(name, match[2]) for name, match in found if match[1] == split]
-                if not names:
-                    raise DataError(f"{archive}: found no images in {split}/<class>/")
-                images = np.stack([_decode(files.read(name), name) for name, _ in names])
-                labels = torch.tensor([classes.index(label) for _, label in names])
-                splits[split] = ImageSet(torch.from_numpy(images).permute(0, 3, 1, 2), labels)
-    except (zipfile.BadZipFile, OSError) as error:
-        raise DataError(f"{archive}: is not a whole zip file: {error}") from None
+        return files.read(name).decode("utf-8")
+    except (KeyError, UnicodeDecodeError):
+        raise DataError(f"{archive}: found no readable {name}") from None
+
+
+def _read_images(
+    archive: Path, files: ZipFile, named: Sequence[tuple[str, str]], classes: Sequence[str]
+) -> ImageSet:
+    """The images of (name in the zip, name of the class) pairs, in their order."""
+    numbers = {label: number for number, label in enumerate(classes)}
+    try:
+        pixels = np.stack([decode(files.read(name), name) for name, _ in named])
+        labels = torch.tensor([numbers[label] for _, label in named])
     except ValueError as error:
         raise DataError(f"{archive}: images differ in size: {error}") from None
-    return splits
+    except KeyError as error:
+        raise DataError(f"{archive}: found no {error}") from None
+    return ImageSet(torch.from_numpy(pixels).permute(0, 3, 1, 2), labels)
 
 
-def _decode(content: bytes, name: str) -> np.ndarray:
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            return np.asarray(image.convert("RGB"))
-    except (UnidentifiedImageError, OSError) as error:
-        raise DataError(f"{name}: is not an image: {error}") from None
-
-
-def _read_torchvision(kind: str) -> Callable[[Path], Splits]:
+def _read_torchvision(kind: str) -> Callable[[Path], RealSet]:
     """CIFAR-10 or CIFAR-100 by torchvision, which checks the MD5 of every member it reads."""
 
-    def read(archive: Path) -> Splits:
+    def read(archive: Path) -> RealSet:
         from torchvision.datasets import CIFAR10, CIFAR100
 
         reader = {"cifar10": CIFAR10, "cifar100": CIFAR100}[kind]
         with tempfile.TemporaryDirectory(prefix="crossarch-") as root:
-            (Path(root) / reader.filename).symlink_to(archive.resolve())
+            unpack_tar(archive, Path(root))
+            for pickle in sorted((Path(root) / reader.base_folder).glob("*")):
+                if pickle.suffix not in (".html", ".txt~"):
+                    check_pickle(pickle)
             try:
-                sets = {s: reader(root, train=s == "train", download=True) for s in ("train", "test")}
+                sets = [reader(root, train=train) for train in (True, False)]
             except (RuntimeError, OSError, EOFError) as error:
                 raise DataError(f"{archive}: torchvision cannot read it: {error}") from None
-        return {
-            split: ImageSet(torch.from_numpy(data.data).permute(0, 3, 1, 2), torch.tensor(data.targets))
-            for split, data in sets.items()
-        }
+        train, test = (
+            ImageSet(torch.from_numpy(data.data).permute(0, 3, 1, 2), torch.tensor(data.targets))
+            for data in sets
+        )
+        classes = tuple(sets[0].classes)
+        return RealSet(train, test, classes, classes)
 
     return read
 
 
-READERS: dict[str, Callable[[Path], Splits]] = {
+READERS: dict[str, Callable[[Path], RealSet]] = {
     "class-folders-zip": _read_class_folders,
+    "tiny-imagenet-zip": _read_tiny_imagenet,
     "torchvision-cifar10": _read_torchvision("cifar10"),
     "torchvision-cifar100": _read_torchvision("cifar100"),
 }

@@ -2,7 +2,8 @@
 
 `zca-kornia` works on pixels in [0, 1] with a fixed ridge of 0.1, as kornia's ZCAWhitening(eps=0.1);
 `zca-frepo` standardises each channel first and takes a ridge of 0.1 of the mean eigenvalue, as FRePo
-(Zhou et al. 2022). Both rotate back to pixels, so that an image still looks like one.
+(Zhou et al. 2022). Both rotate back to pixels, so that an image still looks like one. `standardise`
+scales each channel by FRePo's constants, `standardise-mtt` by MTT's (Cazenavette et al. 2022).
 """
 
 from collections.abc import Sequence
@@ -14,8 +15,10 @@ from torch import Tensor
 
 from crossarch.config.schema import Dataset, Whitening
 from crossarch.data.store import load_metadata, load_tensors, save_tensors
+from crossarch.errors import DataError
 
 RIDGE = 0.1
+MIXING: tuple[Whitening, ...] = ("zca-kornia", "zca-frepo")  # the others treat each pixel alone
 CHUNK = 2_000  # images at a time: keeps the float64 copy small
 
 
@@ -24,7 +27,7 @@ class Whitener:
     """x -> ((pixel / 255 - shift) / scale - mean) @ matrix, back in image shape, float32.
 
     `shift` and `scale` are (C,); `mean` is (C H W,); `matrix` is symmetric (C H W, C H W). Both of the
-    latter are None in the spaces that mix no pixels (`none`, `standardise`).
+    latter are None in the spaces that mix no pixels (`none`, `standardise`, `standardise-mtt`).
     """
 
     name: Whitening
@@ -59,10 +62,14 @@ def fit_whitener(name: Whitening, dataset: Dataset, images: Tensor) -> Whitener:
     channels = dataset.channels
     if name in ("none", "zca-kornia"):
         shift, scale = torch.zeros(channels), torch.ones(channels)
+    elif name == "standardise-mtt":
+        if dataset.mtt is None:
+            raise DataError(f"{dataset.title}: mtt: found nothing, needed for whitening {name!r}")
+        shift, scale = torch.tensor(dataset.mtt.mean), torch.tensor(dataset.mtt.std)
     else:
         shift, scale = torch.tensor(dataset.mean), torch.tensor(dataset.std)
     plain = Whitener(name, shift, scale)
-    if name in ("none", "standardise"):
+    if name not in MIXING:
         return plain
     mean, scatter = _mean_and_scatter([plain._scaled(part) for part in images.split(CHUNK)])
     if name == "zca-kornia":
@@ -87,8 +94,7 @@ def save_whitener(path: Path, whitener: Whitener) -> None:
 def load_whitener(path: Path) -> Whitener:
     """Read a whitener; DataError if the file is damaged."""
     name: Whitening = load_metadata(path).get("whitening", "none")  # type: ignore[assignment]
-    mixes = name in ("zca-kornia", "zca-frepo")
-    names = ("shift", "scale", "mean", "matrix") if mixes else ("shift", "scale")
+    names = ("shift", "scale", "mean", "matrix") if name in MIXING else ("shift", "scale")
     return Whitener(name, **load_tensors(path, names))
 
 

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -11,15 +11,18 @@ from pathlib import Path
 import requests
 from filelock import FileLock, Timeout
 
+from crossarch.config.files import UpstreamFile
 from crossarch.errors import FetchError
+from crossarch.fetch.checks import mismatch
+from crossarch.fetch.drive import download_from_drive, in_drive
 from crossarch.fetch.transfer import (
     AbsentError,
+    Partial,
     TransferError,
     copy_local,
     download,
     make_session,
 )
-from crossarch.fetch.upstream import UpstreamFile, mismatch
 from crossarch.files import atomic_path
 
 
@@ -84,7 +87,7 @@ def fetch_file(
                 if difference is None:
                     return present
                 _warn(f"{destination}: {difference}; fetching it again")
-            places = _places(file, mirrors, cache, session, progress)
+            places = _places(file, destination, mirrors, cache, session, progress)
             origin = _first_right(file, destination, places)
             if origin.kind is OriginKind.NETWORK and cache is not None:
                 _keep(file, destination, cache / file.relative_path)
@@ -96,6 +99,7 @@ def fetch_file(
 
 def _places(
     file: UpstreamFile,
+    destination: Path,
     mirrors: Sequence[Path],
     cache: Path | None,
     session: requests.Session | None,
@@ -106,11 +110,15 @@ def _places(
         return Origin(kind, str(source)), lambda target: copy_local(source, target)
 
     def from_network(target: Path) -> None:
-        if session is not None:
-            download(file, target, session, progress=progress)
-        else:
-            with make_session() as own:
-                download(file, target, own, progress=progress)
+        if in_drive(file.url):
+            download_from_drive(file, target, progress=progress)
+            return
+        # Beside the destination, whose lock is held: a transfer that broke off goes on from there.
+        partial = Partial(destination.with_name(f".{destination.name}.partial"))
+        with make_session() if session is None else nullcontext(session) as used:
+            download(file, partial, used, progress=progress)
+        partial.path.replace(target)
+        partial.discard()
 
     for mirror in mirrors:
         yield local(OriginKind.MIRROR, mirror)

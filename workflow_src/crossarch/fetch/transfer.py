@@ -1,9 +1,11 @@
 """Bring bytes from one place into a new file: from a local copy or over HTTP."""
 
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
@@ -22,19 +24,30 @@ from rich.progress import (
 from urllib3.util.retry import Retry
 
 from crossarch import __version__
-from crossarch.fetch.upstream import CHUNK_BYTES, UpstreamFile
+from crossarch.config.files import UpstreamFile
+from crossarch.fetch.checks import CHUNK_BYTES
+from crossarch.fetch.pages import is_page, reason_of_page
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 60.0
 REQUEST_RETRIES = 4
 """How often a request is repeated when no connection is made or the answer is 429 or 5xx."""
 BODY_ATTEMPTS = 3
-"""How often a file is begun when the transfer breaks off in the middle."""
+"""How many transfers in a row may break off without having brought anything new."""
+PAGE_BYTES = 1 << 16
+"""How much of an HTML page is read to see what it says."""
 BACKOFF_SECONDS = 1.0
 """The wait before a repetition; it doubles each time."""
 RETRY_AFTER_SECONDS = 60.0
 """The longest wait that a server may ask for with `Retry-After`."""
 MAX_REDIRECTS = 10
+
+
+_USABLE = (
+    requests.codes.ok,
+    requests.codes.partial_content,
+    requests.codes.requested_range_not_satisfiable,
+)
 
 
 class TransferError(Exception):
@@ -60,14 +73,14 @@ def copy_local(source: Path, target: Path) -> None:
             stream.write(chunk)
 
 
-def make_session() -> requests.Session:
+def make_session(retries: int = REQUEST_RETRIES) -> requests.Session:
     """Return a session that checks certificates and repeats requests that may succeed later.
 
     Repeated are connection errors, 429 and 5xx, with exponential backoff or after the
     `Retry-After` of the server. Proxies come from the environment.
     """
     retry = _PatientRetry(
-        total=REQUEST_RETRIES,
+        total=retries,
         backoff_factor=BACKOFF_SECONDS,
         status_forcelist=(429, 500, 502, 503, 504),
         allowed_methods={"GET"},
@@ -80,20 +93,66 @@ def make_session() -> requests.Session:
     return session
 
 
-def download(file: UpstreamFile, target: Path, session: requests.Session, *, progress: bool) -> None:
-    """Write what the server gives for `file.url` over `target`.
+@dataclass(frozen=True)
+class Partial:
+    """What has arrived of a file so far, at `path`, and the version it belongs to, in a note beside it.
 
-    A transfer that breaks off is begun anew, at most `BODY_ATTEMPTS` times in all: a second half
-    got later from another server could belong to another file. Raises TransferError if the server
-    does not give the file, OSError if `target` cannot be written.
+    The version is the server's own mark (a strong ETag, else Last-Modified). Without one nothing is
+    kept, since a second half got later could belong to another file.
     """
-    for attempt in range(1, BODY_ATTEMPTS + 1):
+
+    path: Path
+
+    @property
+    def note(self) -> Path:
+        """Where the version is written."""
+        return self.path.with_name(f"{self.path.name}.version")
+
+    def resumable(self) -> tuple[int, str | None]:
+        """How many bytes have arrived, and of which version; (0, None) if they cannot be used."""
         try:
-            return _download_once(file, target, session, progress=progress)
-        except InterruptedTransferError as error:
-            if attempt == BODY_ATTEMPTS:
-                raise TransferError(f"{error} (attempt {attempt} of {BODY_ATTEMPTS})") from error
-            time.sleep(BACKOFF_SECONDS * 2 ** (attempt - 1))
+            version = self.note.read_text(encoding="utf-8")
+            return (self.path.stat().st_size, version) if version else (0, None)
+        except (FileNotFoundError, UnicodeDecodeError):
+            return 0, None
+
+    def begin(self, version: str | None) -> None:
+        """Throw away what is there; what comes next belongs to `version`."""
+        self.discard()
+        self.path.touch()
+        if version is not None:
+            self.note.write_text(version, encoding="utf-8")
+
+    def discard(self) -> None:
+        """Remove all of it."""
+        self.note.unlink(missing_ok=True)
+        self.path.unlink(missing_ok=True)
+
+
+def download(file: UpstreamFile, partial: Partial, session: requests.Session, *, progress: bool) -> None:
+    """Bring `partial` to the whole of what the server gives for `file.url`.
+
+    What an earlier attempt or process left there is continued (Range, If-Range) where the server says
+    that the file is still the same, else begun anew. Gives up after `BODY_ATTEMPTS` broken transfers
+    in a row that brought nothing new. Raises TransferError if the server does not give the file,
+    OSError if `partial` cannot be written.
+    """
+    fruitless = 0
+    try:
+        while True:
+            before, _ = partial.resumable()
+            try:
+                return _continue(file, partial, session, progress=progress)
+            except InterruptedTransferError as error:
+                arrived, _ = partial.resumable()
+                fruitless = 0 if arrived > before else fruitless + 1
+                if fruitless == BODY_ATTEMPTS:
+                    raise TransferError(f"{error} (attempt {fruitless} of {BODY_ATTEMPTS})") from error
+                time.sleep(BACKOFF_SECONDS * 2 ** max(fruitless - 1, 0))
+    except BaseException:
+        if partial.resumable() == (0, None):
+            partial.discard()
+        raise
 
 
 def check_redirect(source: str, location: str) -> str:
@@ -130,22 +189,38 @@ def _read(source: Path) -> Iterator[bytes]:
         raise TransferError(f"cannot be read: {error.strerror or error}") from error
 
 
-def _download_once(
-    file: UpstreamFile, target: Path, session: requests.Session, *, progress: bool
+def _continue(
+    file: UpstreamFile, partial: Partial, session: requests.Session, *, progress: bool
 ) -> None:
-    with closing(_open(file.url, session)) as response:
-        _refuse_html(file.url, response)
-        announced = _announced_bytes(response)
-        if file.size is not None and announced not in {None, file.size}:
-            raise TransferError(f"expected {file.size} bytes, the server announces {announced}")
-        expected = file.size if announced is None else announced
+    offset, version = partial.resumable()
+    headers = {"Range": f"bytes={offset}-", "If-Range": version} if offset and version else {}
+    with closing(open_url(file.url, session, headers)) as response:
+        if response.status_code == requests.codes.requested_range_not_satisfiable:
+            partial.discard()
+            raise InterruptedTransferError("the server cannot go on where the transfer broke off")
+        body = _body(response)
+        first = next(body, b"")
+        if response.status_code == requests.codes.partial_content:
+            expected = _total_of_range(response, offset)
+        else:
+            offset, expected = 0, announced_bytes(response)
+            _refuse_page(file.url, response, first, body)
+        if file.size is not None and expected not in {None, file.size}:
+            raise TransferError(f"expected {file.size} bytes, the server announces {expected}")
+        expected = file.size if expected is None else expected
+        if offset == 0:
+            partial.begin(_version(response))
+        received = offset
         title = file.relative_path.name
-        received = 0
-        with target.open("wb") as stream, _progress_bar(title, expected, progress) as advance:
-            for chunk in _body(response):
+        with (
+            partial.path.open("ab") as stream,
+            progress_bar(title, expected, progress, received) as advance,
+        ):
+            for chunk in _chained(first, body):
                 received += len(chunk)
                 # Without a Content-Length nothing else would stop an endless answer.
                 if expected is not None and received > expected:
+                    partial.discard()
                     raise TransferError(f"expected {expected} bytes, the server sends more")
                 stream.write(chunk)
                 advance(len(chunk))
@@ -155,25 +230,57 @@ def _download_once(
             )
 
 
-def _open(url: str, session: requests.Session) -> requests.Response:
-    """Ask for `url` and follow its redirects by hand, so that each is checked before it is used."""
+def _chained(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    yield first
+    yield from rest
+
+
+def _version(response: requests.Response) -> str | None:
+    """The server's mark of this version of the file, good for If-Range; None if it gives none."""
+    tag = response.headers.get("ETag", "")
+    if tag and not tag.startswith("W/"):
+        return tag
+    return response.headers.get("Last-Modified")
+
+
+def _total_of_range(response: requests.Response, offset: int) -> int | None:
+    """The size of the whole file, from the answer to a request for its rest."""
+    text = response.headers.get("Content-Range", "")
+    match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", text)
+    if match is None or int(match[1]) != offset:
+        raise TransferError(f"asked for the bytes from {offset} on, the server sends {text!r}")
+    return None if match[2] == "*" else int(match[2])
+
+
+def open_url(
+    url: str,
+    session: requests.Session,
+    headers: dict[str, str],
+    seconds: float | None = None,
+) -> requests.Response:
+    """Ask for `url` and follow its redirects by hand, so that each is checked before it is used.
+
+    The body is not read yet; close the answer. Waits `seconds` for the server, or as long as a download
+    does. Raises TransferError if there is no usable answer.
+    """
+    timeout = (seconds, seconds) if seconds else (CONNECT_SECONDS, READ_SECONDS)
     for _ in range(MAX_REDIRECTS + 1):
         try:
             response = session.get(
                 url,
                 stream=True,
                 allow_redirects=False,
-                timeout=(CONNECT_SECONDS, READ_SECONDS),
-                headers={"Accept-Encoding": "identity"},
+                timeout=timeout,
+                headers={"Accept-Encoding": "identity", **headers},
             )
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            raise TransferError(_reason(error)) from error
+            raise TransferError(one_line(error)) from error
         location = session.get_redirect_target(response)
-        if location is None and response.status_code == requests.codes.ok:
+        if location is None and response.status_code in _USABLE:
             return response
-        response.close()
         if location is None:
-            raise TransferError(f"HTTP {response.status_code} {response.reason or ''}".rstrip())
+            raise TransferError(_refusal(response))
+        response.close()
         url = check_redirect(url, location)
     raise TransferError(f"more than {MAX_REDIRECTS} redirects, the last one to {url}")
 
@@ -183,24 +290,44 @@ def _body(response: requests.Response) -> Iterator[bytes]:
     try:
         yield from response.raw.stream(CHUNK_BYTES, decode_content=False)
     except (urllib3.exceptions.HTTPError, OSError) as error:
-        raise InterruptedTransferError(f"the transfer broke off: {_reason(error)}") from error
+        raise InterruptedTransferError(f"the transfer broke off: {one_line(error)}") from error
 
 
-def _refuse_html(url: str, response: requests.Response) -> None:
+def _refusal(response: requests.Response) -> str:
+    """What an answer that is an error says."""
+    with closing(response):
+        text = f"HTTP {response.status_code} {response.reason or ''}".rstrip()
+        try:
+            page = response.raw.read(PAGE_BYTES, decode_content=True)
+        except (urllib3.exceptions.HTTPError, OSError):
+            return text
+        return f"{text}; {reason_of_page(page)}" if is_page(page) else text
+
+
+def _refuse_page(url: str, response: requests.Response, first: bytes, rest: Iterator[bytes]) -> None:
+    """Raise TransferError if the answer is an HTML page though `url` does not name one."""
+    if urlsplit(url).path.lower().endswith((".html", ".htm")):
+        return
     kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if kind == "text/html" and not urlsplit(url).path.lower().endswith((".html", ".htm")):
-        raise TransferError(
-            "the server sent an HTML page instead of the file (a login, quota or error page?)"
-        )
+    if kind == "text/html" or is_page(first):
+        page = first
+        for chunk in rest:
+            if len(page) >= PAGE_BYTES:
+                break
+            page += chunk
+        raise TransferError(reason_of_page(page))
 
 
-def _announced_bytes(response: requests.Response) -> int | None:
+def announced_bytes(response: requests.Response) -> int | None:
+    """The number of bytes that the server says it will send; None if it does not say."""
     text = response.headers.get("Content-Length", "")
     return int(text) if text.isascii() and text.isdigit() else None
 
 
 @contextmanager
-def _progress_bar(title: str, total: int | None, shown: bool) -> Iterator[Callable[[int], None]]:
+def progress_bar(
+    title: str, total: int | None, shown: bool, done: int = 0
+) -> Iterator[Callable[[int], None]]:
     """Yield a function that moves the bar on by a number of bytes; no bar off a terminal."""
     bar = Progress(
         TextColumn("{task.description}", markup=False),
@@ -213,12 +340,12 @@ def _progress_bar(title: str, total: int | None, shown: bool) -> Iterator[Callab
         disable=not (shown and sys.stderr.isatty()),
     )
     with bar:
-        task = bar.add_task(title, total=total)
+        task = bar.add_task(title, total=total, completed=done)
         yield lambda count: bar.advance(task, count)
 
 
-def _reason(error: BaseException) -> str:
-    """Say in one line what lies under the layers of `requests` and `urllib3`."""
+def one_line(error: BaseException) -> str:
+    """What lies under the layers of `requests` and `urllib3`, in one line."""
     while True:
         layers = (getattr(error, "reason", None), *error.args)
         inner = next((layer for layer in layers if isinstance(layer, BaseException)), None)

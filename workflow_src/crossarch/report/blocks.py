@@ -1,15 +1,18 @@
 """The printed shape of a table, the same for Markdown and LaTeX: what stands in which place.
 
-Table 2's shape: a row for each distilled set and recipe, a column for each network.
+A row has labels (distilled set and recipe, or which factors a recipe has) and a cell for each network.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import pandas as pd
 
-from crossarch.config import Configuration
-from crossarch.report.note import note
-from crossarch.report.numbers import printed, printed_signed
+from crossarch.config import Configuration, network_widths
+from crossarch.config.schema import Table
+from crossarch.report.note import note, settings_note
+from crossarch.report.numbers import LIST_SEPARATOR, printed, printed_signed
 
 ARCH_TITLES = {
     "cnn": "3-layer CNN",
@@ -18,10 +21,23 @@ ARCH_TITLES = {
     "vgg11": "VGG11",
     "resnet50": "ResNet50",
 }
-HEADINGS = ("DD", "IPC", "Method")
 NOT_RUN = "—"
 NOT_APPLICABLE = "-"
+HAS, LACKS = "✓", "×"
 PARTS = ("ours", "paper", "diff.")  # of a cell in the comparison edition
+
+
+@dataclass(frozen=True)
+class Heading:
+    """The head of a column of labels; in a grouped one, a label stands only where it changes."""
+
+    title: str
+    align: Literal["left", "right", "center"]
+    grouped: bool = False
+
+
+METHOD = Heading("Method", "left")
+SET_AND_METHOD = (Heading("DD", "left", True), Heading("IPC", "right", True), METHOD)
 
 
 @dataclass(frozen=True)
@@ -38,11 +54,9 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """One row: titles of the source and the recipe, and a cell for each network."""
+    """One row: a label under each heading, and a cell for each network."""
 
-    source: str
-    ipc: str
-    recipe: str
+    labels: tuple[str, ...]
     cells: tuple[Cell, ...]
 
 
@@ -52,10 +66,19 @@ class Block:
 
     title: str
     caption: str
-    comparison: bool
+    headings: tuple[Heading, ...]
     archs: tuple[str, ...]
     rows: tuple[Row, ...]
     note: str
+    comparison: bool = False
+    gaps: bool = False
+
+    def changed(self, place: int) -> int | None:
+        """The first grouped column whose label in row `place` is another than in the row before."""
+        grouped = sum(heading.grouped for heading in self.headings)
+        before = self.rows[place - 1].labels if place else ()
+        labels = self.rows[place].labels
+        return next((i for i in range(grouped) if labels[: i + 1] != before[: i + 1]), None)
 
 
 def blocks(configuration: Configuration, name: str, cells: pd.DataFrame) -> list[Block]:
@@ -63,15 +86,31 @@ def blocks(configuration: Configuration, name: str, cells: pd.DataFrame) -> list
 
     The edition follows from the columns: with `paper` it is the comparison, else the ordinary one.
     """
+    table = configuration.tables[name]
+    if table.layout == "settings":
+        return [_settings(configuration, table, cells)]
     return [
-        _block(configuration, name, dataset, group)
+        _block(configuration, table, dataset, group)
         for dataset in cells["dataset"].unique()
         if not (group := cells[cells["dataset"] == dataset]).empty
     ]
 
 
-def _block(configuration: Configuration, name: str, dataset: str, cells: pd.DataFrame) -> Block:
-    table = configuration.tables[name]
+def _settings(configuration: Configuration, table: Table, recipes: pd.DataFrame) -> Block:
+    """Which factors each recipe has, and no cells."""
+    titles = (_recipe_title(configuration, recipe) for recipe in recipes["recipe"])
+    ticks = (_ticks(table, factors) for factors in recipes["factors"])
+    return Block(
+        title=table.title,
+        caption=table.caption,
+        headings=(METHOD, *_factors(table)),
+        archs=(),
+        rows=tuple(Row((title, *has), ()) for title, has in zip(titles, ticks, strict=True)),
+        note=settings_note(recipes),
+    )
+
+
+def _block(configuration: Configuration, table: Table, dataset: str, cells: pd.DataFrame) -> Block:
     comparison = "paper" in cells
     title = _title(configuration, table.title, dataset)
     caption = (
@@ -81,19 +120,46 @@ def _block(configuration: Configuration, name: str, dataset: str, cells: pd.Data
     return Block(
         title=f"{title}: ours and the paper's" if comparison else title,
         caption=caption if comparison else table.caption,
-        comparison=comparison,
-        archs=tuple(ARCH_TITLES[arch] for arch in cells["arch"].unique()),
+        headings=tuple(_factors(table)) or SET_AND_METHOD,
+        archs=tuple(_arch_title(configuration, arch, cells) for arch in cells["arch"].unique()),
         rows=tuple(
             Row(
-                source=configuration.source(str(source)).title,
-                ipc=str(ipc),
-                recipe=_recipe_title(configuration, str(recipe)),
+                labels=_labels(configuration, table, group.iloc[0]),
                 cells=tuple(_cell(cell) for _, cell in group.iterrows()),
             )
-            for (source, ipc, recipe), group in cells.groupby(["source", "ipc", "recipe"], sort=False)
+            for _, group in cells.groupby(["source", "ipc", "recipe"], sort=False)
         ),
         note=note(configuration, cells),
+        comparison=comparison,
+        gaps=table.layout == "main",
     )
+
+
+def _labels(configuration: Configuration, table: Table, cell: pd.Series) -> tuple[str, ...]:
+    """The labels of the row that `cell` stands in."""
+    if table.factors:
+        return _ticks(table, cell["factors"])
+    source = configuration.source(str(cell["source"])).title
+    return source, str(cell["ipc"]), _recipe_title(configuration, str(cell["recipe"]))
+
+
+def _factors(table: Table) -> Sequence[Heading]:
+    return [Heading(factor, "center") for factor in table.factors]
+
+
+def _ticks(table: Table, factors: object) -> tuple[str, ...]:
+    """A mark for each factor of `table`; `factors` are those that a recipe has, missing if none."""
+    has = factors.split(LIST_SEPARATOR) if isinstance(factors, str) else []
+    return tuple(HAS if factor in has else LACKS for factor in table.factors)
+
+
+def _arch_title(configuration: Configuration, arch: str, cells: pd.DataFrame) -> str:
+    """The network's name; the CNN's depth is that for the data set, where all sources agree."""
+    if arch != "cnn":
+        return ARCH_TITLES[arch]
+    pairs = cells[["source", "dataset"]].drop_duplicates().itertuples(index=False)
+    depths = {len(network_widths(configuration, source, dataset)) for source, dataset in pairs}
+    return f"{depths.pop()}-layer CNN" if len(depths) == 1 else "CNN"
 
 
 def _title(configuration: Configuration, title: str, dataset: str) -> str:
@@ -118,12 +184,15 @@ def _cell(cell: pd.Series) -> Cell:
             return None
         return printed_signed(value) if signed else printed(value)
 
-    ours, std = number("mean"), number("std")
+    def with_spread(mean: str, std: str) -> str | None:
+        value, spread = number(mean), number(std)
+        return f"{value} ± {spread}" if value and spread else value
+
     return Cell(
         applicable=bool(cell["applicable"]),
         best=bool(cell["best"]),
-        ours=f"{ours} ± {std}" if ours and std else ours,
+        ours=with_spread("mean", "std"),
         gap=number("gap", signed=True),
-        paper=number("paper"),
+        paper=with_spread("paper", "paper_std"),
         difference=number("difference", signed=True),
     )

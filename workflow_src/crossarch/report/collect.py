@@ -9,7 +9,7 @@ import pandas as pd
 import pandera.pandas as pa
 from pydantic import BaseModel, ConfigDict, Field
 
-from crossarch.config import RunId, parse_run
+from crossarch.config import Configuration, RunId, RunSettings, parse_run, resolve
 from crossarch.config.complain import validated
 from crossarch.errors import ConfigError, DataError
 from crossarch.report.tidy import checked, read_tidy, write_tidy
@@ -146,6 +146,16 @@ def collect_runs(files: Iterable[Path]) -> pd.DataFrame:
     return checked(frame, RUNS, "metrics").sort_values(KEY, ignore_index=True)
 
 
+def outdated(configuration: Configuration, files: Iterable[Path]) -> dict[Path, str]:
+    """Those `files` that were made with other settings than the configuration asks for, and which.
+
+    When a run is evaluated changes what is known of it, never the training: `evaluate_every` is left out
+    of the comparison. Raises DataError as `collect_runs` does for a file that is not JSON.
+    """
+    reasons = {file: _outdated(configuration, file) for file in map(Path, files)}
+    return {file: reason for file, reason in reasons.items() if reason}
+
+
 def write_runs(frame: pd.DataFrame, path: Path) -> None:
     """Write the table of runs as CSV, atomically; DataError if it is not one."""
     write_tidy(checked(frame, RUNS, "runs"), path)
@@ -156,7 +166,27 @@ def read_runs(path: Path) -> pd.DataFrame:
     return read_tidy(path, RUNS)
 
 
-def _read_metrics(file: Path) -> Metrics:
+def _outdated(configuration: Configuration, file: Path) -> str | None:
+    data = _read_mapping(file)
+    try:
+        today = resolve(configuration, parse_run(file.as_posix()))
+        made = validated(RunSettings, {"run": data.get("run"), **data.get("settings", {})}, "settings")
+    except ConfigError as error:  # what it was made with exists no longer
+        return str(error)
+    settings = (one.model_dump(mode="json", exclude={"evaluate_every"}) for one in (made, today))
+    return _first_difference(*settings, key="settings")
+
+
+def _first_difference(made: Any, today: Any, *, key: str) -> str | None:
+    """`settings.keep_rate.min: made with 0.4, today 0.5`, or None where both are the same."""
+    if isinstance(made, Mapping) and isinstance(today, Mapping):
+        names = dict.fromkeys([*made, *today])
+        found = (_first_difference(made.get(n), today.get(n), key=f"{key}.{n}") for n in names)
+        return next(filter(None, found), None)
+    return None if made == today else f"{key}: made with {made!r}, today {today!r}"
+
+
+def _read_mapping(file: Path) -> Mapping[str, Any]:
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -169,6 +199,11 @@ def _read_metrics(file: Path) -> Metrics:
         raise DataError(f"{file}: cannot be read: {error}") from None
     if not isinstance(data, Mapping):
         raise DataError(f"{file}: found {type(data).__name__}, allowed: a mapping of names")
+    return data
+
+
+def _read_metrics(file: Path) -> Metrics:
+    data = _read_mapping(file)
     try:
         metrics = validated(Metrics, data, str(file))
         expected = parse_run(file.as_posix())

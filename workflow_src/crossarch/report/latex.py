@@ -2,17 +2,10 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from itertools import groupby
+from itertools import takewhile
 
-from crossarch.report.blocks import (
-    HEADINGS,
-    NOT_APPLICABLE,
-    NOT_RUN,
-    PARTS,
-    Block,
-    Cell,
-    Row,
-)
+from crossarch.report.blocks import HAS, NOT_APPLICABLE, NOT_RUN, PARTS, Block, Cell
+from crossarch.report.note import listed
 
 _ESCAPES = {
     "\\": r"\textbackslash{}",
@@ -30,9 +23,10 @@ _ESCAPES = {
     "|": r"\textbar{}",
     "—": "---",
     "±": r"$\pm$",
+    "×": r"$\times$",
+    HAS: r"$\checkmark$",
 }
 _SPECIAL = re.compile("|".join(map(re.escape, _ESCAPES)))
-_LABELS = len(HEADINGS)  # columns before the first network
 _GAP = "1.6em"  # between networks, wider than between the parts of a cell
 _GUTTER = f"@{{\\hspace{{{_GAP}}}}}"
 
@@ -42,7 +36,7 @@ def latex(tables: Sequence[Block], csv: str) -> str:
 
     `csv` is the name of the file that the numbers stand in. The caption is left to the document.
     """
-    head = f"% From {csv}. Needs the packages booktabs and multirow."
+    head = f"% From {csv}. Needs the packages {listed(_packages(tables))}."
     return "\n".join([head, *_content(tables, captioned=False)]) + "\n"
 
 
@@ -51,8 +45,7 @@ def standalone(tables: Sequence[Block], csv: str) -> str:
     lines = [
         f"% From {csv}.",
         r"\documentclass[border=4pt]{standalone}",
-        r"\usepackage{booktabs}",
-        r"\usepackage{multirow}",
+        *(rf"\usepackage{{{package}}}" for package in _packages(tables)),
         r"\begin{document}",
         *_content(tables, captioned=True),
         r"\end{document}",
@@ -63,6 +56,16 @@ def standalone(tables: Sequence[Block], csv: str) -> str:
 def escaped(text: str) -> str:
     """Plain text for LaTeX."""
     return _SPECIAL.sub(lambda match: _ESCAPES[match.group()], text)
+
+
+def _packages(tables: Sequence[Block]) -> list[str]:
+    ticked = any(HAS in row.labels for block in tables for row in block.rows)
+    return [*(["amssymb"] if ticked else []), "booktabs", "multirow"]
+
+
+def _width(block: Block) -> int:
+    """Columns of a cell: ours, paper and difference; ours and the gap; ours."""
+    return len(PARTS) if block.comparison else 2 if block.gaps else 1
 
 
 def _content(tables: Sequence[Block], *, captioned: bool) -> list[str]:
@@ -92,9 +95,11 @@ def _boxed(block: Block, captioned: bool) -> list[str]:
 
 
 def _tabular(block: Block) -> list[str]:
-    columns = _GUTTER.join(["rrr" if block.comparison else "r@{ }r"] * len(block.archs))
+    labels = "".join(heading.align[0] for heading in block.headings)
+    of_cell = {1: "r", 2: "r@{ }r", 3: "rrr"}[_width(block)]
+    cells = [_GUTTER + of_cell for _ in block.archs]
     return [
-        rf"\begin{{tabular}}{{@{{}}lrl{_GUTTER}{columns}@{{}}}}",
+        rf"\begin{{tabular}}{{@{{}}{labels}{''.join(cells)}@{{}}}}",
         r"\toprule",
         *_header(block),
         r"\midrule",
@@ -105,18 +110,22 @@ def _tabular(block: Block) -> list[str]:
 
 
 def _header(block: Block) -> list[str]:
+    titles = [escaped(heading.title) for heading in block.headings]
+    if not block.archs:
+        return [_line(titles)]
+    width = _width(block)
+    archs = _centred(map(escaped, block.archs), width)
     if not block.comparison:
-        return [_line([*map(escaped, HEADINGS), *_centred(map(escaped, block.archs), 2)])]
-    width = len(PARTS)
+        return [_line([*titles, *archs])]
     rules = []
     for place in range(len(block.archs)):
-        start = _LABELS + 1 + width * place
+        start = len(titles) + 1 + width * place
         gap = "" if place == len(block.archs) - 1 else f"(r{{{_GAP}}})"
         rules.append(rf"\cmidrule{gap}{{{start}-{start + width - 1}}}")
     return [
-        _line([*[""] * _LABELS, *_centred(map(escaped, block.archs), width)]),
+        _line([*[""] * len(titles), *archs]),
         "".join(rules),
-        _line([*map(escaped, HEADINGS), *PARTS * len(block.archs)]),
+        _line([*titles, *PARTS * len(block.archs)]),
     ]
 
 
@@ -130,41 +139,49 @@ def _centred(titles: Iterable[str], columns: int) -> list[str]:
 
 
 def _body(block: Block) -> list[str]:
-    """The rows; a rule between sources, a partial one between the IPCs of a source."""
-    width = len(PARTS) if block.comparison else 2
-    partial = rf"\cmidrule{{2-{_LABELS + width * len(block.archs)}}}"
+    """The rows; a rule where the first grouped label changes, a partial one for the others."""
+    columns = len(block.headings) + _width(block) * len(block.archs)
     lines: list[str] = []
-    for source, of_source in groupby(block.rows, key=lambda row: row.source):
-        rows = list(of_source)
-        lines += [r"\midrule"] if lines else []
-        source_label = rf"\multirow{{{len(rows)}}}{{*}}{{{escaped(source)}}}"
-        for ipc, of_ipc in groupby(rows, key=lambda row: row.ipc):
-            members = list(of_ipc)
-            lines += [] if source_label else [partial]
-            ipc_label = rf"\multirow{{{len(members)}}}{{*}}{{{ipc}}}"
-            for row in members:
-                lines.append(_row(block, source_label, ipc_label, row))
-                source_label = ipc_label = ""
+    for place in range(len(block.rows)):
+        changed = block.changed(place)
+        if place and changed is not None:
+            lines.append(r"\midrule" if changed == 0 else rf"\cmidrule{{{changed + 1}-{columns}}}")
+        lines.append(_row(block, place))
     return lines
 
 
-def _row(block: Block, source: str, ipc: str, row: Row) -> str:
+def _row(block: Block, place: int) -> str:
+    row, changed = block.rows[place], block.changed(place)
+    labels = []
+    for column, (heading, label) in enumerate(zip(block.headings, row.labels, strict=True)):
+        if not heading.grouped:
+            labels.append(escaped(label))
+        elif changed is None or column < changed:
+            labels.append("")
+        else:
+            labels.append(rf"\multirow{{{_group(block, place, column)}}}{{*}}{{{escaped(label)}}}")
     last = len(row.cells) - 1
-    cells = [_cell(block, cell, place == last) for place, cell in enumerate(row.cells)]
-    return _line([source, ipc, escaped(row.recipe), *cells])
+    return _line([*labels, *(_cell(block, cell, i == last) for i, cell in enumerate(row.cells))])
+
+
+def _group(block: Block, place: int, column: int) -> int:
+    """How many rows from `place` on have its labels up to `column`."""
+    labels = block.rows[place].labels[: column + 1]
+    return len(list(takewhile(lambda row: row.labels[: column + 1] == labels, block.rows[place:])))
 
 
 def _cell(block: Block, cell: Cell, last: bool) -> str:
-    """The fields of a cell, two in the ordinary edition, three in the comparison."""
+    """The fields of a cell, as many as `_width` says."""
     end = "@{}" if last else _GUTTER
     if not cell.applicable:
-        width = len(PARTS) if block.comparison else 2
-        return rf"\multicolumn{{{width}}}{{c{end}}}{{{escaped(NOT_APPLICABLE)}}}"
+        return rf"\multicolumn{{{_width(block)}}}{{c{end}}}{{{escaped(NOT_APPLICABLE)}}}"
     ours = escaped(cell.ours or NOT_RUN)
     if cell.best:
         ours = rf"\textbf{{{_bold(ours)}}}"
     if block.comparison:
         return " & ".join([ours, _signed(cell.paper), _signed(cell.difference)])
+    if not block.gaps:
+        return ours
     if cell.ours is None:
         return rf"\multicolumn{{2}}{{c{end}}}{{{ours}}}"
     return f"{ours} & " + (f"({_signed(cell.gap)})" if cell.gap else "")
@@ -177,7 +194,7 @@ def _bold(text: str) -> str:
 
 def _signed(number: str | None) -> str:
     """A number with a minus sign instead of a hyphen."""
-    return escaped(NOT_RUN) if number is None else number.replace("-", "$-$")
+    return escaped(NOT_RUN) if number is None else escaped(number).replace("-", "$-$")
 
 
 def _line(fields: Iterable[str]) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from tabulate import tabulate
 
-from crossarch.report.blocks import HEADINGS, NOT_APPLICABLE, NOT_RUN, Block, Cell, Row
+from crossarch.report.blocks import NOT_APPLICABLE, NOT_RUN, Block, Cell
 
 
 def markdown(tables: Sequence[Block]) -> str:
@@ -18,25 +18,25 @@ def _block(block: Block) -> str:
         caption += " A cell reads ours / paper / difference."
     table = tabulate(
         [
-            [*_labels(block.rows, place), *(_text(block, cell) for cell in row.cells)]
+            [*_labels(block, place), *(_text(block, cell) for cell in row.cells)]
             for place, row in enumerate(block.rows)
         ],
-        headers=[*HEADINGS, *map(_escaped, block.archs)],
+        headers=[escaped(title) for title in (*(h.title for h in block.headings), *block.archs)],
         tablefmt="pipe",
         disable_numparse=True,
-        colalign=["left", "right", "left", *["right"] * len(block.archs)],
+        colalign=[*(heading.align for heading in block.headings), *["right"] * len(block.archs)],
     )
-    return f"# {_escaped(block.title)}\n\n{_escaped(caption)}\n\n{table}\n\n{_escaped(block.note)}\n"
+    return f"# {escaped(block.title)}\n\n{escaped(caption)}\n\n{table}\n\n{escaped(block.note)}\n"
 
 
-def _labels(rows: Sequence[Row], place: int) -> list[str]:
-    """Source and IPC where they change, the recipe always."""
-    row = rows[place]
-    before = rows[place - 1] if place else None
-    same_source = before is not None and before.source == row.source
-    same_ipc = before is not None and same_source and before.ipc == row.ipc
-    source, ipc = "" if same_source else row.source, "" if same_ipc else row.ipc
-    return [_escaped(source), ipc, _escaped(row.recipe)]
+def _labels(block: Block, place: int) -> list[str]:
+    """The labels of a row, those of the grouped columns only where they change."""
+    changed = block.changed(place)
+    labels = zip(block.headings, block.rows[place].labels, strict=True)
+    return [
+        "" if heading.grouped and (changed is None or column < changed) else escaped(label)
+        for column, (heading, label) in enumerate(labels)
+    ]
 
 
 def _text(block: Block, cell: Cell) -> str:
@@ -51,7 +51,8 @@ def _text(block: Block, cell: Cell) -> str:
     return f"{ours} ({cell.gap})" if cell.gap else ours
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """Plain text for a pipe table."""
     for special in "\\|*_<`":
         text = text.replace(special, f"\\{special}")
     return text

@@ -25,6 +25,13 @@ def note(configuration: Configuration, cells: pd.DataFrame) -> str:
     return " ".join([*sentences, *_legend(cells)])
 
 
+def settings_note(recipes: pd.DataFrame) -> str:
+    """The note below a table of settings: the recipes themselves are its source."""
+    return (
+        f"Read off the recipes of the configuration. Protocol: {listed(recipes['protocol'].unique())}."
+    )
+
+
 def listed(words: Iterable[object]) -> str:
     """`1`, `1 and 10`, `1, 10 and 50`."""
     *first, last = map(str, words)

@@ -5,30 +5,30 @@ from pathlib import Path
 import pandas as pd
 
 from crossarch.config import Configuration
-from crossarch.config.complain import unknown
-from crossarch.errors import ConfigError
 from crossarch.files import write_text
 from crossarch.report.blocks import blocks
 from crossarch.report.latex import latex, standalone
 from crossarch.report.markdown import markdown
-from crossarch.report.tables import read_cells, table_cells, without_paper
+from crossarch.report.tables import read_cells, settings_table, table_cells, without_paper
 from crossarch.report.tidy import write_tidy
 
 
 def render_table(
     configuration: Configuration, name: str, runs: pd.DataFrame, directory: Path
 ) -> list[Path]:
-    """Write both editions of table `name` to `directory`; gives the eight files.
+    """Write the editions of table `name` to `directory`; gives the files.
 
-    `<name>` has the shape of the paper, `<name>-comparison` puts the paper's numbers beside ours;
+    `<name>` has the shape of the paper, `<name>-comparison` puts the paper's numbers beside ours (a
+    table without runs has the first alone, and `runs` is not looked at);
     each is a `.csv`, `.md`, `.tex` (a fragment) and `-standalone.tex` (a document). Raises
     ConfigError if there is no such table, and what `table_cells` raises.
     """
-    if name not in configuration.tables:
-        file = f"{configuration.directory}/tables.yaml"
-        raise ConfigError(unknown(file, "table", name, configuration.tables, what="table"))
-    cells = table_cells(configuration, configuration.tables[name], runs)
-    editions = {name: without_paper(cells), f"{name}-comparison": cells}
+    table = configuration.table(name)
+    if table.layout == "settings":
+        editions = {name: settings_table(configuration, table)}
+    else:
+        cells = table_cells(configuration, table, runs)
+        editions = {name: without_paper(cells), f"{name}-comparison": cells}
     files = []
     for stem, edition in editions.items():
         csv = directory / f"{stem}.csv"

@@ -6,13 +6,22 @@ lies beside them), in columns that a reader of the CSV can use without this code
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
 import pandera.pandas as pa
 
-from crossarch.config import Configuration, RunId, applies, grid, table_datasets
+from crossarch.config import (
+    Configuration,
+    RunId,
+    applies,
+    grid,
+    recipe_factors,
+    run_recipe,
+    table_datasets,
+    table_sources,
+)
 from crossarch.config.schema import Table
 from crossarch.errors import ConfigError, DataError
 from crossarch.report.numbers import LIST_SEPARATOR, printed
@@ -59,7 +68,13 @@ CELLS = pa.DataFrameSchema(
     strict=True,
     coerce=True,
 )
-ORDINARY_CELLS = CELLS.remove_columns(list(_COMPARISON))
+_FACTORS = {"factors": pa.Column(str, nullable=True)}
+SETTINGS = pa.DataFrameSchema(
+    {"recipe": pa.Column(str), "protocol": pa.Column(str), **_FACTORS},
+    unique=["recipe"],
+    strict=True,
+    coerce=True,
+)
 
 _PAPER_KEY = ["table", "dataset", "distillation", "ipc", "method", "arch"]
 _PAPER = pa.DataFrameSchema(
@@ -84,11 +99,13 @@ def table_cells(configuration: Configuration, table: Table, runs: pd.DataFrame) 
     - dataset, source, ipc, recipe, arch: the cell; protocol, accuracy (`best` or `last`): the kind;
     - applicable: whether the cell exists (no DropPath or distillation on the source's own network);
     - n, mean, std: seeds measured, their mean and sample standard deviation (none below two seeds);
-    - gap: mean minus the mean of the baseline of the source's own network (Table 2's brackets);
+    - gap: mean minus the mean of the baseline of the source's own network (Table 2's brackets), in the
+      layout `main`;
     - best: the highest mean, as printed, of at least two recipes measured on that network;
     - paper, paper_std, difference: the paper's number, and mean minus it;
     - seeds, recipe_epochs (what the configuration asks for), epochs, evaluate_every, whitening,
-      device: what the runs say of themselves, several values joined by `;`.
+      device: what the runs say of themselves, several values joined by `;`;
+    - factors, where the table has some: those that the recipe has, joined by `;`.
 
     Raises ConfigError if no selected data set is the table's, DataError if the paper's file is
     broken or has no line of the table.
@@ -100,24 +117,37 @@ def table_cells(configuration: Configuration, table: Table, runs: pd.DataFrame) 
         (runs["protocol"] == selection.protocol)
         & runs["seed"].isin(selection.seeds)
         & runs["dataset"].isin(datasets)
-        & runs["source"].isin(table.sources)
+        & runs["source"].isin(table_sources(configuration, table))
     ]
     grid = _grid(configuration, table, datasets)
     possible = grid.loc[grid["applicable"], _CELL]
     cells = (
         grid.merge(_measured(chosen.merge(possible, on=_CELL), column), on=_CELL, how="left")
         .merge(_baselines(configuration, chosen, column), on=_BLOCK, how="left")
-        .merge(_paper(configuration, table), on=_CELL[1:], how="left")
+        .merge(paper_numbers(configuration, table), on=_CELL[1:], how="left")
     )
     own = cells["arch"] == cells["source"].map(lambda name: configuration.source(name).arch)
     cells = cells.assign(
         n=cells["n"].fillna(0),
-        gap=(cells["mean"] - cells["reference"]).mask(own & (cells["recipe"] == BASELINE)),
+        gap=(cells["mean"] - cells["reference"]).mask(
+            (own & (cells["recipe"] == BASELINE)) | (table.layout != "main")
+        ),
         difference=cells["mean"] - cells["paper"],
         best=_best(cells),
     )
+    if table.factors:
+        cells = cells.assign(factors=cells["recipe"].map(_factors(configuration, table)))
+    schema = _schema(cells.columns)
     # As the CSV has them, so that an edition made from the CSV is the same to the last byte.
-    return checked(cells[list(CELLS.columns)].round(DECIMALS), CELLS, "cells")
+    return checked(cells[list(schema.columns)].round(DECIMALS), schema, "cells")
+
+
+def settings_table(configuration: Configuration, table: Table) -> pd.DataFrame:
+    """The recipes of a table without runs, with the selected protocol and the factors that they have."""
+    factors = _factors(configuration, table)
+    frame = pd.DataFrame({"recipe": list(factors), "factors": list(factors.values())})
+    frame = frame.assign(protocol=configuration.selection.protocol)
+    return checked(frame[list(SETTINGS.columns)], SETTINGS, "settings")
 
 
 def without_paper(cells: pd.DataFrame) -> pd.DataFrame:
@@ -127,19 +157,29 @@ def without_paper(cells: pd.DataFrame) -> pd.DataFrame:
 
 def read_cells(path: Path) -> pd.DataFrame:
     """Read the CSV of either edition back; DataError with one line if it is not one."""
-    columns = set(read_text_columns(path).columns)
-    return read_tidy(path, CELLS if columns & set(_COMPARISON) else ORDINARY_CELLS)
+    return read_tidy(path, _schema(read_text_columns(path).columns))
+
+
+def _schema(columns: Iterable[str]) -> pa.DataFrameSchema:
+    """What a table of cells with (most of) these columns has to be."""
+    found = set(columns)
+    if found <= set(SETTINGS.columns):
+        return SETTINGS
+    schema = CELLS.add_columns(_FACTORS) if "factors" in found else CELLS
+    return schema if found & set(_COMPARISON) else schema.remove_columns(list(_COMPARISON))
+
+
+def _factors(configuration: Configuration, table: Table) -> dict[str, str | None]:
+    """The factors that each recipe of `table` has, as one text."""
+    factors = {recipe: recipe_factors(configuration, table, recipe) for recipe in table.recipes}
+    return {recipe: LIST_SEPARATOR.join(has) or None for recipe, has in factors.items()}
 
 
 def _datasets(configuration: Configuration, table: Table) -> list[str]:
     """The selected data sets that a table can be measured on."""
     fitting = table_datasets(configuration, table)
     if not fitting:
-        allowed = [
-            name
-            for name in configuration.datasets
-            if configuration.distilled_from(name) == table.dataset
-        ]
+        allowed = configuration.fitting(table.dataset) if table.dataset else []
         raise ConfigError(
             f"{configuration.directory}/config.yaml: datasets: found "
             f"{', '.join(configuration.selection.datasets)}, "
@@ -153,15 +193,12 @@ def _grid(configuration: Configuration, table: Table, datasets: Sequence[str]) -
     selection = configuration.selection
 
     def row(run: RunId) -> dict[str, object]:
-        recipe = configuration.recipe_book.recipe(
-            run.recipe, run.protocol, ipc=run.ipc, arch=run.arch, source=run.source
-        )
         return {
             **{name: getattr(run, name) for name in _CELL},
             "protocol": run.protocol,
             "accuracy": selection.accuracy,
             "applicable": applies(configuration, run),
-            "recipe_epochs": recipe.epochs,
+            "recipe_epochs": run_recipe(configuration, run).epochs,
         }
 
     runs = itertools.chain.from_iterable(grid(configuration, table, dataset) for dataset in datasets)
@@ -195,8 +232,11 @@ def _best(cells: pd.DataFrame) -> pd.Series:
     return (shown == groups.transform("max")) & (groups.transform("count") >= 2)
 
 
-def _paper(configuration: Configuration, table: Table) -> pd.DataFrame:
-    """source, ipc, recipe, arch, paper, paper_std of the table's cells in the paper."""
+def paper_numbers(configuration: Configuration, table: Table) -> pd.DataFrame:
+    """source, ipc, recipe, arch, paper, paper_std (percent) of the cells that the paper prints.
+
+    Empty for a table that names no file of them; DataError where the file is broken or has none.
+    """
     columns = [*_CELL[1:], "paper", "paper_std"]
     file = configuration.paper_file(table)
     if file is None:

@@ -1,0 +1,112 @@
+"""States of runs, from files laid by hand."""
+
+import io
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from crossarch.cli import app
+from crossarch.config import RunId, load_configuration
+from crossarch.layout import Layout
+from crossarch.overview import counted, planned, run_statuses, status_view
+
+CONFIG = Path(__file__).parents[2] / "config"
+PROGRESS = "a/run: epoch 50 of 1000, loss 1.2345, 7 s\n"
+TRACEBACK = 'Traceback (most recent call last):\n  File "x.py", line 1\nKeyError: 3\n'
+
+
+@pytest.fixture
+def run() -> RunId:
+    fields = {"dataset": "cifar10", "source": "frepo", "ipc": 1, "arch": "alexnet"}
+    return RunId.model_validate({**fields, "recipe": "baseline", "seed": 0})
+
+
+def lay(path: Path, text: str, age: float = 0) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    then = time.time() - age
+    os.utime(path, (then, then))
+
+
+@pytest.mark.parametrize(
+    ("log", "state", "message"),
+    [
+        (None, "missing", None),
+        ("", "running", ""),
+        (PROGRESS * 500, "running", PROGRESS.strip()),
+        (
+            PROGRESS + "crossarch: loss is nan in epoch 51\n",
+            "failed",
+            "crossarch: loss is nan in epoch 51",
+        ),
+        (PROGRESS + TRACEBACK, "failed", "KeyError: 3"),
+        (PROGRESS + "crossarch: interrupted\n", "missing", None),
+        ("crossarch: something\n" + PROGRESS, "running", PROGRESS.strip()),
+    ],
+)
+def test_a_log_without_metrics(
+    tmp_path: Path, run: RunId, log: str | None, state: str, message: str | None
+) -> None:
+    layout = Layout(tmp_path)
+    if log is not None:
+        lay(layout.train_log(run), log, age=90)
+    status = run_statuses(layout, [run])[run]
+    assert (status.state, status.message) == (state, message)
+    if message is not None:
+        assert status.age == pytest.approx(90, abs=20)
+        assert status.to_json()["log"] == str(layout.train_log(run))
+
+
+def test_metrics_outweigh_any_log(tmp_path: Path, run: RunId) -> None:
+    layout = Layout(tmp_path)
+    lay(layout.train_log(run), TRACEBACK)
+    lay(layout.run_metrics(run), "{}")
+    assert run_statuses(layout, [run])[run].state == "done"
+
+
+def test_the_rule_writes_the_log_that_is_read(project: Path, run: RunId) -> None:
+    rule = (project / "rules" / "train.smk").read_text()
+    assert 'f"<results>/logs/train/{RUN_PATTERN}.log"' in rule
+    assert Layout(Path("r")).train_log(run) == Path(f"r/logs/train/{run.path}.log")
+
+
+def test_the_matrix_counts_seeds_by_state(tmp_path: Path, run: RunId) -> None:
+    chosen = {
+        "ipc": [1],
+        "sources": ["frepo"],
+        "archs": ["cnn", "alexnet"],
+        "recipes": ["baseline", "full"],
+    }
+    configuration = load_configuration(CONFIG, overrides=[("test", chosen)])
+    layout = Layout(tmp_path)
+    lay(layout.run_metrics(run), "{}")
+    lay(layout.train_log(run.model_copy(update={"seed": 1})), PROGRESS, age=7300)
+    lay(layout.train_log(run.model_copy(update={"seed": 2})), TRACEBACK)
+    statuses = run_statuses(layout, planned(configuration, layout, ["table2"]).runs)
+    # cnn baseline, its teacher role (w/o DP & KD), alexnet baseline and full, three seeds each
+    assert counted(statuses.values()) == {"done": 1, "running": 1, "failed": 1, "missing": 9}
+    console = Console(width=500, record=True, file=io.StringIO())
+    console.print(status_view(configuration, ["table2"], statuses))
+    lines = console.export_text().splitlines()
+    rows = {line.split("│")[2].strip(): line for line in lines if line.count("│") > 3}
+    assert set(rows) == {"baseline", "full"}
+    assert "1✓ 1▶ 1✗" in rows["baseline"]
+    assert [cell.strip() for cell in rows["full"].split("│")[3:6]] == ["-", "", "3·"]
+    assert any("2 h ago: a/run: epoch 50 of 1000" in line for line in lines)
+    assert any(line.startswith("✗ ") and "KeyError: 3" in line for line in lines)
+    assert "✓ 1 done, ▶ 1 running, ✗ 1 failed, · 9 missing; 12 runs" in lines[-1]
+
+
+def test_the_command_prints_json(tmp_path: Path, run: RunId) -> None:
+    lay(Layout(tmp_path).train_log(run), PROGRESS)
+    arguments = ["status", "--json", "--config", str(CONFIG), "--results", str(tmp_path)]
+    told = json.loads(CliRunner().invoke(app, [*arguments, "--table", "table2"]).stdout)
+    assert told["counts"] == {"done": 0, "running": 1, "failed": 0, "missing": 395}
+    states = {one["run"]: one["state"] for one in told["runs"]}
+    assert states[run.path] == "running"
+    assert len(states) == 396

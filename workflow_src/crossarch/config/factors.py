@@ -1,0 +1,50 @@
+"""What the recipes of a table differ in."""
+
+import json
+from itertools import chain
+
+from crossarch.config.load import Configuration
+from crossarch.config.schema import Recipe, Table
+
+
+def recipe_factors(configuration: Configuration, table: Table, recipe: str) -> list[str]:
+    """The titles of those factors of `table` that `recipe` has, under the selected protocol.
+
+    The last recipe of the table has them all. Another has a factor if all keys of that factor hold the
+    same in both, for the table's IPC, network and source if it is for one of each.
+    """
+    reference = _recipe(configuration, table, table.recipes[-1])
+    other = _recipe(configuration, table, recipe)
+    return [
+        title
+        for title, keys in table.factors.items()
+        if all(getattr(other, key) == getattr(reference, key) for key in keys)
+    ]
+
+
+def table_words(configuration: Configuration, table: Table) -> str:
+    """All that the configuration says in a rendered table, as JSON: what its job depends on."""
+    recipes = dict.fromkeys([*table.recipes, *chain(*table.recipes_by_ipc.values())])
+    book = configuration.recipe_book.recipes
+    return json.dumps(
+        {
+            "table": table.model_dump(mode="json"),
+            "recipes": {name: book[name].get("title", name) for name in recipes},
+            "factors": {name: recipe_factors(configuration, table, name) for name in recipes},
+            "sources": {name: configuration.source(name).title for name in table.sources},
+            "datasets": {
+                name: configuration.dataset(name).title
+                for name in (configuration.fitting(table.dataset) if table.dataset else ())
+            },
+        }
+    )
+
+
+def _recipe(configuration: Configuration, table: Table, name: str) -> Recipe:
+    return configuration.recipe_book.recipe(
+        name,
+        configuration.selection.protocol,
+        ipc=table.ipc[0] if table.ipc else 0,
+        arch=table.archs[0] if table.archs else "",
+        source=table.sources[0] if table.sources else "",
+    )

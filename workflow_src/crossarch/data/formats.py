@@ -1,0 +1,130 @@
+"""The forms in which distilled sets are published: each read into images and labels as they are.
+
+No reader runs code from a file: pickles are refused (`weights_only`, `allow_pickle=False`).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from crossarch.config.schema import SetFormat
+from crossarch.data.flax import read_flax
+from crossarch.data.images import IMAGE_SUFFIXES, decode
+from crossarch.data.store import ImageSet, load_pt, load_tensors
+from crossarch.errors import DataError
+
+NAMES = ("images", "labels")
+
+
+def read_set(form: SetFormat, paths: Sequence[Path]) -> ImageSet:
+    """Images and labels of the files of one set, in the layout and the dtypes they were stored in.
+
+    Raises DataError, naming the file, if one is damaged or does not hold what its format says.
+    """
+    return READERS[form](paths)
+
+
+def _pair(load: Callable[[Path], Tensor]) -> Callable[[Sequence[Path]], ImageSet]:
+    """A reader of images (in parts) and labels, a file each."""
+
+    def read(paths: Sequence[Path]) -> ImageSet:
+        *parts, labels = paths
+        images = [load(part) for part in parts]
+        if len({tuple(part.shape[1:]) for part in images}) > 1:
+            shapes = ", ".join(str(tuple(part.shape)) for part in images)
+            raise DataError(f"{parts[0]}: found parts of shapes {shapes}, needed: images of one size")
+        return ImageSet(torch.cat(images), load(labels))
+
+    return read
+
+
+def _tensor(path: Path) -> Tensor:
+    loaded = load_pt(path)
+    if not isinstance(loaded, Tensor):
+        raise DataError(f"{path}: found {type(loaded).__name__}, needed: a tensor")
+    return loaded.detach()
+
+
+def _npy(path: Path) -> Tensor:
+    return _as_tensor(_numpy(path), path)
+
+
+def _npz(paths: Sequence[Path]) -> ImageSet:
+    loaded = _numpy(paths[0])
+    if not isinstance(loaded, Mapping):
+        raise DataError(f"{paths[0]}: found one array, needed: an .npz of {' and '.join(NAMES)}")
+    return _named(loaded, paths[0])
+
+
+def _safetensors(paths: Sequence[Path]) -> ImageSet:
+    return ImageSet(**load_tensors(paths[0], NAMES))
+
+
+def _flax(paths: Sequence[Path]) -> ImageSet:
+    """FRePo's checkpoints: `params/x_proto` (N, H, W, C) and `params/y_proto` (N, classes)."""
+    params = read_flax(paths[0]).get("params")
+    if not isinstance(params, dict):
+        raise DataError(f"{paths[0]}: found no `params`, needed: params/x_proto and params/y_proto")
+    named = {"images": params.get("x_proto"), "labels": params.get("y_proto")}
+    arrays = {name: array for name, array in named.items() if isinstance(array, np.ndarray)}
+    return _named(arrays, paths[0], "params/x_proto and params/y_proto")
+
+
+def _folder(paths: Sequence[Path]) -> ImageSet:
+    """`<class>/<image>`: classes in order of their names."""
+    folder = paths[0]
+    if not folder.is_dir():
+        raise DataError(f"{folder}: is not a folder of images")
+    classes = sorted(path for path in folder.iterdir() if path.is_dir())
+    found = [
+        (path, label)
+        for label, of_class in enumerate(classes)
+        for path in sorted(of_class.iterdir())
+        if path.suffix.lower() in IMAGE_SUFFIXES
+    ]
+    if not found:
+        raise DataError(f"{folder}: found no images in <class>/, needed: one folder for each class")
+    images = [decode(path.read_bytes(), str(path)) for path, _ in found]
+    for image, (path, _) in zip(images, found, strict=True):
+        if image.shape != images[0].shape:
+            raise DataError(f"{path}: found {image.shape[:2]} pixels, needed: {images[0].shape[:2]}")
+    labels = torch.tensor([label for _, label in found])
+    return ImageSet(torch.from_numpy(np.stack(images)), labels)
+
+
+READERS: dict[SetFormat, Callable[[Sequence[Path]], ImageSet]] = {
+    "pt": _pair(_tensor),
+    "npy": _pair(_npy),
+    "npz": _npz,
+    "safetensors": _safetensors,
+    "flax": _flax,
+    "folder": _folder,
+}
+
+
+def _numpy(path: Path) -> Any:
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        return dict(loaded) if isinstance(loaded, Mapping) else loaded
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except Exception as error:  # numpy, zipfile and zlib each have errors of their own
+        raise DataError(f"{path}: is not a whole file of numpy arrays: {error}") from None
+
+
+def _named(arrays: Mapping[str, np.ndarray], path: Path, needed: str = " and ".join(NAMES)) -> ImageSet:
+    if not set(NAMES) <= set(arrays):
+        raise DataError(f"{path}: found {', '.join(arrays) or 'nothing'}, needed: {needed}")
+    return ImageSet(*(_as_tensor(arrays[name], path) for name in NAMES))
+
+
+def _as_tensor(array: np.ndarray, path: Path) -> Tensor:
+    try:
+        # A copy in this machine's byte order, which torch needs.
+        return torch.from_numpy(np.array(array, dtype=array.dtype.newbyteorder("=")))
+    except TypeError:
+        raise DataError(f"{path}: found values of {array.dtype}, needed: numbers") from None

@@ -1,0 +1,55 @@
+"""Is a local file the one that was published? Size and digests decide."""
+
+import hashlib
+from pathlib import Path
+
+from crossarch.config.files import UpstreamFile
+from crossarch.errors import FetchError
+
+CHUNK_BYTES = 1 << 18
+"""Files are read, hashed and written in pieces of this size, so that none is held in memory."""
+
+
+def verify(path: Path, file: UpstreamFile) -> None:
+    """Check the size of `path`, then each pinned digest.
+
+    Raises FetchError, naming the path, what was expected and what was found.
+    """
+    try:
+        difference = mismatch(path, file)
+    except OSError as error:
+        raise FetchError(f"{path}: cannot be read: {error.strerror or error}") from error
+    if difference is not None:
+        raise FetchError(f"{path}: {difference}")
+
+
+def mismatch(path: Path, file: UpstreamFile) -> str | None:
+    """Tell how `path` differs from what is pinned for `file`; None if every check holds.
+
+    The file is read once whatever the number of digests. Raises OSError if it cannot be read.
+    """
+    size = path.stat().st_size
+    if file.size is not None and size != file.size:
+        return f"expected {file.size} bytes, found {size}"
+    hashers = {name: _hasher(name, size) for name in file.digests}
+    with path.open("rb") as stream:
+        while hashers and (chunk := stream.read(CHUNK_BYTES)):
+            for hasher in hashers.values():
+                hasher.update(chunk)
+    for name, expected in file.digests.items():
+        found = hashers[name].hexdigest()
+        if found != expected.lower():
+            return f"expected {name} {expected.lower()}, found {found}"
+    return None
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _hasher(name: str, size: int) -> "hashlib._Hash":
+    if name == "git_blob":
+        return hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
+    return hashlib.new(name, usedforsecurity=False)

@@ -1,0 +1,48 @@
+"""An upstream file of the configuration, verified by what is pinned or locked, in its place."""
+
+import sys
+from pathlib import Path
+
+from crossarch.config import Configuration
+from crossarch.config.files import UpstreamFile
+from crossarch.errors import FetchError
+from crossarch.fetch.checks import sha256_of
+from crossarch.fetch.download import OriginKind, fetch_file
+from crossarch.fetch.places import cache_directory, mirrors_from_environment
+from crossarch.layout import Layout
+
+
+def ensure_download(
+    configuration: Configuration, layout: Layout, file: UpstreamFile, *, progress: bool = True
+) -> Path:
+    """The verified local copy of an upstream file: as it is, or from a mirror, cache or the network.
+
+    A file that neither the configuration nor the lock has a digest of is taken as it comes, with a
+    warning that tells its digest. Raises FetchError if the right bytes are not to be had.
+    """
+    pinned = configuration.pinned(file)
+    destination = layout.downloads / file.relative_path
+    try:
+        origin = fetch_file(
+            pinned,
+            destination,
+            mirrors=mirrors_from_environment(),
+            cache=cache_directory(),
+            progress=progress,
+        )
+    except FetchError as error:
+        if pinned is file:
+            raise
+        raise FetchError(
+            f"{error}; its checksum stands in {configuration.lock_file}: if upstream changed it for "
+            f"good, run: crossarch fetch --update-lock {file.url}"
+        ) from error
+    if origin.kind is not OriginKind.PRESENT and not pinned.digests:
+        print(
+            f"crossarch: warning: {file.url}: no checksum is known of it; what came has sha256 "
+            f"{sha256_of(destination)}; to hold later downloads to it, run: "
+            f"crossarch fetch --update-lock {file.url}",
+            file=sys.stderr,
+            flush=True,
+        )
+    return destination

@@ -1,0 +1,20 @@
+"""Overview: what a configuration asks for, and how far it is.
+
+`planned` counts the runs behind each table; `run_statuses` tells from the files under `results/` which
+of them are done. Nothing depends on this package but the command line.
+"""
+
+from crossarch.overview.plan import Plan, Target, planned
+from crossarch.overview.show import plan_view, status_view
+from crossarch.overview.status import RunStatus, counted, run_statuses
+
+__all__ = [
+    "Plan",
+    "RunStatus",
+    "Target",
+    "counted",
+    "plan_view",
+    "planned",
+    "run_statuses",
+    "status_view",
+]

@@ -1,0 +1,89 @@
+"""How many runs each table needs, and how many all of them: what tables share is trained once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from crossarch.config import Configuration, RunId, collection_runs, table_runs, with_teachers
+from crossarch.errors import ConfigError
+from crossarch.layout import Layout
+
+
+@dataclass(frozen=True)
+class Target:
+    """A table: its cells, and the runs behind them with the teachers that those need."""
+
+    name: str
+    title: str
+    cells: int  # of the configuration, whatever the seeds
+    runs: tuple[RunId, ...]
+    new: int  # runs that no earlier target needs
+    left: int  # runs without metrics
+    nothing: str | None = None  # why a table that needs runs has none
+
+    def counts(self) -> dict[str, Any]:
+        """The numbers by name, as JSON has them."""
+        done = len(self.runs) - self.left
+        return {
+            "cells": self.cells,
+            "runs": len(self.runs),
+            "new": self.new,
+            "done": done,
+            "left": self.left,
+        }
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Targets in order, and all their distinct runs."""
+
+    targets: tuple[Target, ...]
+    runs: tuple[RunId, ...]
+    left: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Counts of each target and of all."""
+        done = len(self.runs) - self.left
+        return {
+            "targets": {target.name: target.counts() for target in self.targets},
+            "all": {"runs": len(self.runs), "done": done, "left": self.left},
+        }
+
+
+def planned(configuration: Configuration, layout: Layout, names: Sequence[str]) -> Plan:
+    """The runs of the tables `names` under the configuration's selection.
+
+    Raises ConfigError for an unknown table. A run is left to do if it has no metrics.json; whether that
+    one is up to date is not looked at.
+    """
+    targets, all_runs = [], dict[RunId, None]()
+    for name in names:
+        table = configuration.table(name)
+        cells = table_runs(configuration, table)
+        runs = with_teachers(configuration, cells)
+        new = [run for run in runs if run not in all_runs]
+        all_runs |= dict.fromkeys(new)
+        targets.append(
+            Target(
+                name=name,
+                title=table.title,
+                cells=len({run.model_copy(update={"seed": 0}) for run in cells}),
+                runs=tuple(runs),
+                new=len(new),
+                left=_left(layout, runs),
+                nothing=None if runs or not table.dataset else _why_nothing(configuration, name),
+            )
+        )
+    return Plan(tuple(targets), tuple(all_runs), _left(layout, list(all_runs)))
+
+
+def _why_nothing(configuration: Configuration, name: str) -> str:
+    try:
+        collection_runs(configuration, name)
+    except ConfigError as error:
+        return str(error)
+    raise AssertionError(f"{name} has runs")
+
+
+def _left(layout: Layout, runs: Sequence[RunId]) -> int:
+    return sum(not layout.run_metrics(run).exists() for run in runs)

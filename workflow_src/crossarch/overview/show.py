@@ -1,0 +1,117 @@
+"""Plan and status in a terminal."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+
+from rich.console import Group, RenderableType
+from rich.table import Table as Grid
+from rich.text import Text
+
+from crossarch.config import Configuration, RunId, applies, grid, table_datasets, table_runs
+from crossarch.config.schema import Table
+from crossarch.overview.plan import Plan
+from crossarch.overview.status import STATES, RunStatus, State, counted
+
+LOOKS: dict[State, tuple[str, str]] = {
+    "done": ("✓", "green"),
+    "running": ("▶", "yellow"),
+    "failed": ("✗", "red"),
+    "missing": ("·", "dim"),
+}
+LISTED: tuple[State, ...] = ("running", "failed")  # each with what its log says
+
+
+def plan_view(plan: Plan) -> RenderableType:
+    """Runs of each target and of all (`new`: that no target above needs), and why a table has none."""
+    shown = Grid(title="Runs, teachers included; what tables share is trained once")
+    shown.add_column("table")
+    shown.add_column("title")
+    for name in ("cells", "runs", "new", "done", "left"):
+        shown.add_column(name, justify="right")
+    for target in plan.targets:
+        shown.add_row(target.name, target.title, *map(str, target.counts().values()))
+    total = plan.to_json()["all"]
+    shown.add_section()
+    counts = (total["runs"], total["runs"], total["done"], total["left"])
+    shown.add_row("all", "", "", *map(str, counts))
+    return Group(shown, *(Text(target.nothing) for target in plan.targets if target.nothing))
+
+
+def status_view(
+    configuration: Configuration, names: Sequence[str], statuses: Mapping[RunId, RunStatus]
+) -> RenderableType:
+    """A matrix of cells for each table and data set, then what is running or failed, then counts."""
+    tables = [configuration.table(name) for name in names]
+    matrices = [
+        _matrix(configuration, name, table, dataset, statuses)
+        for name, table in zip(names, tables, strict=True)
+        for dataset in table_datasets(configuration, table)
+        if any(run.dataset == dataset for run in table_runs(configuration, table))
+    ]
+    return Group(*matrices, *_logs(statuses.values()), _counts(list(statuses.values())))
+
+
+def _matrix(
+    configuration: Configuration,
+    name: str,
+    table: Table,
+    dataset: str,
+    statuses: Mapping[RunId, RunStatus],
+) -> Grid:
+    """Rows of a set and recipe, columns of networks: how many seeds are in which state."""
+    shown = Grid(title=f"{name} on {configuration.dataset(dataset).title}")
+    shown.add_column("set")
+    shown.add_column("recipe")
+    for arch in table.archs:
+        shown.add_column(arch, justify="center")
+    cells: dict[RunId, list[RunStatus]] = {}
+    for run in table_runs(configuration, table):
+        first = run.model_copy(update={"seed": configuration.selection.seeds[0]})
+        cells.setdefault(first, []).append(statuses[run])
+    for (source, ipc), of_set in groupby(
+        grid(configuration, table, dataset), key=lambda run: (run.source, run.ipc)
+    ):
+        for recipe, row in groupby(of_set, key=lambda run: run.recipe):
+            runs = list(row)
+            if not any(run in cells for run in runs):
+                continue
+            texts = (_cell(configuration, run, cells.get(run)) for run in runs)
+            shown.add_row(f"{source} ipc{ipc}", recipe, *texts)
+        shown.add_section()
+    return shown
+
+
+def _cell(configuration: Configuration, run: RunId, seeds: list[RunStatus] | None) -> Text:
+    """`3✓`, or `2✓ 1▶`; a hyphen where the recipe does not apply, nothing where it is not chosen."""
+    if seeds is None:
+        return Text("" if applies(configuration, run) else "-", style="dim")
+    parts = [
+        Text(f"{number}{LOOKS[state][0]}" if len(seeds) > 1 else LOOKS[state][0], style=LOOKS[state][1])
+        for state, number in counted(seeds).items()
+        if number
+    ]
+    return Text(" ").join(parts)
+
+
+def _logs(statuses: Iterable[RunStatus]) -> list[Text]:
+    lines = []
+    for status in statuses:
+        if status.state in LISTED:
+            symbol, style = LOOKS[status.state]
+            told = f"{symbol} {status.log}, {_ago(status.age or 0)} ago: {status.message or 'begun'}"
+            lines.append(Text(told, style=style))
+    return lines
+
+
+def _ago(seconds: float) -> str:
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def _counts(statuses: list[RunStatus]) -> Text:
+    counts = counted(statuses)
+    looks = ((state, *LOOKS[state]) for state in STATES)
+    parts = [Text(f"{symbol} {counts[state]} {state}", style=style) for state, symbol, style in looks]
+    return Text(", ").join(parts) + Text(f"; {len(statuses)} runs, teachers included")

@@ -1,0 +1,69 @@
+"""How far each run is, read off the files that it leaves.
+
+- done: it has `metrics.json`, which is written last;
+- failed: it has none, and its log ends in an error;
+- running: it has none, and its log has been begun and ends in no error. A training that was killed
+  outright (SIGKILL, power) looks the same until it is started again: the age of its log tells;
+- missing: anything else, also a training that was interrupted and said so (it will go on from its
+  saved state).
+"""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from crossarch.config import RunId
+from crossarch.layout import Layout
+
+State = Literal["done", "running", "failed", "missing"]
+STATES: tuple[State, ...] = get_args(State)
+_TAIL = 4096  # bytes of a log that are looked at
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """One run; for those that are running or failed also what the log says last, and how long ago."""
+
+    run: RunId
+    state: State
+    log: Path
+    message: str | None = None
+    age: float | None = None  # seconds
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON has it."""
+        told = {"log": str(self.log), "message": self.message, "age_seconds": self.age}
+        return {"run": self.run.path, "state": self.state} | (told if self.message is not None else {})
+
+
+def run_statuses(layout: Layout, runs: Iterable[RunId]) -> dict[RunId, RunStatus]:
+    """The status of each of `runs`, in order."""
+    now = time.time()
+    return {run: _status(layout, run, now) for run in runs}
+
+
+def counted(statuses: Iterable[RunStatus]) -> dict[State, int]:
+    """How many runs there are in each state, all states named."""
+    states = [status.state for status in statuses]
+    return {state: states.count(state) for state in STATES}
+
+
+def _status(layout: Layout, run: RunId, now: float) -> RunStatus:
+    log = layout.train_log(run)
+    if layout.run_metrics(run).exists():
+        return RunStatus(run, "done", log)
+    try:
+        with log.open("rb") as stream:
+            stream.seek(max(0, log.stat().st_size - _TAIL))
+            tail = stream.read().decode("utf-8", errors="replace")
+        age = round(max(0.0, now - log.stat().st_mtime), 1)
+    except OSError:
+        return RunStatus(run, "missing", log)
+    lines = [line for line in tail.splitlines() if line.strip()]
+    last = lines[-1].strip() if lines else ""
+    if last == "crossarch: interrupted":
+        return RunStatus(run, "missing", log)
+    failed = last.startswith("crossarch: ") or "Traceback (most recent call last):" in tail
+    return RunStatus(run, "failed" if failed else "running", log, last, age)

@@ -1,0 +1,228 @@
+"""The scorecard: every number of the paper beside ours, and whether the paper's claims hold on them.
+
+`scorecard_cells` has a row for each number that the paper prints, measured or not; `scorecard_summary` a
+row for each table (how near are the numbers?) and for each claim (does it hold?).
+"""
+
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pandera.pandas as pa
+from scipy import stats
+
+from crossarch.config import Configuration, table_datasets
+from crossarch.config.schema import Table
+from crossarch.report.claims import claimed_pairs
+from crossarch.report.tables import paper_numbers, table_cells
+from crossarch.report.tidy import DECIMALS, checked, read_tidy
+
+RESAMPLES = 10_000
+SEED = 0
+ALL = "all tables"
+HOLDS, FAILS, OPEN = "holds", "does not hold", "open"
+
+_PERCENT = pa.Check.in_range(0, 100)
+_COUNT = pa.Check.ge(0)
+_KEY = ["source", "ipc", "recipe", "arch"]
+SCORECARD = pa.DataFrameSchema(
+    {
+        "table": pa.Column(str),
+        "dataset": pa.Column(str),
+        "source": pa.Column(str),
+        "ipc": pa.Column(int, pa.Check.ge(1)),
+        "recipe": pa.Column(str),
+        "arch": pa.Column(str),
+        "measured_on": pa.Column(str, nullable=True),
+        "n": pa.Column(int, _COUNT),
+        "ours": pa.Column(float, _PERCENT, nullable=True),
+        "std": pa.Column(float, _COUNT, nullable=True),
+        "paper": pa.Column(float, _PERCENT),
+        "paper_std": pa.Column(float, _COUNT, nullable=True),
+        "difference": pa.Column(float, nullable=True),
+        "seeds": pa.Column(str, nullable=True),
+        "protocol": pa.Column(str),
+        "accuracy": pa.Column(str, pa.Check.isin(["best", "last"])),
+        "device": pa.Column(str, nullable=True),
+    },
+    unique=["table", "dataset", *_KEY],
+    strict=True,
+    coerce=True,
+)
+SUMMARY = pa.DataFrameSchema(
+    {
+        "kind": pa.Column(str, pa.Check.isin(["agreement", "claim"])),
+        "name": pa.Column(str),
+        "measured_on": pa.Column(str, nullable=True),
+        "n": pa.Column(int, _COUNT),
+        "of": pa.Column(int, _COUNT),
+        "units": pa.Column(int, _COUNT),
+        "held": pa.Column("Int64", _COUNT, nullable=True),
+        "paper_held": pa.Column("Int64", _COUNT, nullable=True),
+        "ours": pa.Column(float, nullable=True),
+        "paper": pa.Column(float, nullable=True),
+        "mean_absolute_difference": pa.Column(float, _COUNT, nullable=True),
+        "rank_correlation": pa.Column(float, pa.Check.in_range(-1, 1), nullable=True),
+        "low": pa.Column(float, nullable=True),
+        "high": pa.Column(float, nullable=True),
+        "verdict": pa.Column(str, pa.Check.isin([HOLDS, FAILS, OPEN]), nullable=True),
+    },
+    unique=["kind", "name"],
+    strict=True,
+    coerce=True,
+)
+
+
+def scorecard_cells(configuration: Configuration, runs: pd.DataFrame) -> pd.DataFrame:
+    """One row for each number that the paper prints, in the order of its tables.
+
+    `runs` is the table of `collect_runs`; which of them count is up to the selection, as in tables.
+    A number that was measured on the table's own data set is compared there; else on a stand-in for
+    it, which `measured_on` names. Columns: table, dataset (the paper's), source, ipc, recipe, arch,
+    measured_on, n (seeds), ours, std, paper, paper_std (percent), difference (points), seeds,
+    protocol, accuracy (`best` or `last`) and device. What was not measured has n = 0 and nothing in
+    ours.
+    """
+    parts = [
+        _table_part(configuration, name, table, runs)
+        for name, table in configuration.tables.items()
+        if table.paper
+    ]
+    frame = pd.concat(parts, ignore_index=True).assign(
+        protocol=configuration.selection.protocol, accuracy=configuration.selection.accuracy
+    )
+    return checked(frame[list(SCORECARD.columns)].round(DECIMALS), SCORECARD, "scorecard")
+
+
+def scorecard_summary(configuration: Configuration, cells: pd.DataFrame) -> pd.DataFrame:
+    """How near the numbers of each table are, and whether each claim of the paper holds.
+
+    Rows of kind `agreement` are about accuracies: `ours` and `paper` are means over the n measured
+    of all `of` cells. Rows of kind `claim` are about gains in points (see `claimed_pairs`): `held`
+    of n measured pairs have a gain above 0, `paper_held` of all `of` pairs in the paper.
+    `mean_absolute_difference` is that of ours and the paper's, `rank_correlation` Spearman's. `low`
+    and `high` bound the mean difference (agreement) or our mean gain (claim) in 95% of 10,000
+    bootstrap samples (percentiles, seeded), which draw units: cells, or what the claim's pairs
+    share. They are missing with fewer than two units. A claim holds if the interval lies above 0,
+    does not if it lies below 0, and else is open.
+    """
+    runs = ["dataset", "source", "ipc", "recipe", "arch"]  # what two tables print counts once
+    rows = [
+        *(_agreement(str(name), group) for name, group in cells.groupby("table", sort=False)),
+        _agreement(ALL, cells.sort_values("table").drop_duplicates(runs)),
+        *_claims(claimed_pairs(configuration, cells)),
+    ]
+    return checked(pd.DataFrame(rows).round(DECIMALS), SUMMARY, "scorecard summary")
+
+
+def read_scorecard(path: Path) -> pd.DataFrame:
+    """Read the cells back; DataError with one line if the file is not a scorecard."""
+    return read_tidy(path, SCORECARD)
+
+
+def read_summary(path: Path) -> pd.DataFrame:
+    """Read the summary back; DataError with one line if the file is not one."""
+    return read_tidy(path, SUMMARY)
+
+
+def bootstrap_interval(values: pd.Series, units: pd.Series) -> tuple[float, float]:
+    """The 95% percentile interval of the mean of `values` when units are drawn with replacement.
+
+    NaN where there are fewer than two units.
+    """
+    of_unit = values.groupby(units).agg(["sum", "count"])
+    if len(of_unit) < 2:
+        return np.nan, np.nan
+
+    def mean(sums: Any, counts: Any, axis: int) -> Any:
+        return sums.sum(axis=axis) / counts.sum(axis=axis)
+
+    with warnings.catch_warnings():  # units that are all alike: the interval is a point
+        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
+        result = stats.bootstrap(
+            (of_unit["sum"].to_numpy(), of_unit["count"].to_numpy()),
+            mean,
+            paired=True,
+            vectorized=True,
+            n_resamples=RESAMPLES,
+            method="percentile",
+            rng=np.random.default_rng(SEED),
+        )
+    return float(result.confidence_interval.low), float(result.confidence_interval.high)
+
+
+def _table_part(
+    configuration: Configuration, name: str, table: Table, runs: pd.DataFrame
+) -> pd.DataFrame:
+    """The rows of one table."""
+    paper = paper_numbers(configuration, table)
+    columns = [*_KEY, "measured_on", "n", "ours", "std", "difference", "seeds", "device"]
+    measured = pd.DataFrame(columns=columns)
+    if table_datasets(configuration, table):
+        cells = table_cells(configuration, table, runs)
+        cells = cells[cells["n"] > 0].rename(columns={"dataset": "measured_on", "mean": "ours"})
+        itself_first = cells.sort_values(
+            "measured_on", key=lambda names: names != table.dataset, kind="stable"
+        )
+        measured = itself_first.drop_duplicates(_KEY)[columns]
+    measured = measured.astype({"ipc": int})
+    rows = paper.merge(measured, on=_KEY, how="left")
+    return rows.assign(table=name, dataset=table.dataset, n=rows["n"].fillna(0).astype(int))
+
+
+def _agreement(name: str, cells: pd.DataFrame) -> dict[str, Any]:
+    measured = cells[cells["n"] > 0]
+    difference = measured["difference"]
+    low, high = bootstrap_interval(difference, pd.Series(range(len(measured)), measured.index))
+    return {
+        **_statistics("agreement", name, measured, len(cells), difference.abs()),
+        "units": len(measured),
+        "held": None,
+        "paper_held": None,
+        "low": low,
+        "high": high,
+        "verdict": None,
+    }
+
+
+def _claims(pairs: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    for name, group in pairs.groupby("claim", sort=False):
+        measured = group[group["ours"].notna()]
+        low, high = bootstrap_interval(measured["ours"], measured["unit"])
+        difference = (measured["ours"] - measured["paper"]).abs()
+        yield {
+            **_statistics("claim", str(name), measured, len(group), difference),
+            "units": measured["unit"].nunique(),
+            "held": int((measured["ours"] > 0).sum()),
+            "paper_held": int((group["paper"] > 0).sum()),
+            "low": low,
+            "high": high,
+            "verdict": HOLDS if low > 0 else FAILS if high < 0 else OPEN,
+        }
+
+
+def _statistics(
+    kind: str, name: str, measured: pd.DataFrame, of: int, difference: pd.Series
+) -> dict[str, Any]:
+    """What both kinds of rows say; means of nothing are missing."""
+    return {
+        "kind": kind,
+        "name": name,
+        "measured_on": ";".join(measured["measured_on"].dropna().unique()) or None,
+        "n": len(measured),
+        "of": of,
+        "ours": measured["ours"].mean(),
+        "paper": measured["paper"].mean(),
+        "mean_absolute_difference": difference.mean(),
+        "rank_correlation": _rank_correlation(measured["ours"], measured["paper"]),
+    }
+
+
+def _rank_correlation(ours: pd.Series, paper: pd.Series) -> float:
+    """Spearman's; missing below three pairs or where one side is all the same."""
+    if len(ours) < 3 or ours.nunique() < 2 or paper.nunique() < 2:
+        return np.nan
+    return float(stats.spearmanr(ours, paper).statistic)
