@@ -12,6 +12,11 @@ configfile: "config/config.yaml"
 include: "rules/common.smk"
 
 
+if "CROSSARCH_CONTAINER" in os.environ:  # an image made from Dockerfile or apptainer.def
+
+    container: os.environ["CROSSARCH_CONTAINER"]
+
+
 # Wildcards stand in the rules themselves, since constraints do not reach into the value of a pathvar.
 pathvars:
     results=selection.results,

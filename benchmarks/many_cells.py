@@ -1,6 +1,6 @@
-"""What Snakemake itself costs when there are many cells: every training ends at once, all else is real.
+"""What Snakemake itself costs when there are many cells: each training ends at once, all else is real.
 
-The cells are those of all the paper's tables, with as many seeds as a size asks for; the paper has three.
+The cells are those of all tables, with as many seeds as a size asks for; the paper has three.
 
     python benchmarks/many_cells.py --seeds 1 3
 """
@@ -85,8 +85,8 @@ def run(folder: Path, cores: int, options: list[str]) -> tuple[float, float]:
         "STUB_METRICS": str(metrics),
     }
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(PROJECT / "Snakefile")]
-    command += ["--directory", str(folder), "--cores", str(cores), "--quiet", "all"]
-    command += [TARGET, *options]
+    command += ["--directory", str(folder), "--cores", str(cores), TARGET]
+    command += ["--quiet", "all", *options]
     started = time.monotonic()
     process = subprocess.Popen(
         command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE

@@ -29,6 +29,7 @@ def test_the_rules_run_through_a_submit_command(tmp_path: Path) -> None:
     submit = f"{shlex.quote(str(queue))} {{rule}} {{threads}} {{resources.mem_mb}}"
     command = [sys.executable, "-m", "snakemake", "--nocolor", "--jobs", "2", "--latency-wait", "10"]
     command += ["--snakefile", str(PROJECT / "Snakefile"), "--directory", str(tmp_path)]
+    command += ["--default-resources", "mem_mb=1000"]
     command += ["--executor", "cluster-generic", "--cluster-generic-submit-cmd", submit]
     finished = subprocess.run(
         [*command, f"results/runs/{RUN}/metrics.json"],

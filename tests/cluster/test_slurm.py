@@ -21,7 +21,8 @@ LOG = "results/logs/train/{}.log"
 
 
 def lengthen(data: Any) -> None:
-    data["recipes"]["wo_dp_kd"] |= {"epochs": EPOCHS}
+    recipe = data["recipes"]["wo_dp_kd"]
+    recipe["epochs"] = recipe["schedule"]["period"] = EPOCHS
 
 
 # --- As planned -----------------------------------------------------------------------------------
