@@ -47,7 +47,9 @@ def main() -> None:
             sizes[network] = weights(network)
         count[run.arch] += 1
         total[run.arch] += WEIGHTS_A_RUN * sizes[network] + REST
-    rows = [(arch, count[arch], total[arch] / count[arch] / 1e6, total[arch] / 1e9) for arch in count]
+    rows: list[tuple[str, int, float | None, float]] = [
+        (arch, count[arch], total[arch] / count[arch] / 1e6, total[arch] / 1e9) for arch in sorted(count)
+    ]
     rows.append(("all", sum(count.values()), None, sum(total.values()) / 1e9))
     print(tabulate(rows, headers=("arch", "runs", "MB a run", "GB"), floatfmt=".1f", tablefmt="github"))
 

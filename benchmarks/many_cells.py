@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,15 @@ PRESET = Path("config/presets/paper.yaml")
 TARGET = "results/metrics/runs.csv"
 
 
+@dataclass(frozen=True)
+class Cost:
+    """What one run of Snakemake took, its jobs included; CPU seconds hardly depend on other programs."""
+
+    seconds: float
+    cpu_seconds: float
+    peak_memory_mib: float
+
+
 def measure(seeds: int, cores: int, backend: str) -> dict[str, Any]:
     """Run the workflow with `seeds` seeds a cell in a folder of its own; return what it cost."""
     chosen = f"seeds=[{','.join(map(str, range(seeds)))}]"
@@ -36,9 +46,9 @@ def measure(seeds: int, cores: int, backend: str) -> dict[str, Any]:
         shutil.copytree(PROJECT / "config", folder / "config")
         trainings = prepare(folder, seeds)
         options = ["--configfile", str(PRESET), "--config", chosen, "--persistence-backend", backend]
-        planning, _ = run(folder, cores, ["--dry-run", *options])
-        whole, memory = run(folder, cores, options)
-        again, _ = run(folder, cores, ["--dry-run", *options])
+        planning = run(folder, cores, ["--dry-run", *options])
+        whole = run(folder, cores, options)
+        again = run(folder, cores, ["--dry-run", *options])
         made = [path for path in (folder / "results").rglob("*") if path.is_file()]
         own = [path for path in (folder / ".snakemake").rglob("*") if path.is_file()]
         finished = len(Layout(folder / "results").finished_runs())
@@ -47,11 +57,12 @@ def measure(seeds: int, cores: int, backend: str) -> dict[str, Any]:
             "seeds": seeds,
             "trainings": trainings,
             "backend": backend,
-            "seconds_to_plan": round(planning, 1),
-            "seconds": round(whole, 1),
-            "seconds_per_training": round((whole - planning) / trainings, 3),
-            "seconds_when_done": round(again, 1),
-            "peak_memory_mib": round(memory, 1),
+            "cpu_seconds_to_plan": round(planning.cpu_seconds, 1),
+            "cpu_seconds": round(whole.cpu_seconds, 1),
+            "cpu_seconds_per_training": round(whole.cpu_seconds / trainings, 3),
+            "cpu_seconds_when_done": round(again.cpu_seconds, 1),
+            "seconds": round(whole.seconds, 1),
+            "peak_memory_mib": round(whole.peak_memory_mib, 1),
             "files_of_results": len(made),
             "files_of_snakemake": len(own),
             "mib_of_snakemake": round(sum(path.stat().st_size for path in own) / 2**20, 1),
@@ -77,8 +88,8 @@ def prepare(folder: Path, seeds: int) -> int:
     return len({*runs, *teachers})
 
 
-def run(folder: Path, cores: int, options: list[str]) -> tuple[float, float]:
-    """Run Snakemake; return seconds and the peak memory of its process in MiB."""
+def run(folder: Path, cores: int, options: list[str]) -> Cost:
+    """Run Snakemake to its end."""
     metrics = next((PROJECT / "results" / "reproduction" / "runs").rglob("metrics.json"))
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join([str(HERE / "stub"), os.environ.get("PYTHONPATH", "")]),
@@ -96,7 +107,11 @@ def run(folder: Path, cores: int, options: list[str]) -> tuple[float, float]:
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         sys.exit(f"snakemake failed:\n{said}")
-    return time.monotonic() - started, usage.ru_maxrss / 1024
+    return Cost(
+        seconds=time.monotonic() - started,
+        cpu_seconds=usage.ru_utime + usage.ru_stime,
+        peak_memory_mib=usage.ru_maxrss / 1024,
+    )
 
 
 def main() -> None:
@@ -119,7 +134,9 @@ def main() -> None:
         "processors": os.cpu_count(),
         "machine": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        "load": [round(load, 1) for load in os.getloadavg()],
+        "others": "other programs kept both processors busy: seconds say little, CPU seconds much"
+        if os.getloadavg()[1] > arguments.cores + 1
+        else "",
         "sizes": rows,
     }
     arguments.output.write_text(json.dumps(found, indent=1) + "\n")

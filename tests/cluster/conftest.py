@@ -73,7 +73,7 @@ class Cluster:
         return [job for job in jobs if job["folder"] == str(folder)]
 
 
-def wait_for(condition: Callable[[], Any], what: str, seconds: float = 90) -> Any:
+def wait_for(condition: Callable[[], Any], what: str, seconds: float = 240) -> Any:
     """Poll until `condition` gives something true, and return that."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -237,7 +237,7 @@ class Site:
                 start_new_session=True,
             )
 
-    def finish(self, snakemake: subprocess.Popen[str], seconds: float = 300) -> str:
+    def finish(self, snakemake: subprocess.Popen[str], seconds: float = 600) -> str:
         """Wait for Snakemake's success and return what it has said."""
         code = snakemake.wait(timeout=seconds)
         said = (self.folder / "snakemake.log").read_text()

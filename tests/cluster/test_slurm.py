@@ -34,7 +34,7 @@ def first_run(first_site: Site) -> Site:
     first_site.workspace.edit("recipes.yaml", lengthen)
     first_site.workspace.edit("config.yaml", lambda data: data.update(recipes=["wo_dp_kd", "full"]))
     (first_site.watch / "fail").touch()
-    first_site.finish(first_site.start("table2"), 400)
+    first_site.finish(first_site.start("table2"), 900)
     return first_site
 
 
@@ -120,7 +120,7 @@ def run_disturbed(site: Site, disturb: Callable[[str], None], **environment: str
         wait_for(lambda: site.epoch(TEACHER) >= UNDER_WAY, "a training under way")
         [job] = site.trainings()
         disturb(job["id"])
-        wait_for(lambda: len(site.seen()) == 2, "the training's second start", 120)
+        wait_for(lambda: len(site.seen()) == 2, "the training's second start")
         site.pace(0)
         site.finish(snakemake)
     finally:
@@ -191,9 +191,9 @@ def test_snakemake_killed_and_started_again(site: Site) -> None:
     runs = site.folder / "results" / "runs"
     snakemake = site.start(table, "--jobs", "1")
     try:
-        wait_for(lambda: len(site.seen("end")) == 1, "the first training's end", 180)
+        wait_for(lambda: len(site.seen("end")) == 1, "the first training's end")
         site.pace(0.15)
-        wait_for(lambda: len(site.seen()) == 2, "the second training's start", 180)
+        wait_for(lambda: len(site.seen()) == 2, "the second training's start")
     finally:
         os.killpg(snakemake.pid, signal.SIGKILL)
         snakemake.wait()
@@ -205,7 +205,7 @@ def test_snakemake_killed_and_started_again(site: Site) -> None:
     assert "--unlock" in (site.folder / "snakemake.log").read_text()
     assert site.start("--unlock").wait(timeout=120) == 0
     snakemake = site.start(table)
-    wait_for(lambda: len(site.seen()) >= 4, "the second and the third training", 180)
+    wait_for(lambda: len(site.seen()) >= 4, "the second and the third training")
     site.pace(0)
     site.finish(snakemake)
 
