@@ -9,12 +9,15 @@ min_version("9.20")
 configfile: "config/config.yaml"
 
 
+report: "report/workflow.rst"
+
+
 include: "rules/common.smk"
 
 
-if "CROSSARCH_CONTAINER" in os.environ:  # an image made from Dockerfile or apptainer.def
+if CONTAINER:
 
-    container: os.environ["CROSSARCH_CONTAINER"]
+    container: CONTAINER
 
 
 # Wildcards stand in the rules themselves, since constraints do not reach into the value of a pathvar.
@@ -31,14 +34,18 @@ wildcard_constraints:
     seed=r"\d+",
     whitening="|".join(WHITENINGS),
     table=any_of(configuration.tables),
-    collection=any_of(["runs", *MEASURED_TABLES]),
+    figure=any_of(configuration.figures),
+    collection=any_of(["runs", "tables", *MEASURED_TABLES, *MEASURED_FIGURES]),
 
 
 include: "rules/fetch.smk"
 include: "rules/prepare.smk"
+include: "rules/audit.smk"
 include: "rules/train.smk"
 include: "rules/collect.smk"
 include: "rules/render.smk"
+include: "rules/figures.smk"
+include: "rules/report.smk"
 
 
 rule all:
@@ -48,5 +55,7 @@ rule all:
             table_files(name, configuration.tables[name].layout)
             for name in renderable_tables(configuration)
         ],
+        [figure_files(name) for name in renderable_figures(configuration)],
         scorecard_files(layout),
+        "<results>/report/index.html",
     localrule: True

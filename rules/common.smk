@@ -4,19 +4,24 @@ import functools
 import os
 import re
 import sys
+from functools import cache
 from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow_src"))
 
 from crossarch.config import (
     RUN_PATTERN,
+    chosen_sets,
     collection_runs,
     distilled_set,
     load_configuration,
+    needs_runs,
     parse_run,
     read_overrides,
+    renderable_figures,
     renderable_tables,
     resolve,
+    schedule_recipe,
     set_whitening,
     table_words,
 )
@@ -63,12 +68,17 @@ os.environ.update(
     ),
     CROSSARCH_RESULTS=selection.results,
 )
+CONTAINER = os.getenv("CROSSARCH_CONTAINER")  # an image made from Dockerfile or apptainer.def
 TRAINING_ENVIRONMENT = f"../envs/{'train-cuda' if selection.device == 'cuda' else 'train'}.yaml"
 # What decides the contents of tables, as one value that a change of triggers their jobs.
 SELECTION = selection.model_dump_json(exclude={"device", "threads", "slots_per_gpu", "results"})
 REPRODUCTION = Layout(Path("results/reproduction"))
 SETTINGS_TABLES = [name for name, table in configuration.tables.items() if table.layout == "settings"]
 MEASURED_TABLES = [name for name in configuration.tables if name not in SETTINGS_TABLES]
+
+MEASURED_FIGURES = [name for name, figure in configuration.figures.items() if needs_runs(figure)]
+# The editions of a rendered table, as Snakemake's report calls them.
+EDITION_TITLES = {"": "the paper's shape", "-comparison": "beside the paper's numbers"}
 
 
 def any_of(names):
@@ -84,15 +94,21 @@ def upstream_path(file):
 UPSTREAM = {upstream_path(file): file for file in configuration.upstream().values()}
 
 
-@one_line
 def settings_of(wildcards):
     """The resolved settings of the run that the wildcards spell."""
-    return resolve(configuration, parse_run(RUN_PATTERN.format(**wildcards)))
+    return settings_of_path(RUN_PATTERN.format(**wildcards))
+
+
+@cache
+@one_line
+def settings_of_path(path):
+    """As `settings_of`: Snakemake asks several times for each job."""
+    return resolve(configuration, parse_run(path))
 
 
 @one_line
 def runs_of(collection):
-    """The metrics of a table's runs, or of all chosen tables for `runs`."""
+    """The metrics of a table's or figure's runs, or of all chosen ones for `runs`."""
     runs = collection_runs(configuration, collection)
     return [str(layout.run_metrics(run)) for run in runs]
 
@@ -100,6 +116,11 @@ def runs_of(collection):
 def table_files(table, layout_name="main"):
     """What is rendered of a table; without runs, `settings`, it is not compared with the paper."""
     return [str(path) for path in layout.table_files(table, layout_name)]
+
+
+def figure_files(figure):
+    """What is rendered of a figure."""
+    return [str(path) for path in layout.figure_files(figure)]
 
 
 def scorecard_files(of_layout):
@@ -171,6 +192,25 @@ def local_paths(file):
     return [str(path) for path in inside] if file.location.is_dir() else [str(file.location)]
 
 
+def audit_inputs(wildcards):
+    """A distilled set, its real test set in every space, and the whitening it is configured with."""
+    source, dataset, ipc = wildcards.source, wildcards.dataset, int(wildcards.ipc)
+    configured = one_line(set_whitening)(configuration, source, dataset, ipc)
+    spaces = configuration.datasets[dataset].spaces
+    return {
+        "distilled": str(layout.distilled(source, configuration.stored_under(source, dataset), ipc)),
+        "tests": [str(layout.test_set(dataset, space)) for space in spaces],
+        "whitener": str(layout.whitener(dataset, configured)),
+    }
+
+
+@one_line
+def chosen_audits():
+    """The audit and the contact sheet of every chosen set."""
+    chosen = chosen_sets(configuration)
+    return [str(path(one)) for one in chosen for path in (layout.audit, layout.contact_sheet)]
+
+
 def training_inputs(wildcards):
     """Training set, test set in its space and, for a student, the teacher's weights."""
     settings = settings_of(wildcards)
@@ -183,3 +223,18 @@ def training_inputs(wildcards):
         weights = f"{settings.distillation.checkpoint}.safetensors"
         inputs["teacher"] = layout.run(settings.teacher) / weights
     return {name: str(path) for name, path in inputs.items()}
+
+
+def figure_metrics(wildcards):
+    """The collected runs of a figure that shows runs."""
+    if wildcards.figure not in MEASURED_FIGURES:
+        return {}
+    return {"metrics": str(layout.metrics(wildcards.figure))}
+
+
+@one_line
+def figure_words(name):
+    """What a figure is drawn from besides runs: its entry in figures.yaml, a schedule's recipe."""
+    figure = configuration.figures[name]
+    recipe = schedule_recipe(configuration, figure)
+    return figure.model_dump_json() + (recipe.model_dump_json() if recipe else "")

@@ -6,7 +6,18 @@ rule render_table:
         metrics="<results>/metrics/{table}.csv",
         paper=lambda wildcards: paper_file(wildcards.table),
     output:
-        table_files("{table}"),
+        [path for path in table_files("{table}") if path.endswith(".tex")],
+        *[
+            report(
+                f"{layout.tables}/{{table}}{edition}{suffix}",
+                caption="../report/table.rst",
+                category="Tables",
+                subcategory="{table}",
+                labels={"edition": title, "format": kind},
+            )
+            for edition, title in EDITION_TITLES.items()
+            for suffix, kind in ((".csv", "CSV"), (".md", "Markdown"))
+        ],
     log:
         "<results>/logs/render/{table}.log",
     wildcard_constraints:
@@ -43,7 +54,7 @@ rule render_settings:
 
 rule scorecard:
     input:
-        metrics="<results>/metrics/runs.csv",
+        metrics="<results>/metrics/tables.csv",
         paper=sorted({file for name in MEASURED_TABLES for file in paper_file(name)}),
     output:
         scorecard_files(layout),
@@ -80,17 +91,21 @@ rule reproduction:
         runs=REPRODUCTION.metrics("runs"),
         tables=REPRODUCTION.table_files("table2", "main"),
         scorecard=scorecard_files(REPRODUCTION),
+        figure=REPRODUCTION.figure_files("figure1"),
+        page=REPRODUCTION.page,
     log:
         "results/logs/reproduction.log",
     localrule: True
     conda:
         "../envs/workflow.yaml"
     params:
+        options=f"--preset config/presets/reproduction.yaml --results {REPRODUCTION.results}",
         results=REPRODUCTION.results,
-        code=[stage_digest(stage) for stage in ("collect", "render", "scorecard")],
+        code=[stage_digest(stage) for stage in ("collect", "render", "scorecard", "figures", "page")],
+        words=[words_of("table2"), figure_words("figure1")],
     shell:
         "( python -m crossarch collect runs --every --results {params.results}"
-        " && python -m crossarch render table2 --preset {input.preset} --results {params.results}"
-        " --runs {output.runs}"
-        " && python -m crossarch scorecard --preset {input.preset} --results {params.results}"
-        " ) > {log} 2>&1"
+        " && python -m crossarch render table2 {params.options} --runs {output.runs}"
+        " && python -m crossarch scorecard {params.options} --runs {output.runs}"
+        " && python -m crossarch render figure1 {params.options} --runs {output.runs}"
+        " && python -m crossarch render report {params.options} --runs {output.runs} ) > {log} 2>&1"

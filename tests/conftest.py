@@ -1,6 +1,9 @@
 """What all tests share: where the project is, and real data where a mirror has them."""
 
 import os
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,3 +25,27 @@ def mirror() -> Path:
         if (place / "raw.githubusercontent.com").is_dir() and (place / "github.com").is_dir():
             return place.resolve()
     pytest.skip("no mirror with real data: set CROSSARCH_MIRROR")
+
+
+@pytest.fixture(scope="session")
+def crossarch_on_mirror(project: Path, mirror: Path) -> Callable[..., str]:
+    """Run `crossarch` on the mirror's data, writing to the folder given first; gives what it printed."""
+
+    def run(results: Path, *arguments: str) -> str:
+        finished = subprocess.run(
+            [sys.executable, "-m", "crossarch", *arguments, "--results", str(results)],
+            cwd=project,
+            env={
+                **os.environ,
+                "PYTHONPATH": str(project / "workflow_src"),
+                "CROSSARCH_MIRROR": str(mirror),
+                "CROSSARCH_CACHE": str(results / "cache"),
+            },
+            capture_output=True,
+            text=True,
+            timeout=1_800,
+        )
+        assert finished.returncode == 0, finished.stderr
+        return finished.stdout
+
+    return run

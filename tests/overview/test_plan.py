@@ -163,7 +163,7 @@ def test_nothing_to_run_is_explained(directory: Path, tmp_path: Path) -> None:
     assert "none in common with the table" in why["table3"]
     assert (
         why["table5"]
-        == f"table5: no run is left: {directory}/sources.yaml has no set of cifar100 for it"
+        == f"table5: no run is left: {directory}/sources.yaml has no set of cifar100 with ipc 1, 10, 50"
     )
     with pytest.raises(ConfigError, match="unknown table 'table9'"):
         planned(configuration, Layout(tmp_path), ["table9"])

@@ -46,9 +46,9 @@ class Workspace:
 
     def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run Snakemake with the project's Snakefile in this workspace."""
-        command = [sys.executable, "-m", "snakemake", "--cores", "2", "--nocolor", *arguments]
+        command = [sys.executable, "-m", "snakemake", "--cores", "2", "--nocolor"]
         command += ["--snakefile", str(self.project / "Snakefile"), "--directory", str(self.folder)]
-        return self._run(command)
+        return self._run([*command, *arguments])
 
     def crossarch(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the command line in this workspace."""

@@ -7,10 +7,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from synthetic_runs import a_run, metrics_of, run_row, runs_of
+from synthetic_runs import CONFIG, a_run, configured, metrics_of, run_row, runs_of
+from typer.testing import CliRunner
 
+from crossarch.cli import app
+from crossarch.config import RunId, resolve
 from crossarch.errors import DataError
-from crossarch.report import collect_runs, read_runs, write_runs
+from crossarch.report import collect_runs, outdated, read_runs, write_runs
 from crossarch.report.collect import RUNS
 
 Write = Callable[..., Path]
@@ -156,6 +159,63 @@ def test_a_wrong_csv_is_one_line(tmp_path: Path, line: Callable[[str], str], fou
 def test_a_missing_csv_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such file"):
         read_runs(tmp_path / "runs.csv")
+
+
+def with_settings_of_today(run: RunId) -> Spoil:
+    settings = resolve(configured(), run).model_dump(mode="json", exclude={"run"})
+    return lambda data: {**data, "settings": {**settings, "evaluate_every": 500}}
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "reason"),
+    [
+        ((), None, None),
+        (("evaluate_every",), 7, None),  # changes what is known of a run, not the run
+        (("keep_rate", "min"), 0.4, "settings.keep_rate.min: made with 0.4, today 0.5"),
+        (("epochs",), 300, "settings.epochs: made with 300, today 4000"),
+        (("whitening",), "none", "settings.whitening: made with 'none', today 'zca-frepo'"),
+        (("distillation",), None, "settings.distillation: made with None, today {"),
+        (("momentum",), 0.9, "settings: momentum: found unknown key 'momentum'"),
+    ],
+)
+def test_runs_made_with_other_settings_are_told(
+    write_metrics: Write, keys: tuple[str, ...], value: Any, reason: str | None
+) -> None:
+    run = a_run(recipe="full")
+    today = with_settings_of_today(run)
+
+    def spoil(data: dict[str, Any]) -> dict[str, Any]:
+        data = today(data)
+        inner = data["settings"]
+        for key in keys[:-1]:
+            inner = inner[key]
+        if keys:
+            inner[keys[-1]] = value
+        return data
+
+    found = outdated(configured(), [write_metrics(run, spoil)])
+    assert len(found) == (reason is not None)
+    for told in found.values():
+        assert reason is not None
+        assert told.startswith(reason)
+
+
+def test_a_run_of_a_recipe_that_is_gone_is_outdated(write_metrics: Write) -> None:
+    file = write_metrics(a_run(recipe="gone"))
+    assert "unknown recipe 'gone'" in outdated(configured(), [file])[file]
+
+
+def test_the_command_leaves_outdated_runs_out_and_names_them(
+    write_metrics: Write, tmp_path: Path
+) -> None:
+    kept, old = a_run(), a_run(seed=1)
+    write_metrics(kept, with_settings_of_today(kept))
+    write_metrics(old, lambda data: {**with_settings_of_today(old)(data), "settings": {"epochs": 1000}})
+    arguments = ["collect", "--every", "--config", str(CONFIG), "--results", str(tmp_path)]
+    told = CliRunner().invoke(app, arguments)
+    assert told.exit_code == 0, told.output
+    assert read_runs(tmp_path / "metrics" / "runs.csv")["seed"].tolist() == [0]
+    assert f"left out: {tmp_path}/runs/{old.path}/metrics.json: settings: network" in told.stderr
 
 
 def complaint(*files: Path) -> str:

@@ -14,7 +14,13 @@ from crossarch.config import (
     resolve,
 )
 from crossarch.layout import Layout
-from crossarch.report import collect_runs, read_runs, render_table
+from crossarch.report import (
+    collect_runs,
+    outdated,
+    read_runs,
+    render_scorecard,
+    render_table,
+)
 
 PROJECT = Path(__file__).parents[2]
 PUBLISHED = Layout(PROJECT / "results" / "reproduction")
@@ -47,3 +53,16 @@ def test_the_published_tables_are_what_the_metrics_give(
     assert read_runs(PUBLISHED.metrics("runs")).equals(runs)
     for rendered in render_table(configuration, "table2", runs, tmp_path):
         assert rendered.read_text() == (PUBLISHED.tables / rendered.name).read_text()
+
+
+def test_the_published_scorecard_is_what_the_metrics_give(
+    tmp_path: Path, configuration: Configuration
+) -> None:
+    layout = Layout(tmp_path)
+    rendered = render_scorecard(configuration, collect_runs(RUNS), layout)
+    for made, kept in zip(rendered, PUBLISHED.scorecard_files(), strict=True):
+        assert made.read_text() == kept.read_text()
+
+
+def test_no_published_run_is_left_out(configuration: Configuration) -> None:
+    assert outdated(configuration, RUNS) == {}

@@ -1,6 +1,7 @@
 """The command line: one verb a stage. Heavy imports wait until a verb needs them."""
 
 import csv
+import functools
 import json
 import os
 import signal
@@ -20,7 +21,10 @@ from crossarch.config import (
     Configuration,
     RunId,
     RunSettings,
+    SetId,
+    chosen_sets,
     collection_runs,
+    distilled_set,
     load_configuration,
     network_settings,
     parse_run,
@@ -31,10 +35,10 @@ from crossarch.config import (
     split_recipe,
     test_whitening,
 )
-from crossarch.config.complain import validated
+from crossarch.config.complain import unknown, validated
 from crossarch.config.files import UpstreamFile
 from crossarch.config.schema import PROTOCOLS, WHITENINGS, Whitening
-from crossarch.errors import ConfigError, CrossarchError, FetchError, Interrupted
+from crossarch.errors import ConfigError, CrossarchError, DataError, FetchError, Interrupted
 from crossarch.files import write_text
 from crossarch.layout import Layout
 
@@ -50,7 +54,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     help="""How much accuracy is lost on distilled data when the test network is another one?
 
-    The stages, each a verb: **fetch** - **prepare** - **train** - **collect** - **render**.
+    The stages, each a verb: **fetch** - **prepare** - **audit** - **train** - **collect** - **render**.
     What there is to do: **plan**. How far it is: **status**.
     Snakemake calls them in order (`snakemake --cores 2 table2`); by hand they do one thing each.
     """,
@@ -64,7 +68,9 @@ Presets = Annotated[
 SelectionJson = Annotated[str | None, typer.Option("--selection", help="JSON laid over config.yaml.")]
 ChosenTables = Annotated[
     list[str] | None,
-    typer.Option("--table", help="This table; may be given several times. Default: all chosen ones."),
+    typer.Option(
+        "--table", help="This table or figure; may be given several times. Default: all chosen."
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Results = Annotated[
@@ -80,6 +86,7 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 Threads = Annotated[int, typer.Option(min=1, help="CPU threads.")]
 CONFIG = Path("config")
 REPRODUCTION = Path("results/reproduction")
+REPORT = "report"
 
 
 def main() -> NoReturn:
@@ -237,6 +244,54 @@ def prepare(
     if source is whitener is test_set is None:
         for path in ensure.ensure_images(configuration, layout, dataset):
             typer.echo(path)
+
+
+@app.command()
+def audit(
+    source: Annotated[str | None, typer.Argument(help="Source, as in sources.yaml.")] = None,
+    dataset: Annotated[str | None, typer.Argument(help="Real data set to compare with.")] = None,
+    ipc: Annotated[int | None, typer.Argument(min=1, help="Images per class.")] = None,
+    summary: Annotated[
+        bool, typer.Option("--summary", help="Only gather the audits that there are.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the audits as one JSON list.")] = False,
+    selection: Annotated[str | None, typer.Option(help="JSON laid over config.yaml.")] = None,
+    threads: Threads = 1,
+    config: ConfigDirectory = CONFIG,
+    preset: Presets = None,
+    results: Results = None,
+) -> None:
+    """Say what a distilled set is like and in which pixel space it lives, from its pixels alone.
+
+    Without a set: all that the configuration chooses, and a page about them (audit.csv, audit.md).
+
+    Example: `crossarch audit frepo cifar10-jpeg 10`
+    """
+    from crossarch.audit.record import read_audit
+
+    configuration = _configuration(config, preset, selection)
+    layout = _layout(configuration, results)
+    given = [part for part in (source, dataset, ipc) if part is not None]
+    everything = not given
+    if given and (len(given) < 3 or summary):
+        raise ConfigError("audit: give SOURCE, DATASET and IPC, or none of them; --summary takes none")
+    named = {"source": source, "dataset": dataset, "ipc": ipc}
+    chosen = chosen_sets(configuration) if everything else [validated(SetId, named, "command line")]
+    if not summary:
+        _examine_all(configuration, layout, chosen, threads)
+    audits = [read_audit(layout.audit(one)) for one in chosen]
+    if everything:
+        from crossarch.audit.summary import write_summary
+
+        for path in write_summary(audits, layout.audits):
+            typer.echo(path, err=True)
+    if as_json:
+        typer.echo(json.dumps([one.model_dump(mode="json") for one in audits]))
+    for one in audits:
+        if not as_json:
+            typer.echo(f"{one.audited.path}: {one.verdict}, configured as {one.configured}")
+        if one.warning:
+            typer.echo(f"warning: {one.warning}", err=True)
 
 
 @app.command()
@@ -414,7 +469,7 @@ def plan(
     selection: SelectionJson = None,
     results: Results = None,
 ) -> None:
-    """Count the distinct runs behind each table and behind all of them, and how many are left to do.
+    """Count the distinct runs behind each table and figure and behind all, and how many are left to do.
 
     Example: `crossarch plan --preset config/presets/paper.yaml --table table2 --table table7`
     """
@@ -424,7 +479,7 @@ def plan(
 
     configuration = _configuration(config, preset, selection)
     layout = _layout(configuration, results)
-    made = overview.planned(configuration, layout, table or configuration.selection.tables)
+    made = overview.planned(configuration, layout, table or _chosen_targets(configuration))
     if as_json:
         typer.echo(json.dumps(made.to_json()))
     else:
@@ -457,7 +512,7 @@ def status(
 
     configuration = _configuration(config, preset, selection)
     layout = _layout(configuration, results)
-    names = table or list(configuration.selection.tables)
+    names = table or _chosen_targets(configuration)
     runs = overview.planned(configuration, layout, names).runs
 
     def view() -> "RenderableType":
@@ -478,7 +533,9 @@ def status(
 
 @app.command()
 def collect(
-    collection: Annotated[str, typer.Argument(help="A table, or `runs` for all chosen ones.")] = "runs",
+    collection: Annotated[
+        str, typer.Argument(help="A table, a figure, all chosen `tables`, or also the figures: `runs`.")
+    ] = "runs",
     selection: SelectionJson = None,
     every: Annotated[
         bool, typer.Option("--every", help="All finished runs, whatever is chosen.")
@@ -512,26 +569,45 @@ def collect(
 
 @app.command()
 def render(
-    table: Annotated[str, typer.Argument(help="A table, as in tables.yaml.")],
+    name: Annotated[
+        str, typer.Argument(help="A table (tables.yaml), a figure (figures.yaml), or `report`.")
+    ],
     selection: SelectionJson = None,
     runs: Annotated[
-        Path | None, typer.Option(help="Tidy CSV of runs; default: the table's own.")
+        Path | None, typer.Option(help="Tidy CSV of runs; default: what was collected for it.")
     ] = None,
     config: ConfigDirectory = CONFIG,
     preset: Presets = None,
     results: Results = None,
 ) -> None:
-    """Write a table as CSV, Markdown and LaTeX, by itself and beside the paper's numbers.
+    """Write a table (CSV, Markdown, LaTeX), a figure (CSV, PDF, SVG, PNG, caption) or the HTML report.
 
-    Example: `crossarch render table2 --preset config/presets/cpu.yaml`
+    A figure or the report for which nothing was collected is made of all finished runs.
+
+    Examples: `crossarch render table2 --preset config/presets/cpu.yaml`, `crossarch render figure1`,
+    `crossarch render report`
     """
     from crossarch.report import collect_runs, read_runs, render_table
+    from crossarch.report.figures import render_figure
+    from crossarch.report.page import render_page
 
     configuration = _configuration(config, preset, selection)
     layout = _layout(configuration, results)
-    without_runs = configuration.table(table).layout == "settings"
-    metrics = collect_runs([]) if without_runs else read_runs(runs or layout.metrics(table))
-    for path in render_table(configuration, table, metrics, layout.tables):
+    if name in configuration.tables:
+        without_runs = configuration.table(name).layout == "settings"
+        metrics = collect_runs([]) if without_runs else read_runs(runs or layout.metrics(name))
+        files = render_table(configuration, name, metrics, layout.tables)
+    elif name in configuration.figures or name == REPORT:
+        collected = runs or layout.metrics("runs" if name == REPORT else name)
+        unmade = runs is None and not collected.exists()
+        metrics = collect_runs(layout.finished_runs()) if unmade else read_runs(collected)
+        if name == REPORT:
+            files = [render_page(configuration, metrics, layout)]
+        else:
+            files = render_figure(configuration, name, metrics, layout.figures)
+    else:
+        raise ConfigError(_unknown_name(configuration, name, REPORT))
+    for path in files:
         typer.echo(path)
 
 
@@ -572,10 +648,13 @@ def publish(
     Example: `crossarch publish cifar10-jpeg/frepo/ipc1/cnn/baseline/seed0`
     """
     from crossarch.report import collect_runs
+    from crossarch.report.synthetic import SYNTHETIC, any_synthetic
 
     layout = _layout(load_configuration(config), results)
     files = [layout.run_metrics(parse_run(run)) for run in runs] if runs else layout.finished_runs()
-    collect_runs(files)  # refuses what is broken before anything is copied
+    collected = collect_runs(files)  # refuses what is broken before anything is copied
+    if any_synthetic(collected["device"]):
+        raise DataError(f"publish: found runs on the device {SYNTHETIC!r}, allowed: measured runs")
     for file in files:
         copied = destination / file.relative_to(layout.results)
         write_text(copied, file.read_text(encoding="utf-8"))
@@ -657,6 +736,25 @@ def _bytes(count: int | None) -> str:
     return "?" if count is None else str(filesize.decimal(count))
 
 
+def _examine_all(
+    configuration: Configuration, layout: Layout, chosen: list[SetId], threads: int
+) -> None:
+    """Audit the chosen sets, each with its contact sheet; progress on stderr where it is a terminal."""
+    import torch
+    from rich.console import Console
+    from rich.progress import track
+
+    from crossarch.audit.examine import examine_file, measure_test_sets
+
+    torch.set_num_threads(threads)
+    for one in chosen:
+        distilled_set(configuration, one.source, one.dataset, one.ipc)
+    test_sets = functools.cache(lambda dataset: measure_test_sets(configuration, layout, dataset))
+    console = Console(stderr=True)
+    for one in track(chosen, "Auditing", console=console, disable=not console.is_terminal):
+        examine_file(configuration, layout, one, test_sets(one.dataset))
+
+
 def _configuration(
     directory: Path, presets: list[Path] | None = None, selection: str | None = None
 ) -> Configuration:
@@ -674,6 +772,15 @@ def _json(text: str | None, option: str) -> dict[str, Any]:
     if not isinstance(loaded, dict):
         raise ConfigError(f"{option}: found {loaded!r}, allowed: an object")
     return loaded
+
+
+def _chosen_targets(configuration: Configuration) -> list[str]:
+    return [*configuration.selection.tables, *configuration.selection.figures]
+
+
+def _unknown_name(configuration: Configuration, name: str, also: str) -> str:
+    allowed = (*configuration.tables, *configuration.figures, also)
+    return unknown("command line", "name", name, allowed, what="table or figure")
 
 
 def _layout(configuration: Configuration, results: Path | None) -> Layout:

@@ -1,6 +1,6 @@
 """Which code a stage's outputs depend on, as one short hash, so that an edit remakes just those.
 
-Comments, docstrings and layout do not count: the hash is that of the syntax tree without them.
+Comments, docstrings and layout of Python do not count: the hash is that of the syntax tree without them.
 Imports nothing heavy; the Snakefile asks for it in every cluster job.
 """
 
@@ -19,6 +19,7 @@ _CELLS = (
 )
 STAGES: dict[str, tuple[str, ...]] = {
     "prepare": ("data/*.py",),
+    "audit": ("audit/*.py",),
     "train": ("models/*.py", "training/*.py"),
     "collect": ("report/collect.py", "report/tidy.py"),
     "render": (
@@ -29,6 +30,21 @@ STAGES: dict[str, tuple[str, ...]] = {
         "report/markdown.py",
     ),
     "scorecard": (*_CELLS, "report/claims.py", "report/scorecard.py", "report/scorecard_page.py"),
+    "figures": (
+        "report/figures/*.py",
+        "report/note.py",
+        "report/numbers.py",
+        "report/synthetic.py",
+        "report/tidy.py",
+        "config/figures.py",
+        "training/schedules.py",
+    ),
+    "page": (
+        "report/page/*",
+        "report/figures/caption.py",
+        "report/numbers.py",
+        "report/synthetic.py",
+    ),
 }
 
 
@@ -38,8 +54,10 @@ def stage_digest(stage: str) -> str:
     digest = hashlib.sha256()
     for pattern in STAGES[stage]:
         for path in sorted(PACKAGE.glob(pattern)):
-            digest.update(path.name.encode())
-            digest.update(code_of(path.read_text(encoding="utf-8")).encode())
+            if path.is_file():
+                text = path.read_text(encoding="utf-8")
+                digest.update(path.name.encode())
+                digest.update((code_of(text) if path.suffix == ".py" else text).encode())
     return digest.hexdigest()[:16]
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from crossarch.config import Configuration, RunId
+from crossarch.config import Configuration, RunId, SetId
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,19 @@ class Layout:
         if configuration.source(run.source).drawn:
             return self.drawn(run.source, owner, run.ipc, run.seed)
         return self.distilled(run.source, owner, run.ipc)
+
+    @property
+    def audits(self) -> Path:
+        """What the audit found: audit.csv, audit.md and a folder for each source."""
+        return self.results / "audit"
+
+    def audit(self, audited: SetId) -> Path:
+        """The audit of one distilled set, JSON."""
+        return self.audits / f"{audited.path}.json"
+
+    def contact_sheet(self, audited: SetId) -> Path:
+        """The images of one distilled set on one sheet, PNG."""
+        return self.audits / f"{audited.path}.png"
 
     def run(self, run: RunId) -> Path:
         """The folder of a run: metrics.json, best.safetensors, last.safetensors."""
@@ -92,3 +105,17 @@ class Layout:
             self.report / "scorecard-summary.csv",
             self.report / "scorecard.md",
         )
+
+    @property
+    def figures(self) -> Path:
+        """Rendered figures."""
+        return self.results / "figures"
+
+    def figure_files(self, name: str) -> list[Path]:
+        """Every file of a rendered figure."""
+        return [self.figures / f"{name}{kind}" for kind in (".csv", ".md", ".pdf", ".svg", ".png")]
+
+    @property
+    def page(self) -> Path:
+        """The page to explore all results in."""
+        return self.report / "index.html"

@@ -3,13 +3,22 @@
 Every stage reads its settings from here; the Snakefile does too, in every cluster job.
 """
 
+from crossarch.config.choice import selected
 from crossarch.config.factors import recipe_factors, table_words
+from crossarch.config.figures import (
+    FigurePoint,
+    figure_points,
+    figure_runs,
+    needs_runs,
+    renderable_figures,
+    schedule_recipe,
+)
 from crossarch.config.load import Configuration, load_configuration, read_overrides
 from crossarch.config.plan import (
     collection_runs,
     grid,
+    named_runs,
     renderable_tables,
-    selected,
     selected_files,
     table_datasets,
     table_runs,
@@ -30,27 +39,37 @@ from crossarch.config.resolve import (
     test_whitening,
 )
 from crossarch.config.runs import RUN_PATTERN, RunId, parse_run, split_recipe
+from crossarch.config.sets import SetId, chosen_sets
 
 __all__ = [
     "RUN_PATTERN",
     "Configuration",
+    "FigurePoint",
     "LabelSettings",
     "NetworkSettings",
     "RunId",
     "RunSettings",
+    "SetId",
     "applies",
+    "chosen_sets",
     "collection_runs",
     "distilled_set",
+    "figure_points",
+    "figure_runs",
     "grid",
     "load_configuration",
+    "named_runs",
+    "needs_runs",
     "network_settings",
     "network_widths",
     "parse_run",
     "read_overrides",
     "recipe_factors",
+    "renderable_figures",
     "renderable_tables",
     "resolve",
     "run_recipe",
+    "schedule_recipe",
     "selected",
     "selected_files",
     "set_whitening",

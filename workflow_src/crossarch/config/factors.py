@@ -10,15 +10,15 @@ from crossarch.config.schema import Recipe, Table
 def recipe_factors(configuration: Configuration, table: Table, recipe: str) -> list[str]:
     """The titles of those factors of `table` that `recipe` has, under the selected protocol.
 
-    The last recipe of the table has them all. Another has a factor if all keys of that factor hold the
-    same in both, for the table's IPC, network and source if it is for one of each.
+    The first recipe of the table has none. Another has a factor if it differs from the first in one of
+    the factor's keys, for the table's IPC, network and source if it is for one of each.
     """
-    reference = _recipe(configuration, table, table.recipes[-1])
+    bare = _recipe(configuration, table, table.recipes[0])
     other = _recipe(configuration, table, recipe)
     return [
         title
         for title, keys in table.factors.items()
-        if all(getattr(other, key) == getattr(reference, key) for key in keys)
+        if any(getattr(other, key) != getattr(bare, key) for key in keys)
     ]
 
 

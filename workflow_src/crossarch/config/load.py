@@ -18,6 +18,7 @@ from crossarch.config.schema import (
     PROTOCOLS,
     CosineSchedule,
     Dataset,
+    Figure,
     PeriodicSchedule,
     ProtocolChanges,
     Recipe,
@@ -40,6 +41,7 @@ class Configuration:
     datasets: Mapping[str, Dataset]
     sources: Mapping[str, Source]
     tables: Mapping[str, Table]
+    figures: Mapping[str, Figure]
     selection: Selection
     recipe_book: "RecipeBook"
     lock: Mapping[str, Locked]
@@ -55,6 +57,10 @@ class Configuration:
     def table(self, name: str) -> Table:
         """The table of that name; ConfigError if there is none."""
         return _pick(self.tables, name, f"{self.directory}/tables.yaml", "table")
+
+    def figure(self, name: str) -> Figure:
+        """The figure of that name; ConfigError if there is none."""
+        return _pick(self.figures, name, f"{self.directory}/figures.yaml", "figure")
 
     @property
     def lock_file(self) -> Path:
@@ -222,6 +228,7 @@ def load_configuration(
         datasets=datasets,
         sources=_entries(Source, directory / "sources.yaml"),
         tables=_entries(Table, directory / "tables.yaml"),
+        figures=_entries(Figure, directory / "figures.yaml"),
         selection=validated(Selection, chosen, selection_file),
         recipe_book=_recipe_book(directory / "recipes.yaml"),
         lock=_lock(directory / LOCK_NAME),
@@ -358,6 +365,7 @@ def _check_names(configuration: Configuration, selection_file: str) -> None:
         "sources": configuration.sources,
         "recipes": configuration.recipe_book.recipes,
         "tables": configuration.tables,
+        "figures": configuration.figures,
     }
     for key, pool in pools.items():
         for name in getattr(selection, key) or ():

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator
 from itertools import product
 
+from crossarch.config.choice import has_training_set, selected
+from crossarch.config.figures import figure_points, figure_runs
 from crossarch.config.files import UpstreamFile
 from crossarch.config.load import Configuration
 from crossarch.config.resolve import applies, distilled_set, resolve
@@ -44,29 +46,37 @@ def grid(configuration: Configuration, table: Table, dataset: str) -> Iterator[R
 def table_runs(configuration: Configuration, table: Table) -> list[RunId]:
     """The runs of a table that the configuration selects and that make sense; teachers not included.
 
-    A cell whose distilled set sources.yaml does not have is left out.
+    A cell whose training set sources.yaml does not have is left out.
     """
     return [
         run.model_copy(update={"seed": seed})
         for dataset in table_datasets(configuration, table)
         for run in grid(configuration, table, dataset)
         if selected(configuration, run)
-        and _has_distilled_set(configuration, run)
+        and has_training_set(configuration, run)
         and applies(configuration, run)
         for seed in configuration.selection.seeds
     ]
 
 
-def collection_runs(configuration: Configuration, collection: str) -> list[RunId]:
-    """The runs of a table, or for `runs` those of all chosen tables, each once.
+def named_runs(configuration: Configuration, name: str) -> list[RunId]:
+    """The runs of a table or figure that the configuration selects; ConfigError if it is neither."""
+    if name in configuration.figures:
+        return figure_runs(configuration, name)
+    return table_runs(configuration, configuration.table(name))
 
-    Raises ConfigError if there is no such table, or if the configuration leaves no run of it.
+
+def collection_runs(configuration: Configuration, collection: str) -> list[RunId]:
+    """The runs of a table or figure, of all chosen `tables`, or of these and the figures (`runs`).
+
+    Each comes once. Raises ConfigError if there is no such collection, or if no run of it is left.
     """
-    names = configuration.selection.tables if collection == "runs" else (collection,)
-    tables = [configuration.table(name) for name in names]
-    runs = dict.fromkeys(run for table in tables for run in table_runs(configuration, table))
+    selection = configuration.selection
+    several = {"tables": selection.tables, "runs": (*selection.tables, *selection.figures)}
+    names = several.get(collection, (collection,))
+    runs = dict.fromkeys(run for name in names for run in named_runs(configuration, name))
     if not runs:
-        raise ConfigError(f"{', '.join(names)}: no run is left: {_why_none(configuration, tables)}")
+        raise ConfigError(f"{', '.join(names)}: no run is left: {_why_none(configuration, names)}")
     return list(runs)
 
 
@@ -87,9 +97,8 @@ def with_teachers(configuration: Configuration, runs: Iterable[RunId]) -> list[R
 
 
 def selected_files(configuration: Configuration) -> dict[str, UpstreamFile]:
-    """The upstream files that the runs of the chosen tables need, by what they are."""
-    tables = [configuration.table(name) for name in configuration.selection.tables]
-    runs = [run for table in tables for run in table_runs(configuration, table)]
+    """The upstream files that the runs of the chosen tables and figures need, by what they are."""
+    runs = collection_runs(configuration, "runs")
     origins = [configuration.dataset(name).origin for name in {run.dataset for run in runs}]
     files = [origin.file for origin in origins if origin]
     for source, dataset, ipc in {run.training_set for run in runs}:
@@ -100,36 +109,23 @@ def selected_files(configuration: Configuration) -> dict[str, UpstreamFile]:
     return {name: file for name, file in configuration.upstream().items() if file.url in urls}
 
 
-def selected(configuration: Configuration, run: RunId) -> bool:
-    """Whether the configuration's sources, ipc, archs and recipes hold those of `run`."""
-    selection = configuration.selection
-    chosen = (
-        (run.source, selection.sources),
-        (run.ipc, selection.ipc),
-        (run.arch, selection.archs),
-        (run.recipe, selection.recipes),
-    )
-    return all(names is None or name in names for name, names in chosen)
-
-
-def _has_distilled_set(configuration: Configuration, run: RunId) -> bool:
-    try:
-        distilled_set(configuration, run.source, run.dataset, run.ipc)
-    except ConfigError:
-        return False
-    return True
-
-
-def _why_none(configuration: Configuration, tables: list[Table]) -> str:
-    """What stands in the way of all runs of `tables`."""
-    cells = [
-        run
-        for table in tables
-        for dataset in table_datasets(configuration, table)
-        for run in grid(configuration, table, dataset)
-    ]
-    if cells and not any(_has_distilled_set(configuration, run) for run in cells):
+def _why_none(configuration: Configuration, names: Iterable[str]) -> str:
+    """What stands in the way of all runs of tables and figures."""
+    cells = [run for name in names for run in _cells(configuration, name)]
+    if cells and not any(has_training_set(configuration, run) for run in cells):
         datasets = dict.fromkeys(configuration.distilled_from(run.dataset) for run in cells)
-        return f"{configuration.directory}/sources.yaml has no set of {', '.join(datasets)} for it"
+        ipc = ", ".join(map(str, dict.fromkeys(run.ipc for run in cells)))
+        file = f"{configuration.directory}/sources.yaml"
+        return f"{file} has no set of {', '.join(datasets)} with ipc {ipc}"
     keys = "datasets, sources, ipc, archs and recipes"
-    return f"the configuration's {keys} have none in common with the table"
+    return f"the configuration's {keys} have none in common with it"
+
+
+def _cells(configuration: Configuration, name: str) -> Iterator[RunId]:
+    """Every cell of a table or point of a figure, selected or not, as the run with the first seed."""
+    if name in configuration.figures:
+        yield from (point.run for point in figure_points(configuration, name))
+    else:
+        table = configuration.table(name)
+        for dataset in table_datasets(configuration, table):
+            yield from grid(configuration, table, dataset)

@@ -85,6 +85,12 @@ class Dataset(Model):
             raise ValueError(f"mean and std need one number for each of {self.channels} channels")
         return self
 
+    @property
+    def spaces(self) -> tuple[Whitening, ...]:
+        """The whitenings that are known for this data set."""
+        known = get_args(Whitening)
+        return known if self.mtt else tuple(name for name in known if name != "standardise-mtt")
+
 
 SetFormat = Literal["pt", "npy", "npz", "safetensors", "flax", "folder"]
 SUFFIXES: dict[str, SetFormat] = {
@@ -333,7 +339,7 @@ class ProtocolChanges(Model):
     recipes: dict[RecipeName, dict[str, Any]] = Field(default={})
 
 
-# --- tables.yaml and config.yaml ----------------------------------------------------------------
+# --- tables.yaml --------------------------------------------------------------------------------
 
 
 class Table(Model):
@@ -343,8 +349,8 @@ class Table(Model):
     both have a row for each recipe and a column for each network. `factors` has a column for each factor
     that the recipes differ in and one for the accuracy; `settings` has the factors alone, and no runs.
 
-    A factor is a title and the keys of a recipe that it consists of: the last recipe of the table has
-    all factors, another one those whose keys hold the same.
+    A factor is a title and the keys of a recipe that it is about: the first recipe of the table has no
+    factor, another one those in whose keys it differs from the first.
     """
 
     title: str
@@ -375,6 +381,93 @@ class Table(Model):
         return self
 
 
+# --- figures.yaml -------------------------------------------------------------------------------
+
+Colour = Literal["black", "orange", "sky", "green", "yellow", "blue", "vermillion", "purple"]
+
+
+class Line(Model):
+    """A line of a panel: a network trained with `recipe` at each IPC, or with `recipes` by x."""
+
+    label: str
+    arch: Arch
+    recipe: RecipeName | None = None
+    recipes: dict[Float, RecipeName] = Field(default={})
+    dash: Literal["solid", "dashed", "dotted", "dashdot"] = "solid"
+    colour: Colour | None = None  # null: the network's own
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> "Line":
+        if bool(self.recipe) == bool(self.recipes):
+            raise ValueError("either recipe (one for every IPC) or recipes (one for each x)")
+        return self
+
+
+class Axis(Model):
+    """An x axis. With `whole` (images per class of a whole training set) x is the fraction of it."""
+
+    title: str
+    scale: Literal["linear", "log"] = "linear"
+    whole: Positive | None = None
+
+
+class Panel(Model):
+    """Lines over one x axis; `references` are drawn across it as levels."""
+
+    title: str
+    x: Axis
+    source: Name
+    ipc: Chosen[Ipc]
+    lines: tuple[Line, ...] = Field(min_length=1)
+    references: tuple[Line, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_ipc_where_x_is_another(self) -> "Panel":
+        other = self.references or any(line.recipes for line in self.lines)
+        if other and len(self.ipc) != 1:
+            raise ValueError("one ipc, where a line has recipes by x or there are references")
+        if any(line.recipes for line in self.references):
+            raise ValueError("a recipe, not recipes, for a reference")
+        return self
+
+
+class Accuracies(Model):
+    """Test accuracies of runs, mean and standard deviation over the seeds."""
+
+    name: Literal["accuracies"]
+    dataset: Name
+    panels: tuple[Panel, ...] = Field(min_length=1)
+
+
+class ScheduleCurve(Model):
+    """What a recipe schedules, by epoch."""
+
+    name: Literal["schedule"]
+    quantity: Literal["keep_rate", "lr"]
+    recipe: RecipeName
+    arch: Arch
+    source: Name
+    ipc: Ipc
+
+
+class Diagram(Model):
+    """A drawing that does not depend on any run."""
+
+    name: Literal["diagram"]
+
+
+class Figure(Model):
+    """A figure of the paper; `columns` of print are 3.4 (one) or 7 inches (two) wide."""
+
+    title: str
+    caption: str
+    columns: Literal[1, 2]
+    drawing: Annotated[Accuracies | ScheduleCurve | Diagram, Field(discriminator="name")]
+
+
+# --- config.yaml --------------------------------------------------------------------------------
+
+
 class Evaluation(Model):
     """When the test accuracy is measured: every so many epochs, and after the last."""
 
@@ -392,6 +485,7 @@ class Selection(Model):
     seeds: Chosen[Annotated[Int, Field(ge=0)]]
     protocol: Protocol
     tables: Chosen[Name]
+    figures: Distinct[Name] = ()
     evaluation: Evaluation
     accuracy: Literal["best", "last"]
     device: Literal["auto", "cpu", "cuda", "mps"]

@@ -1,17 +1,17 @@
-"""How many runs each table needs, and how many all of them: what tables share is trained once."""
+"""How many runs each table and figure needs, and how many all of them: what tables share is trained once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from crossarch.config import Configuration, RunId, collection_runs, table_runs, with_teachers
+from crossarch.config import Configuration, RunId, collection_runs, named_runs, needs_runs, with_teachers
 from crossarch.errors import ConfigError
 from crossarch.layout import Layout
 
 
 @dataclass(frozen=True)
 class Target:
-    """A table: its cells, and the runs behind them with the teachers that those need."""
+    """A table or figure: its cells, and the runs behind them with the teachers that those need."""
 
     name: str
     title: str
@@ -19,7 +19,7 @@ class Target:
     runs: tuple[RunId, ...]
     new: int  # runs that no earlier target needs
     left: int  # runs without metrics
-    nothing: str | None = None  # why a table that needs runs has none
+    nothing: str | None = None  # why one that needs runs has none
 
     def counts(self) -> dict[str, Any]:
         """The numbers by name, as JSON has them."""
@@ -51,33 +51,45 @@ class Plan:
 
 
 def planned(configuration: Configuration, layout: Layout, names: Sequence[str]) -> Plan:
-    """The runs of the tables `names` under the configuration's selection.
+    """The runs of the tables and figures `names` under the configuration's selection.
 
-    Raises ConfigError for an unknown table. A run is left to do if it has no metrics.json; whether that
+    Raises ConfigError for an unknown name. A run is left to do if it has no metrics.json; whether that
     one is up to date is not looked at.
     """
     targets, all_runs = [], dict[RunId, None]()
     for name in names:
-        table = configuration.table(name)
-        cells = table_runs(configuration, table)
+        cells = named_runs(configuration, name)
         runs = with_teachers(configuration, cells)
         new = [run for run in runs if run not in all_runs]
         all_runs |= dict.fromkeys(new)
         targets.append(
             Target(
                 name=name,
-                title=table.title,
+                title=_title(configuration, name),
                 cells=len({run.model_copy(update={"seed": 0}) for run in cells}),
                 runs=tuple(runs),
                 new=len(new),
                 left=_left(layout, runs),
-                nothing=None if runs or not table.dataset else _why_nothing(configuration, name),
+                nothing=None
+                if runs or not _has_cells(configuration, name)
+                else _why(configuration, name),
             )
         )
     return Plan(tuple(targets), tuple(all_runs), _left(layout, list(all_runs)))
 
 
-def _why_nothing(configuration: Configuration, name: str) -> str:
+def _title(configuration: Configuration, name: str) -> str:
+    figure = configuration.figures.get(name)
+    return figure.title if figure else configuration.table(name).title
+
+
+def _has_cells(configuration: Configuration, name: str) -> bool:
+    """Whether a table or figure is made of runs at all."""
+    figure = configuration.figures.get(name)
+    return needs_runs(figure) if figure else configuration.table(name).dataset is not None
+
+
+def _why(configuration: Configuration, name: str) -> str:
     try:
         collection_runs(configuration, name)
     except ConfigError as error:

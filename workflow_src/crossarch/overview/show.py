@@ -22,9 +22,9 @@ LISTED: tuple[State, ...] = ("running", "failed")  # each with what its log says
 
 
 def plan_view(plan: Plan) -> RenderableType:
-    """Runs of each target and of all (`new`: that no target above needs), and why a table has none."""
-    shown = Grid(title="Runs, teachers included; what tables share is trained once")
-    shown.add_column("table")
+    """Runs of each target and of all (`new`: that no target above needs), and why one has none."""
+    shown = Grid(title="Runs, teachers included; what is shared is trained once")
+    shown.add_column("target")
     shown.add_column("title")
     for name in ("cells", "runs", "new", "done", "left"):
         shown.add_column(name, justify="right")
@@ -40,11 +40,11 @@ def plan_view(plan: Plan) -> RenderableType:
 def status_view(
     configuration: Configuration, names: Sequence[str], statuses: Mapping[RunId, RunStatus]
 ) -> RenderableType:
-    """A matrix of cells for each table and data set, then what is running or failed, then counts."""
-    tables = [configuration.table(name) for name in names]
+    """A matrix of cells for each table among `names` and data set, then what is running or failed, then counts."""
+    tables = {name: configuration.table(name) for name in names if name not in configuration.figures}
     matrices = [
         _matrix(configuration, name, table, dataset, statuses)
-        for name, table in zip(names, tables, strict=True)
+        for name, table in tables.items()
         for dataset in table_datasets(configuration, table)
         if any(run.dataset == dataset for run in table_runs(configuration, table))
     ]

@@ -41,7 +41,10 @@ def claimed_pairs(configuration: Configuration, cells: pd.DataFrame) -> pd.DataF
         ),
         _order(cells),
     ]
-    pairs = pd.concat([part for part in parts if not part.empty], ignore_index=True)
+    parts = [part for part in parts if not part.empty]
+    if not parts:
+        return pd.DataFrame(columns=PAIRS)
+    pairs = pd.concat(parts, ignore_index=True)
     pairs = pairs.drop_duplicates([*_ONCE, "first", "second"], ignore_index=True)
     unit = pairs["dataset"] + "/" + pairs["source"] + "/ipc" + pairs["ipc"].astype(str)
     return pairs.assign(unit=unit + "/" + pairs["unit"])[PAIRS]
@@ -66,6 +69,8 @@ def _narrows(configuration: Configuration, name: str, table: Table, cells: pd.Da
     of_table = cells[cells["table"] == name]
     own = of_table["arch"] == of_table["source"].map(lambda s: configuration.source(s).arch)
     applying = [recipe for recipe in table.recipes if recipe in set(of_table.loc[own, "recipe"])]
+    if not applying:  # the table does not show the source's own network
+        return pd.DataFrame()
     before, after = table.recipes[0], table.recipes[-1]
 
     def gains(recipe: str, of_own: str) -> pd.DataFrame:

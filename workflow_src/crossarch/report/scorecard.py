@@ -16,6 +16,7 @@ from scipy import stats
 
 from crossarch.config import Configuration, table_datasets
 from crossarch.config.schema import Table
+from crossarch.errors import ConfigError
 from crossarch.report.claims import claimed_pairs
 from crossarch.report.tables import paper_numbers, table_cells
 from crossarch.report.tidy import DECIMALS, checked, read_tidy
@@ -91,6 +92,11 @@ def scorecard_cells(configuration: Configuration, runs: pd.DataFrame) -> pd.Data
         for name, table in configuration.tables.items()
         if table.paper
     ]
+    if not parts:
+        raise ConfigError(
+            f"{configuration.directory}/tables.yaml: found no table with a file of the paper's numbers "
+            "(`paper`), which the scorecard is about"
+        )
     frame = pd.concat(parts, ignore_index=True).assign(
         protocol=configuration.selection.protocol, accuracy=configuration.selection.accuracy
     )

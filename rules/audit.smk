@@ -1,0 +1,35 @@
+# audit: what each distilled set is like, and whether it lives in the space that the configuration says.
+
+
+rule audit_set:
+    input:
+        unpack(audit_inputs),
+    output:
+        json="<results>/audit/{source}/{dataset}/ipc{ipc}.json",
+        sheet="<results>/audit/{source}/{dataset}/ipc{ipc}.png",
+    log:
+        "<results>/logs/audit/{source}/{dataset}/ipc{ipc}.log",
+    conda:
+        "../envs/train.yaml"
+    params:
+        code=stage_digest("audit"),
+    shell:
+        "python -m crossarch audit {wildcards.source} {wildcards.dataset} {wildcards.ipc} > {log} 2>&1"
+
+
+rule audit:
+    input:
+        lambda wildcards: chosen_audits(),
+    output:
+        "<results>/audit/audit.csv",
+        "<results>/audit/audit.md",
+    log:
+        "<results>/logs/audit/audit.log",
+    localrule: True
+    conda:
+        "../envs/workflow.yaml"
+    params:
+        selection=SELECTION,
+        code=stage_digest("audit"),
+    shell:
+        "python -m crossarch audit --summary --selection {params.selection:q} > {log} 2>&1"

@@ -1,0 +1,36 @@
+# render, report: one page to explore all results in.
+
+
+rule report_page:
+    input:
+        lambda wildcards: runs_of("runs"),
+        runs="<results>/metrics/runs.csv",
+        scorecard=scorecard_files(layout),
+        figures=expand(
+            "<results>/figures/{figure}.{kind}",
+            figure=renderable_figures(configuration),
+            kind=["csv", "svg"],
+        ),
+    output:
+        report(
+            "<results>/report/index.html",
+            caption="../report/page.rst",
+            category="Explore",
+            labels={"page": "all results"},
+        ),
+    log:
+        "<results>/logs/render/report.log",
+    localrule: True
+    conda:
+        "../envs/workflow.yaml"
+    params:
+        selection=SELECTION,
+        code=stage_digest("page"),
+    shell:
+        "python -m crossarch render report --selection {params.selection:q} > {log} 2>&1"
+
+
+rule report:
+    input:
+        "<results>/report/index.html",
+    localrule: True

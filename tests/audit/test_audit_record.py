@@ -1,0 +1,138 @@
+"""From a set to its stored audit, the summary of several, and whom an edit of the audit concerns."""
+
+import csv
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from textures import DATASET, SPACES, textures, whiteners  # type: ignore[import-not-found]
+
+from crossarch import digests
+from crossarch.audit.examine import examine
+from crossarch.audit.pixels import pixel_statistics
+from crossarch.audit.record import Audit, read_audit
+from crossarch.audit.summary import write_summary
+from crossarch.config import Configuration, SetId, chosen_sets, load_configuration
+from crossarch.data.store import ImageSet
+from crossarch.errors import ConfigError, DataError
+
+CONFIGURATION = load_configuration()
+AUDITED = SetId(source="frepo", dataset="cifar10-jpeg", ipc=10)
+
+
+def two_classes() -> Configuration:
+    """The project's configuration with images of 16 x 16 in two classes."""
+    jpeg = CONFIGURATION.dataset("cifar10-jpeg")
+    small = {"classes": 2, "image_size": DATASET.image_size}
+    datasets = {**CONFIGURATION.datasets, "cifar10-jpeg": jpeg.model_copy(update=small)}
+    return Configuration(**{**vars(CONFIGURATION), "datasets": datasets})
+
+
+@pytest.fixture(scope="module")
+def audit() -> Audit:
+    """A set in FRePo's space that the configuration believes to be in Kornia's."""
+    spaces, test = whiteners(), textures(500, seed=2)
+    images = spaces["zca-frepo"](textures(40, seed=5))
+    labels = torch.eye(2).repeat_interleave(torch.tensor([15, 25]), 0)
+    test_sets = {name: pixel_statistics(spaces[name](test)) for name in SPACES}
+    return examine(two_classes(), AUDITED, ImageSet(images, labels), test_sets)
+
+
+def test_what_is_recorded(audit: Audit) -> None:
+    assert audit.shape == (40, 3, 16, 16)
+    assert audit.labels.kind == "soft"
+    assert audit.labels.counts == (15, 25)
+    assert audit.labels.balance == "15 to 25 a class"
+    assert audit.reference.images == 500
+    assert "a stand-in, not CIFAR-10 itself" in audit.reference.sentence
+    assert audit.best == "zca-frepo"
+    assert audit.spaces["zca-frepo"].std_ratio == pytest.approx(1, abs=0.05)
+    assert audit.spaces["zca-frepo"].neighbour_correlation_difference == pytest.approx(0, abs=0.05)
+    assert audit.spaces["none"].neighbour_correlation_difference < -0.2
+
+
+def test_another_space_than_the_configured_one_is_warned_of_in_one_line(audit: Audit) -> None:
+    assert audit.configured == "zca-kornia"
+    warning = audit.warning
+    assert warning is not None
+    assert "\n" not in warning
+    assert warning.startswith("frepo/cifar10-jpeg/ipc10: configured as zca-kornia")
+    assert "zca-frepo (certain" in warning
+    assert audit.model_copy(update={"configured": "zca-frepo"}).warning is None
+
+
+def test_summary(audit: Audit, tmp_path: Path) -> None:
+    mtt = audit.audited.model_copy(update={"source": "mtt"})
+    agreed = audit.model_copy(update={"configured": "zca-frepo", "audited": mtt})
+    table, page = write_summary([audit, agreed], tmp_path)
+    rows = list(csv.DictReader(table.open()))
+    assert [row["source"] for row in rows] == ["frepo", "mtt"]
+    assert [bool(row["warning"]) for row in rows] == [True, False]
+    assert float(rows[0]["zca-frepo/share"]) == audit.share
+    assert float(rows[0]["std"]) == pytest.approx(audit.pixels.std, rel=1e-4)
+    text = page.read_text()
+    assert "a stand-in, not CIFAR-10 itself" in text
+    assert "![mtt/cifar10-jpeg/ipc10](mtt/cifar10-jpeg/ipc10.png)" in text
+    assert text.index("| set") < text.index("![") < text.index("## How to read this")
+
+
+def test_stored_audits_come_back_and_broken_ones_are_named(audit: Audit, tmp_path: Path) -> None:
+    path = tmp_path / "ipc10.json"
+    path.write_text(audit.model_dump_json())
+    assert read_audit(path) == audit
+    with pytest.raises(DataError, match=r"ipc50\.json: no such file"):
+        read_audit(tmp_path / "ipc50.json")
+    path.write_text(path.read_text()[:100])
+    with pytest.raises(DataError, match=r"ipc10\.json: is not an audit"):
+        read_audit(path)
+
+
+def test_images_of_another_size_are_refused(audit: Audit) -> None:
+    test_sets = {"none": pixel_statistics(torch.rand(5, 3, 32, 32))}
+    small = ImageSet(torch.rand(4, 3, 16, 16), torch.tensor([0, 1, 0, 1]))
+    with pytest.raises(DataError, match="not of the size"):
+        examine(CONFIGURATION, AUDITED, small, test_sets)  # type: ignore[arg-type]
+
+
+def test_chosen_sets_are_those_that_exist() -> None:
+    jpeg = load_configuration(overrides=[("test", {"datasets": ["cifar10-jpeg"], "ipc": [1, 10]})])
+    assert [one.path for one in chosen_sets(jpeg)] == [
+        "frepo/cifar10-jpeg/ipc1",
+        "frepo/cifar10-jpeg/ipc10",
+        "mtt/cifar10-jpeg/ipc1",
+        "mtt/cifar10-jpeg/ipc10",
+    ]
+    nothing = load_configuration(overrides=[("test", {"datasets": ["tiny-imagenet"]})])
+    nothing = Configuration(
+        **{
+            **vars(nothing),
+            "sources": {k: v.model_copy(update={"sets": {}}) for k, v in nothing.sources.items()},
+        }
+    )
+    with pytest.raises(ConfigError, match="no set of tiny-imagenet"):
+        chosen_sets(nothing)
+
+
+def test_an_edit_of_the_audit_concerns_no_other_stage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {stage: digests.stage_digest(stage) for stage in digests.STAGES}
+    package = tmp_path / "crossarch"
+    shutil.copytree(digests.PACKAGE, package)
+    with (package / "audit" / "verdict.py").open("a") as module:
+        module.write("\nANOTHER = 1\n")
+    monkeypatch.setattr(digests, "PACKAGE", package)
+    digests.stage_digest.cache_clear()
+    try:
+        after = {stage: digests.stage_digest(stage) for stage in digests.STAGES}
+    finally:
+        digests.stage_digest.cache_clear()
+    assert {stage for stage in before if before[stage] != after[stage]} == {"audit"}
+
+
+def test_the_summary_needs_no_torch() -> None:
+    code = "import sys, crossarch.audit.summary; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

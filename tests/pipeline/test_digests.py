@@ -1,0 +1,50 @@
+"""The digest of a stage stands for all code that its outputs hang on, and for no other."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from crossarch.digests import PACKAGE, STAGES, code_of, stage_digest
+
+
+def modules(stage: str) -> set[Path]:
+    return {path for pattern in STAGES[stage] for path in PACKAGE.glob(pattern)}
+
+
+def imported(path: Path) -> set[Path]:
+    """The modules of the package that a module imports."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    files = (PACKAGE.parent / f"{name.replace('.', '/')}.py" for name in names)
+    return {file for file in files if file.is_file() and PACKAGE in file.parents}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_pattern_names_a_file(stage: str) -> None:
+    for pattern in STAGES[stage]:
+        assert list(PACKAGE.glob(pattern)), pattern
+
+
+@pytest.mark.parametrize("stage", ["collect", "render", "scorecard"])
+def test_what_a_stage_of_the_report_imports_of_the_report_is_in_its_digest(stage: str) -> None:
+    used = {found for path in modules(stage) for found in imported(path)}
+    assert {path for path in used if path.parent.name == "report"} <= modules(stage)
+
+
+def test_tables_and_scorecard_are_made_again_apart() -> None:
+    names = {stage: {path.name for path in modules(stage)} for stage in ("render", "scorecard")}
+    assert "latex.py" in names["render"] - names["scorecard"]
+    assert "scorecard.py" in names["scorecard"] - names["render"]
+    assert stage_digest("render") != stage_digest("scorecard")
+
+
+def test_comments_and_docstrings_are_no_code() -> None:
+    plain = "def f(x: int) -> int:\n    return x + 1\n"
+    told = '"""What."""\n\ndef f(x: int) -> int:\n    """Why."""\n    return x + 1  # one more\n'
+    assert code_of(plain) == code_of(told)
+    assert code_of(plain) != code_of(plain.replace("1", "2"))

@@ -1,0 +1,95 @@
+"""Figures and reports in the workflow: made from runs, and made again only when their part changes."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import Workspace  # type: ignore[import-not-found]
+
+pytestmark = pytest.mark.slow
+
+FIGURES = ["figure1", "figure2", "figure5", "figure6"]
+TARGETS = ("report", *FIGURES, "table2")
+PAGE = {"report_page": 1, "report": 1}
+
+
+@pytest.fixture
+def own_code(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A workspace of one short training, with a copy of the project's code to change."""
+    copy = tmp_path_factory.mktemp("code")
+    for name in ("Snakefile", "rules", "report", "envs", "workflow_src"):
+        place = workspace.project / name
+        if place.is_dir():
+            shutil.copytree(place, copy / name)
+        else:
+            shutil.copy(place, copy)
+    workspace.edit(
+        "config.yaml",
+        lambda data: data.update(archs=["cnn"], recipes=["baseline"], figures=FIGURES),
+    )
+    return Workspace(workspace.folder, workspace.mirror, copy)
+
+
+def change(file: Path, edit: Callable[[str], str]) -> None:
+    """Change a text file; the edit must have an effect."""
+    before = file.read_text()
+    assert edit(before) != before
+    file.write_text(edit(before))
+
+
+def test_figures_and_page_follow_what_they_are_made_of(own_code: Workspace) -> None:
+    finished = own_code.snakemake(*TARGETS)
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    results = own_code.folder / "results"
+    made = {file.name for file in (results / "figures").iterdir()}
+    assert made == {f"{name}.{kind}" for name in FIGURES for kind in ("csv", "md", "pdf", "png", "svg")}
+    assert "1 of 60 points shown, 1 seed each." in (results / "figures" / "figure1.md").read_text()
+    assert "<strong>1</strong> runs" in (results / "report" / "index.html").read_text()
+    assert own_code.planned(*TARGETS) == {}
+
+    finished = own_code.snakemake(*TARGETS, "--report", "out.html")  # there is no network
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    report = (own_code.folder / "out.html").read_text()
+    shown = [f"{name}.svg" for name in FIGURES] + ["table2.csv", "table2-comparison.md", "index.html"]
+    for name in ("Tables", "Figures", "Explore", *shown):
+        assert f'"{name}"' in report, name
+
+    code = own_code.project / "workflow_src" / "crossarch" / "report"
+    change(code / "page" / "style.css", lambda text: text + "\nbody { margin: 1px; }\n")
+    change(code / "figures" / "style.py", lambda text: text + "\n# A remark changes no figure.\n")
+    assert own_code.planned(*TARGETS) == PAGE
+    change(code / "figures" / "style.py", lambda text: text.replace('"font.size": 7', '"font.size": 8'))
+    every_figure = {"render_figure": len(FIGURES), **dict.fromkeys(FIGURES, 1)}
+    assert own_code.planned(*TARGETS) == {**every_figure, **PAGE}
+
+
+def test_a_changed_word_or_number_redraws_its_figure_alone(workspace: Workspace) -> None:
+    drawn = ("figure2", "figure5", "figure6")
+    finished = workspace.snakemake(*drawn)
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    workspace.edit("figures.yaml", lambda data: data["figure2"].update(title="Another title"))
+    assert workspace.planned(*drawn) == {"render_figure": 1, "figure2": 1}
+    workspace.edit("recipes.yaml", lambda data: data["recipes"]["wo_kd"]["keep_rate"].update(decay=0.2))
+    # Figures 5 and 6 show the same recipe
+    assert workspace.planned(*drawn) == {"render_figure": 3, **dict.fromkeys(drawn, 1)}
+
+
+def test_a_figure_of_which_no_run_is_left_is_told(workspace: Workspace) -> None:
+    finished = workspace.snakemake("-n", "figure1", "--config", "recipes=[wo_kd]", "archs=[cnn]")
+    assert finished.returncode != 0
+    printed = finished.stdout + finished.stderr
+    assert "figure1: no run is left" in printed
+    assert "Traceback (most recent call last)" not in printed
+
+
+def test_by_hand_a_figure_is_made_of_all_finished_runs(workspace: Workspace) -> None:
+    finished = workspace.crossarch("render", "figure1")
+    assert finished.returncode == 0, finished.stderr
+    assert len(finished.stdout.split()) == 5
+    caption = (workspace.folder / "results" / "figures" / "figure1.md").read_text()
+    assert "No run measured yet on CIFAR-10 (JPEG copy)." in caption
+    finished = workspace.crossarch("render", "figure9")
+    assert finished.returncode == 2
+    assert "found unknown table or figure 'figure9' (did you mean 'figure" in finished.stderr
+    assert finished.stderr.count("\n") == 1

@@ -1,0 +1,93 @@
+"""An edit remakes what it touches and nothing else: dry runs after a whole run, in miniature."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Workspace  # type: ignore[import-not-found]
+
+pytestmark = pytest.mark.slow
+
+TARGETS = ("table1", "table2", "table8", "scorecard")
+TARGET = dict.fromkeys(TARGETS[:3], 1)
+# cnn: baseline, wo_dp_kd; alexnet: these and full. Table 8 has the baselines of Table 2.
+TRAININGS = 2 + 3
+RENDERED = {"render_table": 2, "scorecard": 1, "table2": 1, "table8": 1}
+
+
+@pytest.fixture
+def finished(workspace: Workspace, tmp_path: Path) -> Workspace:
+    """A workspace with its own copy of the code, where all targets have been made."""
+    code = tmp_path / "code"
+    code.mkdir()
+    shutil.copy(workspace.project / "Snakefile", code)
+    for folder in ("rules", "envs", "workflow_src"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(workspace.project / folder, code / folder, ignore=ignored)
+    workspace = replace(workspace, project=code)
+    chosen = {"tables": ["table1", "table2", "table8"]}
+    workspace.edit("config.yaml", lambda data: data.update(chosen))
+    made = workspace.snakemake(*TARGETS)
+    assert made.returncode == 0, made.stdout + made.stderr
+    assert workspace.planned(*TARGETS) == {}
+    return workspace
+
+
+def test_only_what_changed(finished: Workspace) -> None:
+    def after(file: str, change: Callable[[Any], None]) -> dict[str, int]:
+        """Jobs after a change of the configuration, which is taken back."""
+        path = finished.folder / "config" / file
+        before = path.read_bytes()
+        finished.edit(file, change)
+        planned = finished.planned(*TARGETS)
+        path.write_bytes(before)
+        return planned
+
+    def recipe(name: str, part: str, **numbers: float) -> dict[str, int]:
+        return after("recipes.yaml", lambda data: data["recipes"][name][part].update(numbers))
+
+    def after_code(file: str, text: str) -> dict[str, int]:
+        path = finished.project / "workflow_src" / "crossarch" / file
+        before = path.read_bytes()
+        path.write_bytes(before + text.encode())
+        planned = finished.planned(*TARGETS)
+        path.write_bytes(before)
+        return planned
+
+    # one recipe's number: its own runs; collected and rendered again where they are shown
+    full = recipe("full", "distillation", weight=0.6)
+    assert full == {"train": 1, "collect": 2, "render_table": 1, "table2": 1, "scorecard": 1}
+    # the teacher changes: so does its student
+    teacher = after(
+        "recipes.yaml", lambda data: data["recipes"]["wo_dp_kd"]["schedule"].update(warmup=1)
+    )
+    assert teacher == {"train": 3, "collect": 2, "render_table": 1, "table2": 1, "scorecard": 1}
+    # one source's whitening: another test set, everything trained again, no set prepared again
+    whitening = after("sources.yaml", lambda data: data["frepo"].update(whitening="standardise"))
+    assert whitening == {
+        **{"whitener": 1, "test_set": 1, "train": TRAININGS, "collect": 3},
+        **RENDERED,
+    }
+
+    # the code of tables, and of the scorecard
+    tables = after_code("report/latex.py", "\nUNUSED = 1\n")
+    assert tables == {"render_settings": 1, "render_table": 2, **TARGET}
+    assert after_code("report/scorecard.py", "\nUNUSED = 1\n") == {"scorecard": 1}
+
+
+def test_named_targets_are_narrowed_by_the_configuration(workspace: Workspace) -> None:
+    """`all` leaves out the tables that nothing is left of; a table asked for by name says why."""
+    everything = workspace.planned("all")
+    assert everything["train"] == TRAININGS
+    # Tables 1, 2, 7 and 8; Tables 3 and 4 need another IPC, 5 and 6 other data sets
+    assert (everything["render_settings"], everything["render_table"]) == (1, 3)
+    assert everything["scorecard"] == 1
+    narrowed = workspace.planned("all", "--config", "ipc=[1]", "archs=[alexnet]", "recipes=[baseline]")
+    assert (narrowed["train"], narrowed["render_table"]) == (1, 2)
+    refused = workspace.snakemake("-n", "table3")
+    assert refused.returncode != 0
+    printed = refused.stdout + refused.stderr
+    assert "table3: no run is left: config/sources.yaml has no set of cifar10 with ipc 10" in printed

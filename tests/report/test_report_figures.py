@@ -1,0 +1,355 @@
+"""Figures: what is drawn, from which numbers, in which files."""
+
+import io
+import re
+import shutil
+import subprocess
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from PIL import Image
+from synthetic_runs import CONFIG, configured, run_row, runs_of
+
+from crossarch.config import (
+    Configuration,
+    figure_points,
+    figure_runs,
+    load_configuration,
+    renderable_figures,
+)
+from crossarch.config.schema import ARCHS
+from crossarch.errors import ConfigError, DataError
+from crossarch.report.figures import FORMATS, render_figure
+from crossarch.report.figures.points import points
+from crossarch.report.figures.render import draw_csv
+from crossarch.report.figures.style import ARCH_COLOURS, ARCH_MARKERS, COLOURS
+from crossarch.report.synthetic import NOTICE, SYNTHETIC
+
+EMPTY = runs_of([])
+OF_RUNS = ("figure1", "figure3", "figure4", "figure7")
+ALL = tuple(f"figure{number}" for number in range(1, 8))
+SEEDS = (0, 1, 2)
+
+
+def words_in(svg: Path) -> list[str]:
+    """The texts of an SVG: matplotlib writes each beside the outlines that it is drawn with."""
+    return re.findall(r"<!-- (.*?) -->", svg.read_text())
+
+
+@pytest.fixture(scope="module")
+def complete(tmp_path_factory: pytest.TempPathFactory) -> Configuration:
+    """The project's configuration; sources and recipes that it does not have yet are made up."""
+    directory = Path(shutil.copytree(CONFIG, tmp_path_factory.mktemp("complete") / "config"))
+    figures = yaml.safe_load((directory / "figures.yaml").read_text())
+    panels = [panel for one in figures.values() for panel in one["drawing"].get("panels", [])]
+    lines = [line for panel in panels for line in (*panel["lines"], *panel.get("references", []))]
+    named = {recipe for line in lines for recipe in line.get("recipes", {}).values()}
+    named |= {line["recipe"] for line in lines if "recipe" in line}
+    recipes = yaml.safe_load((directory / "recipes.yaml").read_text())
+    for recipe in named - set(recipes["recipes"]):
+        recipes["recipes"][recipe] = {"base": "full"}
+    (directory / "recipes.yaml").write_text(yaml.safe_dump(recipes))
+    sources = yaml.safe_load((directory / "sources.yaml").read_text())
+    for source in {panel["source"] for panel in panels} - set(sources):
+        sources[source] = {**sources["frepo"], "title": "Real images"}
+    (directory / "sources.yaml").write_text(yaml.safe_dump(sources))
+    return load_configuration(directory, overrides=[("test", {"datasets": ["cifar10"], "seeds": SEEDS})])
+
+
+def complete_runs(configuration: Configuration) -> pd.DataFrame:
+    """A made-up run for every point of every figure and every seed, marked as such."""
+    generator = np.random.default_rng(0)
+    planned = {
+        point.run.model_copy(update={"seed": seed})
+        for name in ALL
+        for point in figure_points(configuration, name)
+        for seed in SEEDS
+    }
+    return runs_of(
+        run_row(round(generator.uniform(20, 70), 2), device=SYNTHETIC, **run.model_dump())
+        for run in sorted(planned, key=lambda run: run.path)
+    )
+
+
+# --- what stands in the CSV --------------------------------------------------------------------------
+
+
+def test_points_are_mean_and_deviation_over_the_selected_seeds() -> None:
+    runs = runs_of(
+        [
+            run_row(40.0, arch="alexnet", seed=0),
+            run_row(43.0, arch="alexnet", seed=1),
+            run_row(46.0, arch="alexnet", seed=2),
+            run_row(99.0, arch="alexnet", seed=3),
+            run_row(99.0, arch="alexnet", protocol="released"),
+            run_row(99.0, arch="alexnet", dataset="cifar10-jpeg"),
+            run_row(50.0, arch="vgg11", recipe="full"),
+        ]
+    )
+    found = points(configured(), "figure1", runs).set_index(["panel", "line", "x"])
+    alexnet = found.loc[("(a) FRePo", "AlexNet, baseline", 1.0)]
+    assert (alexnet["n"], alexnet["mean"], alexnet["std"], alexnet["seeds"]) == (3, 43.0, 3.0, "0;1;2")
+    vgg = found.loc[("(a) FRePo", "VGG11, Full", 1.0)]
+    assert (vgg["n"], vgg["mean"]) == (1, 50.0)
+    assert pd.isna(vgg["std"])
+    others = found.drop([alexnet.name, vgg.name])
+    assert (others["n"] == 0).all()
+    assert others["mean"].isna().all()
+
+
+def test_figure_1_has_both_sources_all_networks_and_every_ipc() -> None:
+    found = points(configured(), "figure1", EMPTY)
+    assert len(found) == 2 * 5 * 2 * 3  # sources, networks, baseline and ours, IPC
+    assert set(found["source"]) == {"frepo", "mtt"}
+    ours = found[found["recipe"] != "baseline"]
+    assert set(ours.loc[ours["arch"] == "cnn", "recipe"]) == {"wo_dp_kd"}
+    assert set(ours.loc[ours["arch"] != "cnn", "recipe"]) == {"full"}
+    assert found.groupby(["panel", "line"])["x"].apply(list).map(tuple).unique().tolist() == [
+        (1, 10, 50)
+    ]
+
+
+@pytest.mark.parametrize("name", ["figure3", "figure7"])
+def test_fractions_of_the_real_data(complete: Configuration, name: str) -> None:
+    found = points(complete, name, EMPTY)
+    fractions = [0.002, 0.005, 0.01, 0.02, 0.05, 0.1]  # Figure 3 of the paper
+    assert sorted(set(found["x"])) == pytest.approx(fractions)
+    assert (found["ipc"] == (found["x"] * 50_000 / 10).round()).all()
+    assert set(found["source"]) == {"real"}
+    networks = {"figure3": {"cnn", "resnet18", "resnet50"}, "figure7": {*ARCHS} - {"alexnet"}}
+    assert set(found["arch"]) == networks[name]
+
+
+def test_figure_7_has_a_line_for_each_teacher(complete: Configuration) -> None:
+    found = points(complete, "figure7", EMPTY)
+    taught = found[(found["panel"] == "(b) ResNet50") & (found["arch"] == "resnet50")]
+    assert list(taught["recipe"].unique()) == ["baseline", "full", "full-teacher_resnet18"]
+
+
+def test_figure_4_sweeps_one_number_a_panel(complete: Configuration) -> None:
+    found = points(complete, "figure4", EMPTY)
+    swept = found[found["x"].notna()].groupby("panel", sort=False)
+    for (_, rows), stem in zip(swept, ("full-pmin", "full-alpha", "full-tau"), strict=True):
+        usual = {"full-pmin": 0.5, "full-alpha": 0.5, "full-tau": 1.5}[stem]
+        assert set(rows["arch"]) == {"resnet18"}
+        for x, recipe in zip(rows["x"], rows["recipe"], strict=True):
+            assert recipe == ("full" if x == usual else f"{stem}{x:g}")
+    levels = found[found["x"].isna()]
+    assert set(zip(levels["arch"], levels["recipe"], strict=True)) == {
+        ("cnn", "baseline"),
+        ("cnn", "wo_dp_kd"),
+    }
+    assert set(found["ipc"]) == {10}
+
+
+def test_a_figure_asks_for_the_selected_part_of_its_runs() -> None:
+    narrowed = configured(ipc=[1], archs=["alexnet"], recipes=["full"], sources=["mtt"])
+    assert [run.path for run in figure_runs(narrowed, "figure1")] == [
+        f"cifar10/mtt/ipc1/alexnet/full/seed{seed}" for seed in SEEDS
+    ]
+    assert figure_runs(configured(), "figure5") == []
+    figures = ["figure1", "figure2", "figure5"]
+    assert renderable_figures(configured(figures=figures)) == figures
+    nothing_left = configured(figures=figures, archs=["cnn"], recipes=["full"])
+    assert renderable_figures(nothing_left) == ["figure2", "figure5"]
+    assert renderable_figures(configured(figures=figures, datasets=["cifar100"])) == figures[1:]
+
+
+@pytest.mark.parametrize(("name", "column"), [("figure5", "keep_rate"), ("figure6", "lr")])
+def test_schedules_are_those_of_the_command_line(
+    tmp_path: Path, project: Path, name: str, column: str
+) -> None:
+    printed = subprocess.run(
+        [sys.executable, "-m", "crossarch", "schedule", "--recipe", "full"],
+        cwd=project,
+        env={"PYTHONPATH": str(project / "workflow_src"), "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    expected = pd.read_csv(io.StringIO(printed.stdout))
+    render_figure(configured(), name, EMPTY, tmp_path)
+    drawn = pd.read_csv(tmp_path / f"{name}.csv")
+    pd.testing.assert_frame_equal(drawn, expected[["epoch", column]])
+    assert len(drawn) == 4000
+    by_hand = {  # Algorithm 1 and Equation 3
+        "keep_rate": {0: 1.0, 500: 1.0, 501: 0.9, 2999: 0.5, 3000: 0.8, 3999: 0.8},
+        "lr": {0: 0.0, 50: 5e-5, 500: 0.0, 550: 4e-5, 3050: 5e-5 * 0.8**6},
+    }
+    for epoch, value in by_hand[column].items():
+        assert drawn.loc[epoch, column] == pytest.approx(value)
+
+
+# --- what is drawn -----------------------------------------------------------------------------------
+
+
+def test_every_figure_from_complete_synthetic_runs(
+    complete: Configuration, tmp_path: Path, project: Path
+) -> None:
+    runs = complete_runs(complete)
+    kept = sorted((project / "results").rglob("figure*"))
+    for name in ALL:
+        files = render_figure(complete, name, runs, tmp_path)
+        assert {file.name for file in files} == {f"{name}.{kind}" for kind in ("csv", "md", *FORMATS)}
+        marked = NOTICE in words_in(tmp_path / f"{name}.svg")
+        assert marked == (name in OF_RUNS)
+        assert (NOTICE in (tmp_path / f"{name}.md").read_text()) == marked
+        if marked:
+            assert (pd.read_csv(tmp_path / f"{name}.csv")["n"] == len(SEEDS)).all()
+    assert sorted((project / "results").rglob("figure*")) == kept
+
+
+def test_nothing_measured_is_said_on_the_face(complete: Configuration, tmp_path: Path) -> None:
+    for name in ("figure1", "figure4"):
+        render_figure(complete, name, EMPTY, tmp_path)
+        panels = len(complete.figure(name).drawing.panels)  # type: ignore[union-attr]
+        words = words_in(tmp_path / f"{name}.svg")
+        assert words.count("no run measured yet") == panels
+        assert NOTICE not in words
+        assert "No run measured yet on CIFAR-10." in (tmp_path / f"{name}.md").read_text()
+
+
+def test_what_is_missing_is_left_out_and_told(tmp_path: Path) -> None:
+    rows = [
+        run_row(40.0 + ipc / 10, arch=arch, recipe=recipe, ipc=ipc, dataset="cifar10-jpeg")
+        for arch in ARCHS
+        for recipe in ("baseline", "wo_dp_kd" if arch == "cnn" else "full")
+        for ipc in (1, 50)
+        if (arch, recipe, ipc) != ("vgg11", "full", 50)
+    ]
+    render_figure(configured(datasets=["cifar10-jpeg"]), "figure1", runs_of(rows), tmp_path)
+    caption = (tmp_path / "figure1.md").read_text()
+    assert "19 of 60 points shown, 1 seed each." in caption
+    assert "(a) FRePo at 10: every line; (a) FRePo at 50: “VGG11, Full”; all of (b) MTT." in caption
+    assert "Measured on CIFAR-10 (JPEG copy), a stand-in, not CIFAR-10 itself." in caption
+    assert "Epochs: 1000 (Baseline and w/o DP & KD); 4000 (Full)." in caption
+    words = words_in(tmp_path / "figure1.svg")
+    assert "CIFAR-10 (JPEG copy)" in words
+    assert words.count("no run measured yet") == 1
+
+
+def test_shorter_runs_are_told(tmp_path: Path) -> None:
+    runs = runs_of([run_row(40.0, arch="alexnet", recipe="full", epochs=20)])
+    render_figure(configured(), "figure1", runs, tmp_path)
+    assert "Epochs: 20 instead of 4000 (Full)." in (tmp_path / "figure1.md").read_text()
+
+
+def test_the_drawing_reads_nothing_but_the_csv(tmp_path: Path) -> None:
+    runs = runs_of([run_row(40.0, arch="alexnet"), run_row(30.0, arch="vgg11", recipe="full")])
+    configuration = configured()
+    render_figure(configuration, "figure1", runs, tmp_path)
+    before = (tmp_path / "figure1.svg").read_bytes()
+    frame = pd.read_csv(tmp_path / "figure1.csv")
+    frame.loc[frame["mean"] == 40.0, "mean"] = 45.0
+    frame.to_csv(tmp_path / "figure1.csv", index=False)
+    draw_csv(configuration, "figure1", tmp_path / "figure1.csv")
+    assert (tmp_path / "figure1.svg").read_bytes() != before
+
+
+@pytest.mark.parametrize("name", ["figure1", "figure2"])
+def test_a_rendering_repeats_to_the_last_byte(tmp_path: Path, name: str) -> None:
+    runs = runs_of([run_row(40.0, arch="alexnet")])
+    first, second = (
+        {f.name: f.read_bytes() for f in render_figure(configured(), name, runs, tmp_path / place)}
+        for place in ("first", "second")
+    )
+    assert first == second
+
+
+@pytest.mark.parametrize("name", ["figure1", "figure2", "figure5"])
+def test_files_are_fit_for_print(tmp_path: Path, name: str) -> None:
+    configuration = configured()
+    render_figure(configuration, name, runs_of([run_row(40.0)]), tmp_path)
+    inches = {1: 3.4, 2: 7.0}[configuration.figure(name).columns]
+    pdf = (tmp_path / f"{name}.pdf").read_bytes()
+    objects = pdf + b"".join(_inflated(pdf))
+    assert b"/FontFile2" in objects  # TrueType fonts, embedded
+    assert b"/Type3" not in objects
+    assert b"/CreationDate" not in objects
+    box = re.search(rb"/MediaBox \[ 0 0 ([\d.]+) ", objects)
+    assert box is not None
+    assert float(box[1]) == pytest.approx(72 * inches, abs=0.5)
+    svg = (tmp_path / f"{name}.svg").read_text()
+    assert "<text" not in svg  # letters are outlines: no font is needed
+    assert not re.search(r'(?:href|src)="(?!#)', svg)
+    assert "<dc:date>" not in svg
+    with Image.open(tmp_path / f"{name}.png") as image:
+        assert image.width == pytest.approx(300 * inches, abs=1)
+
+
+def test_lines_stay_apart_without_colour() -> None:
+    assert set(ARCH_COLOURS) == set(ARCH_MARKERS) == set(ARCHS)
+    assert len(set(ARCH_MARKERS.values())) == len(ARCHS)
+    assert len({COLOURS[colour] for colour in ARCH_COLOURS.values()}) == len(ARCHS)
+    figure = configured().figure("figure7")
+    for panel in figure.drawing.panels:  # type: ignore[union-attr]
+        looks = [(line.arch, line.dash) for line in panel.lines]
+        assert len(set(looks)) == len(looks)
+
+
+# --- mistakes ----------------------------------------------------------------------------------------
+
+
+def complaint(action: Callable[[], object], kind: type[Exception] = ConfigError) -> str:
+    """The one line of the error that `action` must raise."""
+    with pytest.raises(kind) as caught:
+        action()
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.fixture
+def spoilt(tmp_path: Path) -> Iterator[Callable[[str, str], Configuration]]:
+    """Loads a copy of the configuration after replacing a text of figures.yaml."""
+    directory = Path(shutil.copytree(CONFIG, tmp_path / "config"))
+
+    def load(old: str, new: str) -> Configuration:
+        file = directory / "figures.yaml"
+        text = file.read_text()
+        assert old in text
+        file.write_text(text.replace(old, new, 1))
+        return load_configuration(directory)
+
+    return load
+
+
+def test_mistakes_in_figures_yaml_name_the_key(spoilt: Callable[[str, str], Configuration]) -> None:
+    message = complaint(lambda: spoilt("columns: 2", "columns: 3"))
+    assert message.endswith("config/figures.yaml: figure1.columns: found 3, allowed: 1 or 2")
+    message = complaint(lambda: spoilt("columns: 3", "columns: 2\n  captoin: twice"))
+    assert "figures.yaml: figure1.captoin: found unknown key 'captoin'" in message
+    assert "did you mean 'caption'?" in message
+
+
+def test_names_that_do_not_exist_are_refused(spoilt: Callable[[str, str], Configuration]) -> None:
+    configuration = spoilt("recipe: wo_dp_kd}", "recipe: wo_dpkd}")
+    message = complaint(lambda: figure_runs(configuration, "figure1"))
+    assert "figures.yaml: figure1.drawing.panels.0 (3-layer CNN, w/o DP & KD): found unknown" in message
+    assert "did you mean 'wo_dp_kd'?" in message
+    message = complaint(lambda: configured().figure("figure9"))
+    assert "found unknown figure 'figure9'" in message
+    message = complaint(lambda: points(configured(datasets=["cifar100"]), "figure1", EMPTY))
+    assert message.endswith("config.yaml: datasets: found cifar100, but figure1 is not of them")
+
+
+def test_a_spoilt_csv_is_refused(tmp_path: Path) -> None:
+    render_figure(configured(), "figure1", EMPTY, tmp_path)
+    csv = tmp_path / "figure1.csv"
+    csv.write_text(csv.read_text().replace("mean,std", "mean,sd", 1))
+    message = complaint(lambda: draw_csv(configured(), "figure1", csv), DataError)
+    assert message.startswith(f"{csv}: std: found no such column")
+
+
+def _inflated(pdf: bytes) -> Iterator[bytes]:
+    """The compressed streams of a PDF that are plain once inflated."""
+    for stream in re.findall(rb"stream\r?\n(.*?)\r?\nendstream", pdf, re.DOTALL):
+        try:
+            yield zlib.decompress(stream)
+        except zlib.error:
+            continue

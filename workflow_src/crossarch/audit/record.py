@@ -1,0 +1,110 @@
+"""What the audit of one set found, as it is stored: every number, and the verdict in words."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ValidationError
+
+from crossarch.audit.confidence import Confidence
+from crossarch.config.schema import Model, Whitening
+from crossarch.config.sets import SetId
+from crossarch.errors import DataError
+
+
+class Reference(Model):
+    """The real test set that a set was compared with."""
+
+    dataset: str
+    title: str
+    stands_in_for: str | None
+    images: int
+
+    @property
+    def sentence(self) -> str:
+        """Compared with what; a stand-in is called one."""
+        aside = f", a stand-in, not {self.stands_in_for} itself" if self.stands_in_for else ""
+        return f"Compared with the {self.images} test images of {self.title}{aside}."
+
+
+class Labels(Model):
+    """Kind of the labels and images of each class (soft labels count for their largest)."""
+
+    kind: Literal["hard", "soft"]
+    counts: tuple[int, ...]
+
+    @property
+    def balance(self) -> str:
+        """`10 a class`, or `8 to 12 a class`."""
+        few, many = min(self.counts), max(self.counts)
+        return f"{few} a class" if few == many else f"{few} to {many} a class"
+
+
+class Pixels(Model):
+    """Statistics of all images of a set; `spectrum` is the mean power of the grey image by band."""
+
+    mean: float
+    std: float
+    neighbour_correlation: float
+    spectrum: tuple[float, ...]
+
+
+class Space(Model):
+    """The test set in one space, and how far the audited set is from it.
+
+    `std_ratio` is set / test set and `neighbour_correlation_difference` set - test set; the distances
+    and the share are those of `crossarch.audit.verdict.Fit`.
+    """
+
+    pixels: Pixels
+    std_ratio: float
+    neighbour_correlation_difference: float
+    distance: float
+    distance_with_noise: float
+    share: float
+
+
+class Audit(Model):
+    """The audit of one distilled set."""
+
+    audited: SetId
+    shape: tuple[int, int, int, int]
+    labels: Labels
+    pixels: Pixels
+    reference: Reference
+    spaces: dict[Whitening, Space]
+    best: Whitening
+    confidence: Confidence
+    configured: Whitening
+
+    @property
+    def share(self) -> float:
+        """The share of the resamples in which the best space fits best."""
+        return self.spaces[self.best].share
+
+    @property
+    def verdict(self) -> str:
+        """`zca-kornia (certain, best in 100% of the resamples)`."""
+        return f"{self.best} ({self.confidence}, best in {self.share:.0%} of the resamples)"
+
+    @property
+    def warning(self) -> str | None:
+        """One line where another space than the configured one fits best."""
+        if self.best == self.configured:
+            return None
+        configured = self.spaces[self.configured].share
+        return (
+            f"{self.audited.path}: configured as {self.configured} (best in {configured:.0%}), but the "
+            f"pixels fit {self.verdict}"
+        )
+
+
+def read_audit(path: Path) -> Audit:
+    """Read a stored audit; DataError if it is missing or not one."""
+    try:
+        return Audit.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file; make it by `crossarch audit`") from None
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise DataError(f"{path}: is not an audit: {where}: {first['msg']}") from None

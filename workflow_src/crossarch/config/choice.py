@@ -1,0 +1,27 @@
+"""What the configuration chooses: which cells of tables and points of figures are run at all."""
+
+from crossarch.config.load import Configuration
+from crossarch.config.resolve import check_training_set
+from crossarch.config.runs import RunId
+from crossarch.errors import ConfigError
+
+
+def selected(configuration: Configuration, run: RunId) -> bool:
+    """Whether the configuration's sources, ipc, archs and recipes hold those of `run`."""
+    selection = configuration.selection
+    chosen = (
+        (run.source, selection.sources),
+        (run.ipc, selection.ipc),
+        (run.arch, selection.archs),
+        (run.recipe, selection.recipes),
+    )
+    return all(names is None or name in names for name, names in chosen)
+
+
+def has_training_set(configuration: Configuration, run: RunId) -> bool:
+    """Whether sources.yaml has what `run` is trained on."""
+    try:
+        check_training_set(configuration, run.source, run.dataset, run.ipc)
+    except ConfigError:
+        return False
+    return True

@@ -1,0 +1,128 @@
+"""Which runs a figure is made of, and where in the figure each of them stands."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from crossarch.config.choice import has_training_set, selected
+from crossarch.config.complain import unknown
+from crossarch.config.load import Configuration
+from crossarch.config.resolve import applies
+from crossarch.config.runs import RunId
+from crossarch.config.schema import Accuracies, Figure, Line, Panel, Recipe, ScheduleCurve
+from crossarch.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class FigurePoint:
+    """One point of a figure: a run with the first seed, standing for those with all seeds.
+
+    `x` is None for a reference, which is drawn across the whole panel.
+    """
+
+    panel: str
+    line: str
+    x: float | None
+    run: RunId
+
+
+def figure_points(configuration: Configuration, name: str) -> list[FigurePoint]:
+    """Every point of a figure that makes sense, once for each selected data set, in drawing order.
+
+    A figure without runs (a schedule, a diagram) has none, nor has one for which no data set that it
+    can be measured on is selected. Raises ConfigError where the figure names a data set, source or
+    recipe that does not exist.
+    """
+    drawing = configuration.figure(name).drawing
+    if not isinstance(drawing, Accuracies):
+        return []
+    _check_names(configuration, name, drawing)
+    return [
+        point
+        for dataset in configuration.selection.datasets
+        if configuration.distilled_from(dataset) == drawing.dataset
+        for panel in drawing.panels
+        for point in _panel_points(configuration, panel, dataset)
+        if applies(configuration, point.run)
+    ]
+
+
+def figure_runs(configuration: Configuration, name: str) -> list[RunId]:
+    """The runs of a figure that the configuration selects, each once; teachers not included.
+
+    A point whose training set sources.yaml does not have is left out.
+    """
+    runs = dict.fromkeys(
+        point.run.model_copy(update={"seed": seed})
+        for point in figure_points(configuration, name)
+        if selected(configuration, point.run) and has_training_set(configuration, point.run)
+        for seed in configuration.selection.seeds
+    )
+    return list(runs)
+
+
+def schedule_recipe(configuration: Configuration, figure: Figure) -> Recipe | None:
+    """The recipe whose schedule a figure shows, under the selected protocol; None for other figures."""
+    curve = figure.drawing
+    if not isinstance(curve, ScheduleCurve):
+        return None
+    protocol = configuration.selection.protocol
+    return configuration.recipe_book.recipe(
+        curve.recipe, protocol, ipc=curve.ipc, arch=curve.arch, source=curve.source
+    )
+
+
+def renderable_figures(configuration: Configuration) -> list[str]:
+    """The chosen figures that need no run, and those of which at least one run is left."""
+    return [
+        name
+        for name in configuration.selection.figures
+        if not needs_runs(configuration.figure(name)) or figure_runs(configuration, name)
+    ]
+
+
+def needs_runs(figure: Figure) -> bool:
+    """Whether a figure shows runs at all."""
+    return isinstance(figure.drawing, Accuracies)
+
+
+def _panel_points(configuration: Configuration, panel: Panel, dataset: str) -> Iterator[FigurePoint]:
+    def point(line: Line, x: float | None, ipc: int, recipe: str) -> FigurePoint:
+        run = RunId(
+            dataset=dataset,
+            source=panel.source,
+            ipc=ipc,
+            arch=line.arch,
+            recipe=recipe,
+            protocol=configuration.selection.protocol,
+            seed=configuration.selection.seeds[0],
+        )
+        return FigurePoint(panel.title, line.label, x, run)
+
+    for line in panel.lines:
+        for x, recipe in sorted(line.recipes.items()):
+            yield point(line, x, panel.ipc[0], recipe)
+        if line.recipe:
+            for ipc in sorted(panel.ipc):
+                yield point(line, ipc / (panel.x.whole or 1), ipc, line.recipe)
+    for line in panel.references:
+        if line.recipe:
+            yield point(line, None, panel.ipc[0], line.recipe)
+
+
+def _check_names(configuration: Configuration, name: str, drawing: Accuracies) -> None:
+    """Names that figures.yaml takes from other files must exist there."""
+    file = f"{configuration.directory}/figures.yaml"
+    recipes = configuration.recipe_book.recipes
+    if drawing.dataset not in configuration.datasets:
+        key = f"{name}.drawing.dataset"
+        raise ConfigError(unknown(file, key, drawing.dataset, configuration.datasets, what="dataset"))
+    for number, panel in enumerate(drawing.panels):
+        key = f"{name}.drawing.panels.{number}"
+        if panel.source not in configuration.sources:
+            allowed = configuration.sources
+            raise ConfigError(unknown(file, f"{key}.source", panel.source, allowed, what="source"))
+        for line in (*panel.lines, *panel.references):
+            for recipe in (*line.recipes.values(), *([line.recipe] if line.recipe else [])):
+                if recipe not in recipes:
+                    where = f"{key} ({line.label})"
+                    raise ConfigError(unknown(file, where, recipe, recipes, what="recipe"))

@@ -1,0 +1,28 @@
+"""Which distilled set is meant, and which ones the configuration chooses."""
+
+from crossarch.config.load import Configuration
+from crossarch.config.plan import collection_runs
+from crossarch.config.schema import Ipc, Model, Name
+
+
+class SetId(Model):
+    """One distilled set, used with one real data set: source x data set x IPC."""
+
+    source: Name
+    dataset: Name
+    ipc: Ipc
+
+    @property
+    def path(self) -> str:
+        """`frepo/cifar10-jpeg/ipc1`: where the set stands under the folder of a stage."""
+        return f"{self.source}/{self.dataset}/ipc{self.ipc}"
+
+
+def chosen_sets(configuration: Configuration) -> list[SetId]:
+    """The distilled sets that the runs of the chosen tables are trained on, each once, in their order.
+
+    Raises ConfigError if the configuration leaves no run.
+    """
+    runs = collection_runs(configuration, "runs")
+    sets = [SetId(source=run.source, dataset=run.dataset, ipc=run.ipc) for run in runs]
+    return [one for one in dict.fromkeys(sets) if configuration.source(one.source).sets]

@@ -1,0 +1,132 @@
+"""Accuracies over IPC, fractions or hyper-parameters: Figures 1, 3, 4 and 7."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import FixedLocator, NullLocator
+from matplotlib.transforms import ScaledTranslation
+
+from crossarch.config import Configuration
+from crossarch.config.schema import Accuracies, Figure, Line, Panel
+from crossarch.report.figures.points import read_points
+from crossarch.report.figures.style import (
+    ARCH_COLOURS,
+    ARCH_MARKERS,
+    COLOURS,
+    GREY,
+    canvas,
+    save,
+    watermark,
+)
+from crossarch.report.synthetic import NOTICE, any_synthetic
+
+NOTHING = "no run measured yet"
+_ROW_HEIGHT, _LEGEND_ROW, _MARGIN = 2.3, 0.14, 0.15  # inches
+_LEGEND_COLUMNS = {1: 2, 2: 5}
+_APART = 0.9  # points between lines, to the side, so that equal accuracies do not hide each other
+
+
+def draw_accuracies(configuration: Configuration, figure: Figure, csv: Path) -> list[Path]:
+    """Draw the figure from its CSV: a row of panels for each data set; gives the files.
+
+    A point that was not measured leaves a gap in its line. Points of several seeds have error bars
+    of one sample standard deviation.
+    """
+    drawing = figure.drawing
+    assert isinstance(drawing, Accuracies)
+    points = read_points(csv)
+    datasets = list(points["dataset"].unique())
+    labels = dict.fromkeys(line.label for panel in drawing.panels for line in _all_lines(panel))
+    rows = -(-len(labels) // _LEGEND_COLUMNS[figure.columns])
+    height = _ROW_HEIGHT * len(datasets) + _LEGEND_ROW * rows + _MARGIN
+    with canvas(figure.columns, height) as page:
+        grid = page.subplots(len(datasets), len(drawing.panels), sharey="row", squeeze=False)
+        for row, dataset in zip(grid, datasets, strict=True):
+            of_dataset = points[points["dataset"] == dataset]
+            for axes, panel in zip(row, drawing.panels, strict=True):
+                _draw_panel(axes, panel, of_dataset[of_dataset["panel"] == panel.title])
+            title = configuration.dataset(dataset).title
+            row[0].set_ylabel(f"Test accuracy (%)\n{title}")
+        _legend(page, drawing, columns=-(-len(labels) // rows))
+        if any_synthetic(points["device"]):
+            watermark(page, NOTICE)
+        return save(page, csv.with_suffix(""))
+
+
+def _all_lines(panel: Panel) -> tuple[Line, ...]:
+    return (*panel.lines, *panel.references)
+
+
+def _draw_panel(axes: Axes, panel: Panel, points: pd.DataFrame) -> None:
+    axes.set_title(panel.title, loc="left")
+    axes.set_xlabel(panel.x.title)
+    axes.set_xscale(panel.x.scale)
+    places = sorted(points["x"].dropna().unique())
+    axes.xaxis.set_major_locator(FixedLocator(places))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xticks(places, [f"{place:g}" for place in places])
+    _leave_room(axes, panel, places)
+    for place, line in enumerate(panel.lines):
+        aside = _APART * (place - (len(panel.lines) - 1) / 2)
+        _draw_line(axes, line, points[points["line"] == line.label], aside)
+    for line in panel.references:
+        level = points.loc[points["line"] == line.label, "mean"].dropna()
+        if not level.empty:
+            axes.axhline(level.iloc[0], **_look(line, marker=False))
+    if not points["n"].any():
+        look = {"ha": "center", "va": "center", "color": GREY, "fontstyle": "italic"}
+        axes.text(0.5, 0.5, NOTHING, look, transform=axes.transAxes)
+        axes.yaxis.set_tick_params(labelleft=False)
+
+
+def _leave_room(axes: Axes, panel: Panel, places: list[float]) -> None:
+    """An x axis over all places, also those at which nothing was measured."""
+    first, last = places[0], places[-1]
+    if panel.x.scale == "log":
+        room = (last / first) ** 0.06 if last > first else 2.0
+        axes.set_xlim(first / room, last * room)
+    else:
+        room = 0.06 * (last - first) or 1.0
+        axes.set_xlim(first - room, last + room)
+
+
+def _draw_line(axes: Axes, line: Line, points: pd.DataFrame, aside: float) -> None:
+    """Measured points with their error bars, joined where neighbours were measured."""
+    if not points["n"].any():
+        return
+    look = _look(line)
+    where = axes.transData + ScaledTranslation(aside / 72, 0, axes.figure.dpi_scale_trans)
+    x, mean, std = points["x"], points["mean"], points["std"]
+    for edge in (mean - std.fillna(0.0), mean + std.fillna(0.0)):
+        axes.update_datalim(list(zip(x, edge, strict=True)))
+    axes.errorbar(x, mean, yerr=std, capsize=2, elinewidth=0.8, transform=where, **look)
+    shade = {"color": look["color"], "alpha": 0.12, "linewidth": 0, "transform": where}
+    axes.fill_between(x, mean - std, mean + std, **shade)
+    axes.autoscale_view(scalex=False)
+
+
+def _look(line: Line, marker: bool = True) -> dict[str, Any]:
+    """Colour, dash and marker of a line; baselines have hollow markers."""
+    colour = COLOURS[line.colour or ARCH_COLOURS[line.arch]]
+    look: dict[str, Any] = {"color": colour, "linestyle": line.dash}
+    if marker:
+        face = "white" if line.dash == "dashed" else colour
+        look |= {"marker": ARCH_MARKERS[line.arch], "markerfacecolor": face}
+    return look
+
+
+def _legend(page: Canvas, drawing: Accuracies, columns: int) -> None:
+    """One entry for each line of the figure, below the panels, whether measured or not."""
+    handles = {}
+    axes = page.axes[0]
+    for panel in drawing.panels:
+        for line in _all_lines(panel):
+            if line.label not in handles:
+                look = _look(line, marker=line not in panel.references)
+                (handles[line.label],) = axes.plot([], [], **look)
+    page.legend(
+        handles.values(), handles.keys(), loc="outside lower center", ncols=columns, columnspacing=1.4
+    )

@@ -1,0 +1,94 @@
+"""The caption that lies beside a figure: the paper's words, then what was measured and on what."""
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from crossarch.config import Configuration
+from crossarch.config.schema import Figure, ScheduleCurve
+from crossarch.report.note import listed
+from crossarch.report.numbers import LIST_SEPARATOR
+from crossarch.report.synthetic import NOTICE, any_synthetic
+
+
+def caption(configuration: Configuration, name: str, points: pd.DataFrame | None) -> str:
+    """The caption of figure `name` as one paragraph of plain text.
+
+    `points` are those of a figure that shows runs; everything said about runs is read off them.
+    """
+    figure = configuration.figure(name)
+    sentences = [figure.caption]
+    if points is not None:
+        for dataset, group in points.groupby("dataset", sort=False):
+            sentences += _of_dataset(configuration, str(dataset), group)
+    elif isinstance(figure.drawing, ScheduleCurve):
+        curve, protocol = figure.drawing, configuration.selection.protocol
+        sentences.append(f"Recipe: {curve.recipe}, protocol: {protocol}.")
+    return " ".join(sentences)
+
+
+def caption_file(name: str, figure: Figure, text: str) -> str:
+    """The caption as Markdown, with the figure above it."""
+    number = name.removeprefix("figure")
+    return f"# Figure {number}: {figure.title}\n\n![{figure.title}]({name}.png)\n\n{text}\n"
+
+
+def _of_dataset(configuration: Configuration, dataset: str, points: pd.DataFrame) -> Iterator[str]:
+    title = configuration.dataset(dataset).title
+    original = configuration.distilled_from(dataset)
+    measured = points[points["n"] > 0]
+    if measured.empty:
+        yield f"No run measured yet on {title}."
+        return
+    synthetic = any_synthetic(measured["device"])
+    if synthetic:
+        yield f"{NOTICE}. These numbers were made up to try out the figure."
+    stand_in = f", a stand-in, not {configuration.dataset(original).title} itself"
+    where = f"{title}{stand_in if original != dataset else ''}"
+    yield f"Made up for {where}." if synthetic else f"Measured on {where}."
+    yield f"Protocol: {listed(points['protocol'].unique())}."
+    few, many = int(measured["n"].min()), int(measured["n"].max())
+    seeds = f"{few} to {many} seeds" if few < many else f"{few} seed{'s' if few > 1 else ''}"
+    spread = " (mean, error bars of one sample standard deviation)" if many > 1 else ""
+    yield f"{len(measured)} of {len(points)} points shown, {seeds} each{spread}."
+    if len(measured) < len(points):
+        yield f"Not run and left out: {'; '.join(_left_out(points))}."
+    every = listed(_values(measured["evaluate_every"]))
+    kinds = {
+        "best": f"the best of evaluations every {every} epochs, selected on the test set",
+        "last": "of the last epoch",
+    }
+    yield f"Accuracies: {listed(kinds[kind] for kind in measured['accuracy'].unique())}."
+    yield f"Epochs: {'; '.join(_epochs(configuration, measured))}."
+
+
+def _left_out(points: pd.DataFrame) -> Iterator[str]:
+    """For each panel, the x at which the same lines are missing."""
+    for panel, group in points.groupby("panel", sort=False):
+        if not group["n"].any():
+            yield f"all of {panel}"
+            continue
+        missing: dict[str, list[str]] = {}
+        for x in group["x"].unique():
+            rows = group[group["x"].isna() if pd.isna(x) else group["x"] == x]
+            lines = rows.loc[rows["n"] == 0, "line"]
+            if lines.empty:
+                continue
+            named = "every line" if len(lines) == len(rows) else listed(f"“{line}”" for line in lines)
+            missing.setdefault(named, []).append("any x" if pd.isna(x) else f"{x:g}")
+        yield from (f"{panel} at {listed(where)}: {named}" for named, where in missing.items())
+
+
+def _epochs(configuration: Configuration, measured: pd.DataFrame) -> Iterator[str]:
+    """`1000 (Baseline)`, and what the recipe asks for where a run had another number."""
+    each = measured.assign(epochs=measured["epochs"].str.split(LIST_SEPARATOR)).explode("epochs")
+    recipes = configuration.recipe_book.recipes
+    for (epochs, asked), rows in each.groupby(["epochs", "recipe_epochs"], sort=False):
+        titles = listed(recipes[name].get("title", name) for name in rows["recipe"].unique())
+        instead = "" if epochs == str(asked) else f" instead of {asked}"
+        yield f"{epochs}{instead} ({titles})"
+
+
+def _values(column: pd.Series) -> list[str]:
+    values = column.str.split(LIST_SEPARATOR).explode().unique()
+    return sorted(map(str, values), key=lambda value: (len(value), value))

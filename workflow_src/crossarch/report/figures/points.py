@@ -1,0 +1,85 @@
+"""The points of a figure, worked out from the runs: one tidy row a point, measured or not."""
+
+from pathlib import Path
+
+import pandas as pd
+import pandera.pandas as pa
+
+from crossarch.config import Configuration, FigurePoint, figure_points
+from crossarch.errors import ConfigError
+from crossarch.report.numbers import LIST_SEPARATOR
+from crossarch.report.tidy import DECIMALS, checked, read_tidy
+
+_RUN = ["dataset", "source", "ipc", "arch", "recipe", "protocol"]
+_TOLD = ["epochs", "evaluate_every", "whitening", "device"]  # what runs say of themselves
+POINTS = pa.DataFrameSchema(
+    {
+        "panel": pa.Column(str),
+        "line": pa.Column(str),
+        "x": pa.Column(float, nullable=True),
+        "dataset": pa.Column(str),
+        "source": pa.Column(str),
+        "ipc": pa.Column(int, pa.Check.ge(1)),
+        "arch": pa.Column(str),
+        "recipe": pa.Column(str),
+        "protocol": pa.Column(str),
+        "accuracy": pa.Column(str, pa.Check.isin(["best", "last"])),
+        "n": pa.Column(int, pa.Check.ge(0)),
+        "mean": pa.Column(float, pa.Check.in_range(0, 100), nullable=True),
+        "std": pa.Column(float, pa.Check.ge(0), nullable=True),
+        "seeds": pa.Column(str, nullable=True),
+        "recipe_epochs": pa.Column(int, pa.Check.ge(1)),
+        **{name: pa.Column(str, nullable=True) for name in _TOLD},
+    },
+    unique=["dataset", "panel", "line", "x"],
+    strict=True,
+    coerce=True,
+)
+
+
+def points(configuration: Configuration, name: str, runs: pd.DataFrame) -> pd.DataFrame:
+    """All points of the figure `name`, one row each, in drawing order.
+
+    `runs` is the table of `collect_runs`; of it count the runs with the selection's protocol and
+    seeds. Accuracies are in percent: `mean` and sample standard deviation `std` (none below two
+    seeds) over `n` seeds; `n` is 0 and both are missing where nothing was measured. `x` is missing
+    for a reference, a level across the panel. Raises ConfigError as `figure_points` does, and if no
+    data set that the figure can be measured on is selected.
+    """
+    selection = configuration.selection
+    column = f"accuracy_{selection.accuracy}"
+    planned = pd.DataFrame([_row(configuration, point) for point in figure_points(configuration, name)])
+    if planned.empty:
+        raise ConfigError(
+            f"{configuration.directory}/config.yaml: datasets: found {', '.join(selection.datasets)}, "
+            f"but {name} is not of them"
+        )
+    groups = runs[runs["seed"].isin(selection.seeds)].groupby(_RUN)
+    numbers = groups[column].agg(n="count", mean="mean", std="std")
+    told = groups[["seed", *_TOLD]].agg(_values).rename(columns={"seed": "seeds"})
+    found = planned.merge(numbers.join(told).reset_index(), on=_RUN, how="left")
+    frame = found.assign(n=found["n"].fillna(0), accuracy=selection.accuracy)
+    return checked(frame[list(POINTS.columns)].round(DECIMALS), POINTS, "points")
+
+
+def read_points(path: Path) -> pd.DataFrame:
+    """Read the CSV of a figure back; DataError with one line if it is not one."""
+    return read_tidy(path, POINTS)
+
+
+def _row(configuration: Configuration, point: FigurePoint) -> dict[str, object]:
+    run = point.run
+    recipe = configuration.recipe_book.recipe(
+        run.recipe, run.protocol, ipc=run.ipc, arch=run.arch, source=run.source
+    )
+    return {
+        "panel": point.panel,
+        "line": point.line,
+        "x": point.x,
+        **{name: getattr(run, name) for name in _RUN},
+        "recipe_epochs": recipe.epochs,
+    }
+
+
+def _values(column: pd.Series) -> str:
+    return LIST_SEPARATOR.join(map(str, sorted(column.unique())))

@@ -1,0 +1,99 @@
+"""How figures look, and how they become files whose bytes depend on nothing but what is drawn."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import matplotlib.style
+from matplotlib.figure import Figure
+
+from crossarch.files import atomic_path
+
+WIDTH = {1: 3.4, 2: 7.0}  # inches, of one and of two columns of print
+# Okabe and Ito's palette: its colours stay apart for every kind of colour vision.
+COLOURS = {
+    "black": "#000000",
+    "orange": "#E69F00",
+    "sky": "#56B4E9",
+    "green": "#009E73",
+    "yellow": "#F0E442",
+    "blue": "#0072B2",
+    "vermillion": "#D55E00",
+    "purple": "#CC79A7",
+}
+# Colour and marker of each network: in grey print the marker alone tells them apart.
+ARCH_COLOURS = {
+    "cnn": "black",
+    "resnet18": "orange",
+    "alexnet": "sky",
+    "vgg11": "green",
+    "resnet50": "vermillion",
+}
+ARCH_MARKERS = {"cnn": "o", "resnet18": "s", "alexnet": "^", "vgg11": "D", "resnet50": "v"}
+GREY = "#595959"
+FORMATS = ("pdf", "svg", "png")
+
+_STYLE = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so that it is the same everywhere
+    "font.size": 7,
+    "axes.titlesize": 8,
+    "axes.labelsize": 7.5,
+    "legend.fontsize": 6.5,
+    "legend.frameon": False,
+    "legend.handlelength": 2.8,
+    "lines.linewidth": 1.3,
+    "lines.markersize": 4.2,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#dddddd",
+    "grid.linewidth": 0.5,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.minor.size": 0,
+    "figure.constrained_layout.use": True,
+    "pdf.fonttype": 42,  # TrueType, embedded
+    "svg.fonttype": "path",
+    "svg.hashsalt": "crossarch",
+    "savefig.dpi": 300,
+}
+_METADATA: dict[str, dict[str, str | None]] = {
+    "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
+    "svg": {"Date": None, "Creator": None},
+    "png": {"Software": None},
+}
+
+
+@contextmanager
+def canvas(columns: int, height: float) -> Iterator[Figure]:
+    """An empty figure, as wide as so many columns of print, `height` inches high, in our style."""
+    with matplotlib.style.context(["default", _STYLE]):
+        yield Figure(figsize=(WIDTH[columns], height))
+
+
+def save(figure: Figure, stem: Path) -> list[Path]:
+    """Write `<stem>.pdf`, `.svg` and `.png`, each whole or not at all; gives the files."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # laid out once, so that all files show the same
+    files = [stem.with_name(f"{stem.name}.{kind}") for kind in FORMATS]
+    for file, kind in zip(files, FORMATS, strict=True):
+        with atomic_path(file) as temporary:
+            figure.savefig(temporary, format=kind, metadata=_METADATA[kind])
+    return files
+
+
+def watermark(figure: Figure, text: str) -> None:
+    """`text` across the whole figure, behind nothing."""
+    figure.text(
+        *(0.5, 0.5, text),
+        ha="center",
+        va="center",
+        rotation=20,
+        fontsize=26,
+        fontweight="bold",
+        color=COLOURS["vermillion"],
+        alpha=0.35,
+        zorder=10,
+    ).set_in_layout(False)

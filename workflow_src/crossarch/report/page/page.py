@@ -1,0 +1,212 @@
+"""The page as one file: what `results` worked out, in the template, with style and script inside."""
+
+import base64
+import hashlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from crossarch import __version__
+from crossarch.config import Configuration, needs_runs
+from crossarch.files import write_text
+from crossarch.layout import Layout
+from crossarch.report.blocks import ARCH_TITLES, NOT_RUN
+from crossarch.report.figures.caption import caption
+from crossarch.report.figures.points import read_points
+from crossarch.report.numbers import printed, printed_signed
+from crossarch.report.page.results import Cell, Row, rows
+from crossarch.report.synthetic import NOTICE, any_synthetic
+from crossarch.report.tidy import read_text_columns
+
+_HERE = Path(__file__).parent
+_TITLES = {
+    "dataset": "Data set",
+    "source": "Source",
+    "ipc": "IPC",
+    "recipe": "Recipe",
+    "arch": "Network",
+    "protocol": "Protocol",
+}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A value that a filter offers."""
+
+    value: str
+    title: str
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure: its image as a `data:` address, its title and caption."""
+
+    number: str
+    title: str
+    caption: str
+    image: str
+    wide: bool
+
+
+def render_page(configuration: Configuration, runs: pd.DataFrame, layout: Layout) -> Path:
+    """Write the page for `runs` (the table of `collect_runs`) to `layout.page`; gives the file.
+
+    Shows every cell of the chosen tables and figures, the figures rendered under `layout`, and the
+    scorecard where there is one. Raises what `results.rows` raises.
+    """
+    shown = rows(configuration, runs, layout)
+    text = _template().render(
+        version=__version__,
+        style=_asset("style.css"),
+        script=_asset("script.js"),
+        style_hash=_digest("style.css"),
+        script_hash=_digest("script.js"),
+        archs=[Choice(arch, title) for arch, title in ARCH_TITLES.items()],
+        rows=shown,
+        titles=_TITLES,
+        filters=_filters(configuration, shown),
+        name=lambda kind, value: _title(configuration, kind, value),
+        notices=_notices(configuration, runs),
+        accuracy=configuration.selection.accuracy,
+        runs=len(runs),
+        cells=_cells(shown),
+        data=_data(configuration, shown),
+        pictures=_pictures(configuration, layout),
+        scorecard=_scorecard(layout),
+        not_run=NOT_RUN,
+    )
+    write_text(layout.page, text)
+    return layout.page
+
+
+def _template() -> Any:
+    environment = Environment(
+        loader=PackageLoader("crossarch.report.page", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"printed": printed, "signed": lambda value: _minus(printed_signed(value))}
+    return environment.get_template("template.html")
+
+
+def _asset(name: str) -> str:
+    return (_HERE / name).read_text(encoding="utf-8")
+
+
+def _digest(name: str) -> str:
+    """What the page's policy allows to run or to style it: this text and no other."""
+    return base64.b64encode(hashlib.sha256(_asset(name).encode()).digest()).decode()
+
+
+def _minus(number: str) -> str:
+    return number.replace("-", "−")
+
+
+def _title(configuration: Configuration, kind: str, value: object) -> str:
+    """What a data set, source or recipe is called in print; its name where it has no other."""
+    name = str(value)
+    if kind == "dataset" and name in configuration.datasets:
+        return configuration.datasets[name].title
+    if kind == "source" and name in configuration.sources:
+        return configuration.sources[name].title
+    if kind == "recipe":
+        return str(configuration.recipe_book.recipes.get(name, {}).get("title", name))
+    return name
+
+
+def _filters(configuration: Configuration, shown: list[Row]) -> dict[str, list[Choice]]:
+    """For each column the values to choose from; the protocol only where there is a choice."""
+    filters = {}
+    for kind in ("dataset", "source", "ipc", "recipe", "protocol"):
+        values = dict.fromkeys(getattr(row, kind) for row in shown)
+        ordered = sorted(values) if kind == "ipc" else values
+        filters[kind] = [Choice(str(one), _title(configuration, kind, one)) for one in ordered]
+    if len(filters["protocol"]) < 2:
+        del filters["protocol"]
+    return filters | {"arch": [Choice(arch, title) for arch, title in ARCH_TITLES.items()]}
+
+
+def _notices(configuration: Configuration, runs: pd.DataFrame) -> list[str]:
+    """What has to be known before any number is read."""
+    notices = []
+    if any_synthetic(runs["device"]):
+        notices.append(f"{NOTICE}. Some of these numbers were made up to try out the page.")
+    for name in runs["dataset"].unique():
+        original = configuration.distilled_from(name)
+        if original != name:
+            stand_in, real = configuration.dataset(name).title, configuration.dataset(original).title
+            notices.append(f"{stand_in} is a stand-in: numbers measured on it are not those of {real}.")
+    if runs.empty:
+        notices.append("No run measured yet.")
+    return notices
+
+
+def _cells(shown: list[Row]) -> dict[str, int]:
+    cells = [cell for row in shown for cell in row.cells.values() if cell.applicable]
+    return {"measured": sum(bool(cell.seeds) for cell in cells), "all": len(cells)}
+
+
+def _data(configuration: Configuration, shown: list[Row]) -> dict[str, Any]:
+    """What the script needs for the pop-ups and curves, by cell."""
+    return {
+        f"{place}-{arch}": _cell_data(configuration, row, cell)
+        for place, row in enumerate(shown)
+        for arch, cell in row.cells.items()
+        if cell.seeds
+    }
+
+
+def _cell_data(configuration: Configuration, row: Row, cell: Cell) -> dict[str, Any]:
+    names = [_title(configuration, kind, getattr(row, kind)) for kind in ("recipe", "source")]
+    return {
+        "title": f"{ARCH_TITLES[cell.arch]}, {names[0]}",
+        "set": f"{names[1]}, IPC {row.ipc}, tested on {_title(configuration, 'dataset', row.dataset)}"
+        f", protocol {row.protocol}",
+        "mean": cell.mean,
+        "std": cell.std,
+        "paper": cell.paper,
+        "difference": cell.difference,
+        "gap": cell.gap,
+        "seeds": [
+            {
+                **{name: value for name, value in asdict(seed).items() if name != "curve"},
+                "evaluations": [(one.epoch, one.accuracy) for one in seed.curve.evaluations],
+                "losses": [(one.epoch, one.loss) for one in seed.curve.losses],
+            }
+            for seed in cell.seeds
+        ],
+    }
+
+
+def _pictures(configuration: Configuration, layout: Layout) -> list[Picture]:
+    """The chosen figures that have been rendered."""
+    pictures = []
+    for name in configuration.selection.figures:
+        figure = configuration.figure(name)
+        image, csv = layout.figures / f"{name}.svg", layout.figures / f"{name}.csv"
+        if image.is_file() and csv.is_file():
+            points = read_points(csv) if needs_runs(figure) else None
+            encoded = base64.b64encode(image.read_bytes()).decode()
+            pictures.append(
+                Picture(
+                    number=name.removeprefix("figure"),
+                    title=figure.title,
+                    caption=caption(configuration, name, points),
+                    wide=figure.columns == 2,
+                    image=f"data:image/svg+xml;base64,{encoded}",
+                )
+            )
+    return pictures
+
+
+def _scorecard(layout: Layout) -> pd.DataFrame | None:
+    """Every cell of the paper beside ours as text, where the scorecard has been made."""
+    scorecard, *_ = layout.scorecard_files()
+    if not scorecard.is_file():
+        return None
+    return read_text_columns(scorecard).fillna(NOT_RUN)
