@@ -15,6 +15,11 @@ report: "report/workflow.rst"
 include: "rules/common.smk"
 
 
+if CONTAINER:
+
+    container: CONTAINER
+
+
 # Wildcards stand in the rules themselves, since constraints do not reach into the value of a pathvar.
 pathvars:
     results=selection.results,

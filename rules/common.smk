@@ -30,6 +30,7 @@ from crossarch.errors import CrossarchError
 from crossarch.config.files import LocalFile
 from crossarch.config.schema import WHITENINGS
 from crossarch.layout import Layout
+from crossarch.training.ended import forget_ended
 from snakemake.exceptions import WorkflowError
 
 
@@ -67,8 +68,10 @@ os.environ.update(
     ),
     CROSSARCH_RESULTS=selection.results,
 )
+CONTAINER = os.getenv("CROSSARCH_CONTAINER")  # an image made from Dockerfile or apptainer.def
+TRAINING_ENVIRONMENT = f"../envs/{'train-cuda' if selection.device == 'cuda' else 'train'}.yaml"
 # What decides the contents of tables, as one value that a change of triggers their jobs.
-SELECTION = selection.model_dump_json(exclude={"device", "threads", "results"})
+SELECTION = selection.model_dump_json(exclude={"device", "threads", "slots_per_gpu", "results"})
 REPRODUCTION = Layout(Path("results/reproduction"))
 SETTINGS_TABLES = [name for name, table in configuration.tables.items() if table.layout == "settings"]
 MEASURED_TABLES = [name for name in configuration.tables if name not in SETTINGS_TABLES]

@@ -1,4 +1,5 @@
 # train: one rule for teachers and students; a student waits for its teacher's weights.
+# `exec`: a signal that asks a job to stop must find the training, not a shell that dies of it.
 
 
 rule train:
@@ -11,10 +12,11 @@ rule train:
     log:
         f"<results>/logs/train/{RUN_PATTERN}.log",
     conda:
-        "../envs/train.yaml"
+        TRAINING_ENVIRONMENT
     threads: selection.threads
     resources:
         device=selection.device,
+        slots_per_gpu=selection.slots_per_gpu,
         mem_mb=4000,
     params:
         settings=lambda wildcards: settings_of(wildcards).to_json(),
@@ -23,6 +25,10 @@ rule train:
         ),
         code=stage_digest("train"),
     shell:
-        "python -m crossarch train --settings {params.settings:q} --distilled {input.distilled}"
+        "exec python -m crossarch train --settings {params.settings:q} --distilled {input.distilled}"
         " --test {input.test} {params.teacher}"
-        " --device {resources.device} --threads {threads} > {log} 2>&1"
+        " --device {resources.device} --slots-per-gpu {resources.slots_per_gpu} --threads {threads} > {log} 2>&1"
+
+
+onsuccess:
+    forget_ended(layout.states)

@@ -91,12 +91,17 @@ class Workspace:
 @pytest.fixture
 def workspace(tmp_path: Path, project: Path) -> Workspace:
     """A fresh workspace; nothing has been fetched or trained."""
-    mirror = tmp_path / "mirror" / HOST
+    return make_workspace(tmp_path, project)
+
+
+def make_workspace(folder: Path, project: Path) -> Workspace:
+    """A workspace in an empty folder."""
+    mirror = folder / "mirror" / HOST
     mirror.mkdir(parents=True)
     _make_real_set(mirror / "tiny.zip")
     _make_distilled_set(mirror)
-    shutil.copytree(project / "config", tmp_path / "config")
-    made = Workspace(tmp_path, tmp_path / "mirror", project)
+    shutil.copytree(project / "config", folder / "config")
+    made = Workspace(folder, folder / "mirror", project)
     made.edit("datasets.yaml", lambda data: _shrink_datasets(data, mirror))
     made.edit("sources.yaml", lambda data: _shrink_sources(data, mirror))
     made.edit("recipes.yaml", _shorten_recipes)

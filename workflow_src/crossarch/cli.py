@@ -38,7 +38,7 @@ from crossarch.config import (
 from crossarch.config.complain import unknown, validated
 from crossarch.config.files import UpstreamFile
 from crossarch.config.schema import PROTOCOLS, WHITENINGS, Whitening
-from crossarch.errors import ConfigError, CrossarchError, DataError, FetchError
+from crossarch.errors import ConfigError, CrossarchError, DataError, FetchError, Interrupted
 from crossarch.files import write_text
 from crossarch.layout import Layout
 
@@ -91,16 +91,17 @@ REPORT = "report"
 
 def main() -> NoReturn:
     """Entry point: a user's mistake is one line on stderr and an exit code that tells its kind."""
-    signal.signal(signal.SIGTERM, _interrupt)  # so that half-written files are removed
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)  # so that half-written files are removed
     try:
         app(standalone_mode=False)
     except CrossarchError as error:
         _fail(str(error), error.exit_code)
     except typer.Exit as stop:
         sys.exit(stop.exit_code)
-    except typer.Abort:
-        _fail("interrupted", 130)
-    except KeyboardInterrupt:
+    except Interrupted as stop:
+        _fail(str(stop), stop.exit_code)
+    except (typer.Abort, KeyboardInterrupt):
         _fail("interrupted", 130)
     except BrokenPipeError:  # `crossarch schedule ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -304,6 +305,9 @@ def train(
     test: Annotated[Path | None, typer.Option(help="Test set (.safetensors).")] = None,
     teacher: Annotated[Path | None, typer.Option(help="Teacher's weights.")] = None,
     device: Device = "auto",
+    slots_per_gpu: Annotated[
+        int | None, typer.Option(min=1, help="Trainings at a time on one GPU; default: the config's.")
+    ] = None,
     threads: Threads = 1,
     config: ConfigDirectory = CONFIG,
     preset: Presets = None,
@@ -311,6 +315,7 @@ def train(
 ) -> None:
     """Train one network; an interrupted training goes on where it was.
 
+    SIGTERM, SIGUSR1 and SIGINT (Ctrl-C) end it after the epoch, with its state saved.
     What is not given is prepared, the teacher excepted: train it first.
 
     Example: `crossarch train cifar10-jpeg/frepo/ipc1/cnn/wo_dp_kd/seed0`
@@ -347,6 +352,7 @@ def train(
             folder=layout.run(one),
             state_root=layout.states,
             device=device,
+            slots_per_gpu=slots_per_gpu or configuration.selection.slots_per_gpu,
             threads=threads,
             progress=progress,
         )
@@ -379,7 +385,8 @@ def evaluate(
     from crossarch.data import load_set
     from crossarch.data.ensure import ensure_test_set
     from crossarch.training.evaluation import accuracy
-    from crossarch.training.run import choose_device, load_network
+    from crossarch.training.run import load_network
+    from crossarch.training.slots import choose_device
 
     configuration = load_configuration(config)
     run = _run(dataset, source, ipc, arch, recipe)
@@ -794,7 +801,7 @@ def _whitening(name: str, option: str) -> Whitening:
 
 
 def _interrupt(number: int, frame: object) -> NoReturn:
-    raise KeyboardInterrupt
+    raise Interrupted(number)
 
 
 def _fail(message: str, code: int) -> NoReturn:

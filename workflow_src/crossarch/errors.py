@@ -1,5 +1,7 @@
 """Errors that a user can mend: one line, no traceback."""
 
+import signal
+
 
 class CrossarchError(Exception):
     """Base of every error shown to the user as one line; the command line exits with `exit_code`."""
@@ -29,3 +31,15 @@ class TrainingError(CrossarchError):
     """A training cannot go on (for example a loss that is not finite)."""
 
     exit_code = 5
+
+
+class Interrupted(BaseException):
+    """A signal ended the work. Not an Exception, so that nothing on the way takes it for a failure.
+
+    The command line exits with 128 + the signal's number, as a shell reports it.
+    """
+
+    def __init__(self, number: int, message: str = "interrupted") -> None:
+        super().__init__(message)
+        self.signal = signal.Signals(number)
+        self.exit_code = 128 + number

@@ -490,4 +490,5 @@ class Selection(Model):
     accuracy: Literal["best", "last"]
     device: Literal["auto", "cpu", "cuda", "mps"]
     threads: Positive
+    slots_per_gpu: Positive
     results: str = Field(min_length=1)

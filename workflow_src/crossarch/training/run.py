@@ -5,6 +5,7 @@ import json
 import platform
 import resource
 import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,15 @@ from crossarch import __version__
 from crossarch.config import NetworkSettings, RunSettings
 from crossarch.data import ImageSet, load_set
 from crossarch.data.store import check_set, load_pt, load_tensors, save_tensors
-from crossarch.errors import CrossarchError, DataError
+from crossarch.digests import stage_digest
+from crossarch.errors import DataError, TrainingError
 from crossarch.files import write_text
 from crossarch.models import build
+from crossarch.training.ended import keep_ended, take_ended
 from crossarch.training.memory import keep_freed_memory
-from crossarch.training.state import remove_states
+from crossarch.training.slots import taking_device
+from crossarch.training.state import alone, remove_states
+from crossarch.training.stop import hearing_signals
 from crossarch.training.trainer import Outcome, Progress, train
 
 
@@ -33,42 +38,52 @@ def train_run(
     folder: Path,
     state_root: Path,
     device: str = "auto",
+    slots_per_gpu: int = 1,
     threads: int = 1,
     progress: Progress = lambda epoch, loss, accuracy: None,
 ) -> dict[str, Any]:
     """Train one run and write `last.safetensors`, `best.safetensors` and `metrics.json` to `folder`.
 
     `metrics.json` is written last: where it is, the run is whole. An interrupted run goes on from
-    `state_root/<hash of the settings>`. Returns the metrics. Raises DataError and TrainingError.
+    `state_root/<hash of settings, inputs and code>`; of two processes for the same run one trains and
+    the other waits for its result. Returns the metrics. Raises DataError, TrainingError and Interrupted.
     """
     torch.set_num_threads(threads)
     keep_freed_memory()
-    chosen = choose_device(device)
-    training_set, test_set = _load_sets(settings, distilled, test)
-    teacher_network = None
-    if settings.teacher_network:
-        if teacher is None:
-            raise DataError(f"{settings.run.path}: the recipe distils, but no teacher was given")
-        teacher_network = load_network(settings.teacher_network, teacher)
     inputs = {"distilled": distilled, "test": test} | ({"teacher": teacher} if teacher else {})
     digests = {name: sha256(path) for name, path in inputs.items()}
-    state_folder = state_root / _state_key(settings, digests)
-    outcome = train(
-        settings,
-        training_set,
-        test_set,
-        teacher_network,
-        device=chosen,
-        state_folder=state_folder,
-        progress=progress,
-    )
-    metadata = {"run": settings.run.path, "digest": settings.digest}
-    save_tensors(folder / "last.safetensors", outcome.last, metadata)
-    save_tensors(folder / "best.safetensors", outcome.best, metadata)
-    metrics = make_metrics(settings, outcome, chosen, threads, digests, len(training_set.images))
-    write_text(folder / "metrics.json", json.dumps(metrics, indent=1) + "\n")
-    remove_states(state_folder)
-    return metrics
+    record = state_root / _state_key(settings, digests)
+    with alone(record, settings.run.path):
+        if take_ended(record, folder):
+            print(f"{settings.run.path}: had ended already ({record})", file=sys.stderr)
+            return dict(json.loads((folder / "metrics.json").read_text(encoding="utf-8")))
+        with taking_device(device, slots_per_gpu) as chosen, hearing_signals() as stop:
+            training_set, test_set = _load_sets(settings, distilled, test)
+            try:
+                outcome = train(
+                    settings,
+                    training_set,
+                    test_set,
+                    _load_teacher(settings, teacher),
+                    device=chosen,
+                    state_folder=record / "unfinished",
+                    stop=stop,
+                    progress=progress,
+                )
+            except torch.OutOfMemoryError:
+                raise TrainingError(
+                    f"{settings.run.path}: out of memory on {_device_name(chosen)}, slots_per_gpu "
+                    f"{slots_per_gpu}: set it lower, or device: cpu, or take a GPU with more memory"
+                ) from None
+            metadata = {"run": settings.run.path, "digest": settings.digest}
+            save_tensors(folder / "last.safetensors", outcome.last, metadata)
+            save_tensors(folder / "best.safetensors", outcome.best, metadata)
+            images = len(training_set.images)
+            metrics = make_metrics(settings, outcome, chosen, threads, digests, images)
+            write_text(folder / "metrics.json", json.dumps(metrics, indent=1) + "\n")
+            keep_ended(record, folder)
+            remove_states(record / "unfinished")
+            return metrics
 
 
 def make_metrics(
@@ -136,21 +151,6 @@ def load_network(settings: NetworkSettings, weights: Path) -> nn.Module:
     return network
 
 
-def choose_device(name: str) -> torch.device:
-    """`auto` takes CUDA, then MPS, then the CPU; a device that is not there is an error."""
-    available = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
-    }
-    if name == "auto":
-        return torch.device(next(kind for kind, there in available.items() if there))
-    if not available.get(name, False):
-        there = ", ".join(kind for kind, is_there in available.items() if is_there)
-        raise CrossarchError(f"device: found {name!r}, on this machine there is: {there}")
-    return torch.device(name)
-
-
 def sha256(path: Path) -> str:
     """SHA-256 of a file, hexadecimal."""
     with path.open("rb") as stream:
@@ -171,21 +171,29 @@ def _load_sets(settings: RunSettings, distilled: Path, test: Path) -> tuple[Imag
     return training_set, test_set
 
 
+def _load_teacher(settings: RunSettings, weights: Path | None) -> nn.Module | None:
+    if not settings.teacher_network:
+        return None
+    if weights is None:
+        raise DataError(f"{settings.run.path}: the recipe distils, but no teacher was given")
+    return load_network(settings.teacher_network, weights)
+
+
 def _state_key(settings: RunSettings, inputs: dict[str, str]) -> str:
-    text = settings.to_json() + json.dumps(inputs, sort_keys=True)
+    text = settings.to_json() + json.dumps(inputs, sort_keys=True) + stage_digest("train")
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _peak_memory_mib(device: torch.device) -> float:
     if device.type == "cuda":
-        return round(torch.cuda.max_memory_allocated() / 2**20, 1)
+        return round(torch.cuda.max_memory_allocated(device) / 2**20, 1)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     kibibyte = 1 if platform.system() == "Darwin" else 1024  # macOS counts bytes, Linux KiB
     return round(peak * kibibyte / 2**20, 1)
 
 
 def _device_name(device: torch.device) -> str:
-    return torch.cuda.get_device_name() if device.type == "cuda" else device.type
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
 def _commit() -> str:

@@ -4,18 +4,47 @@ States lie in a folder named after the hash of the resolved settings, so that no
 another's. The last two are kept: a damaged one is recognised and the one before it is used.
 """
 
+import os
+import platform
 import shutil
+import sys
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 
 from crossarch.data.store import load_pt
 from crossarch.files import atomic_path
 
 KEPT = 2
+
+
+@contextmanager
+def alone(folder: Path, run: str) -> Iterator[None]:
+    """Hold the lock of a run, so that no two processes train it; a second one waits and says for whom.
+
+    Two there are when Snakemake was killed, its job on a cluster was not, and Snakemake runs again.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock, holder = FileLock(folder / "lock"), folder / "holder"
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        other = holder.read_text(encoding="utf-8").strip() if holder.exists() else "another process"
+        print(f"{run}: waiting, it is being trained by {other}", file=sys.stderr, flush=True)
+        lock.acquire()
+    try:
+        job = os.environ.get("SLURM_JOB_ID")
+        who = f"Slurm job {job}" if job else f"process {os.getpid()}"
+        folder.mkdir(parents=True, exist_ok=True)
+        holder.write_text(f"{who} on {platform.node()}\n", encoding="utf-8")
+        yield
+    finally:
+        lock.release()
 
 
 def save_state(folder: Path, epoch: int, state: Mapping[str, Any]) -> None:

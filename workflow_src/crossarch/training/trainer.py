@@ -18,7 +18,7 @@ from torch import Generator, Tensor, nn
 
 from crossarch.config import RunSettings
 from crossarch.data import ImageSet
-from crossarch.errors import TrainingError
+from crossarch.errors import Interrupted, TrainingError
 from crossarch.models import build, set_keep_rate
 from crossarch.training.augmentation import augment
 from crossarch.training.evaluation import accuracy, folded
@@ -27,6 +27,7 @@ from crossarch.training.memory import memory_format
 from crossarch.training.optimizers import make_optimizer
 from crossarch.training.schedules import keep_rate, learning_rate
 from crossarch.training.state import load_state, save_state
+from crossarch.training.stop import StopRequest
 
 CHECK_EVERY = 50  # epochs between looks at the loss, each of which waits for the device
 SAVE_EVERY = 120.0  # seconds between states of an unfinished training
@@ -67,13 +68,14 @@ def train(
     *,
     device: torch.device,
     state_folder: Path | None = None,
+    stop: StopRequest = lambda: None,
     progress: Progress = lambda epoch, loss, accuracy: None,
 ) -> Outcome:
     """Train the network of `settings` from scratch, or go on from a state in `state_folder`.
 
     `training_set` holds float32 images in their own space and labels of the settings' kind; `test_set`
     float32 images in the settings' whitening and class indices. Raises TrainingError when the loss is
-    not finite, naming the epoch.
+    not finite, naming the epoch, and Interrupted when `stop` asks for an end, after saving the state.
     """
     if (teacher is None) != (settings.distillation is None):
         raise TrainingError(f"{settings.run.path}: a teacher is needed exactly if the recipe distils")
@@ -89,10 +91,21 @@ def train(
         if run.is_evaluated(done):
             evaluated = run.evaluate(done)
         progress(done, run.last_loss, evaluated)
-        if state_folder and done < settings.epochs and time.monotonic() - saved > SAVE_EVERY:
+        stopped = stop()
+        is_due = stopped is not None or time.monotonic() - saved > SAVE_EVERY
+        if done == settings.epochs or not is_due:
+            continue
+        if state_folder:
             run.check_losses()
             save_state(state_folder, done, run.state())
             saved = time.monotonic()
+        if stopped:
+            kept = "its state is saved" if state_folder else "no state is kept"
+            raise Interrupted(
+                stopped,
+                f"{settings.run.path}: stopped by {stopped.name} after epoch {done} of "
+                f"{settings.epochs}; {kept}",
+            )
     return Outcome(run.weights(), run.best_weights, run.history)
 
 
@@ -109,6 +122,8 @@ class _Run:
     ) -> None:
         torch.manual_seed(settings.run.seed)
         self.settings = settings
+        self.device = device
+        self.on_cuda = device.type == "cuda"
         self.format = memory_format(settings.network)
         self.network = build(settings.network).to(device).to(memory_format=self.format)
         self.teacher = folded(teacher).to(device) if teacher else None
@@ -208,7 +223,7 @@ class _Run:
             "draws": self.draws.get_state(),
             "values": self.values.get_state(),
             "random": torch.get_rng_state(),
-            "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+            "random_cuda": torch.cuda.get_rng_state(self.device) if self.on_cuda else None,
         }
 
     def resume(self, state: dict[str, Any] | None) -> None:
@@ -223,5 +238,5 @@ class _Run:
         self.draws.set_state(state["draws"])
         self.values.set_state(state["values"])
         torch.set_rng_state(state["random"])
-        if state["random_cuda"]:
-            torch.cuda.set_rng_state_all(state["random_cuda"])
+        if self.on_cuda and state["random_cuda"] is not None:
+            torch.cuda.set_rng_state(state["random_cuda"], self.device)

@@ -1,0 +1,66 @@
+"""The profile as Snakemake reads it, without a cluster."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yte
+
+PROFILE = Path(__file__).parents[2] / "slurm" / "config.yaml"
+
+
+def read(monkeypatch: pytest.MonkeyPatch, text: str | None = None, **environment: str) -> dict[str, Any]:
+    for name in list(os.environ):
+        if name.startswith("CROSSARCH_SLURM"):
+            monkeypatch.delenv(name)
+    for name, value in environment.items():
+        monkeypatch.setenv(f"CROSSARCH_SLURM_{name}", value)
+    return dict(yte.process_yaml(text or PROFILE.read_text(), require_use_yte=True))
+
+
+def test_by_itself_it_names_no_partition_and_no_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    profile = read(monkeypatch)
+    assert profile["executor"] == "slurm"
+    assert profile["default-resources"] == {"mem_mb": 4000, "runtime": "30 * attempt"}
+    assert profile["set-resources"] == {"train": {"gpu": 1, "mem_mb": 8000, "runtime": "120 * attempt"}}
+    assert not {"groups", "resources"} & profile.keys()
+
+
+def test_account_and_partitions_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    profile = read(monkeypatch, ACCOUNT="mine", PARTITION="cpu", GPU_PARTITION="a100", MINUTES="45")
+    assert profile["default-resources"]["slurm_account"] == "mine"
+    assert profile["default-resources"]["slurm_partition"] == "cpu"
+    assert profile["set-resources"]["train"]["slurm_partition"] == "a100"
+    assert profile["set-resources"]["train"]["runtime"] == "45 * attempt"
+    one = read(monkeypatch, PARTITION="all")
+    assert one["set-resources"]["train"]["slurm_partition"] == "all"
+
+
+def test_or_from_an_edit_of_three_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = PROFILE.read_text()
+    for name in ("account", "partition", "gpu_partition"):
+        [line] = [line for line in text.splitlines() if line.startswith(f"  - {name} = ")]
+        text = text.replace(line, f'  - {name} = "my-{name}"')
+    profile = read(monkeypatch, text)
+    assert profile["default-resources"]["slurm_account"] == "my-account"
+    assert profile["set-resources"]["train"]["slurm_partition"] == "my-gpu_partition"
+
+
+def test_the_alternative_in_comments_asks_for_gres_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = PROFILE.read_text().replace("    gpu: 1\n", "", 1).replace("    # gres:", "    gres:")
+    assert read(monkeypatch, text)["set-resources"]["train"]["gres"] == "gpu:a100:1"
+    assert "gpu" not in read(monkeypatch, text)["set-resources"]["train"]
+
+
+def test_packing_is_switched_on_by_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    profile = read(monkeypatch, PACK="8")
+    assert profile["groups"] == {"train": "trainings"}
+    assert profile["group-components"] == {"trainings": 8}
+    assert (profile["set-resource-scopes"], profile["resources"]) == ({"gpu": "local"}, {"gpu": 1})
+
+
+def test_no_file_beside_the_profile_takes_its_place_or_that_of_a_value() -> None:
+    """A higher `config.vN+.yaml` would win; a value that names a file here would become its path."""
+    assert [path.name for path in PROFILE.parent.iterdir()] == ["config.yaml"]
+    assert not (PROFILE.parents[1] / "profiles" / "default").exists()

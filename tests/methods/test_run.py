@@ -1,0 +1,119 @@
+"""A run from files to files: what it says when a GPU is full, and what it leaves for a second start."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from crossarch.config import RunSettings, load_configuration, parse_run, resolve
+from crossarch.data import ImageSet, save_set
+from crossarch.errors import TrainingError
+from crossarch.training import run as run_module
+from crossarch.training.ended import forget_ended, keep_ended, take_ended
+from crossarch.training.run import train_run
+from crossarch.training.trainer import Outcome, train
+
+CLASSES, SIDE = 3, 8
+
+
+@pytest.fixture
+def arguments(tmp_path: Path) -> dict[str, Any]:
+    """What `train_run` needs for a run of two epochs of the small CNN."""
+    configuration = load_configuration(Path(__file__).parents[2] / "config")
+    whole = resolve(configuration, parse_run("cifar10/mtt/ipc1/cnn/wo_dp_kd/seed0"))
+    small = {"classes": CLASSES, "image_size": SIDE, "widths": (4, 4)}
+    settings: RunSettings = whole.model_copy(
+        update={"network": whole.network.model_copy(update=small), "epochs": 2, "batch_size": 2}
+    )
+    for name in ("distilled", "test"):
+        images = torch.randn(6, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+        save_set(tmp_path / f"{name}.safetensors", ImageSet(images, torch.arange(6) % CLASSES), {})
+    return {
+        "settings": settings,
+        "distilled": tmp_path / "distilled.safetensors",
+        "test": tmp_path / "test.safetensors",
+        "teacher": None,
+        "folder": tmp_path / "run",
+        "state_root": tmp_path / "states",
+        "device": "cpu",
+    }
+
+
+def test_a_full_gpu_is_one_line_with_what_to_do(
+    arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> Outcome:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    monkeypatch.setattr(run_module, "train", full)
+    with pytest.raises(TrainingError) as caught:
+        train_run(**arguments, slots_per_gpu=3)
+    said = str(caught.value)
+    assert said.startswith("cifar10/mtt/ipc1/cnn/wo_dp_kd/seed0: out of memory on ")
+    assert all(word in said for word in ("slots_per_gpu 3", "device: cpu", "more memory"))
+    assert "\n" not in said
+
+
+def test_what_has_ended_is_not_trained_again_until_it_is_forgotten(
+    arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained: list[str] = []
+
+    def counting(settings: RunSettings, *rest: Any, **options: Any) -> Outcome:
+        trained.append(settings.run.path)
+        return train(settings, *rest, **options)
+
+    monkeypatch.setattr(run_module, "train", counting)
+    metrics = train_run(**arguments)
+    folder: Path = arguments["folder"]
+    written = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert len(written) == 3
+    for path in folder.iterdir():
+        path.unlink()  # as Snakemake does before it runs a job again
+    assert train_run(**arguments) == json.loads(json.dumps(metrics))
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == written
+    assert len(trained) == 1
+
+    settings = arguments["settings"]
+    train_run(**{**arguments, "settings": settings.model_copy(update={"epochs": 3})})
+    assert len(trained) == 2, "other settings are another training"
+
+    forget_ended(arguments["state_root"])
+    assert not list(arguments["state_root"].iterdir())
+    train_run(**arguments)
+    assert len(trained) == 3
+
+
+def test_a_change_of_the_code_is_another_training(
+    arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train_run(**arguments)
+    monkeypatch.setattr(run_module, "stage_digest", lambda stage: "another")
+    train_run(**arguments)
+    assert len(list(arguments["state_root"].iterdir())) == 2
+
+
+def test_where_files_cannot_be_linked_nothing_is_remembered(
+    arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    train_run(**arguments)
+    folder: Path = arguments["folder"]
+
+    def refuse(self: Path, target: Path) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    keep_ended(tmp_path / "record", folder)
+    assert not take_ended(tmp_path / "record", folder)
+    assert len(list(folder.iterdir())) == 3
+
+
+def test_an_unfinished_record_is_no_result(arguments: dict[str, Any], tmp_path: Path) -> None:
+    train_run(**arguments)
+    keep_ended(tmp_path / "record", arguments["folder"])
+    (tmp_path / "record" / "ended" / "best.safetensors").unlink()
+    (arguments["folder"] / "best.safetensors").unlink()
+    assert not take_ended(tmp_path / "record", arguments["folder"])
+    assert not (arguments["folder"] / "best.safetensors").exists()

@@ -1,0 +1,183 @@
+"""The environments of the jobs, conda and container: versions as in pyproject.toml and the lock file."""
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from functools import cache
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+PROJECT = Path(__file__).parents[1]
+ENVIRONMENTS = sorted((PROJECT / "envs").glob("*.yaml"))
+CONDA_NAMES = {"matplotlib": "matplotlib-base", "msgpack": "msgpack-python", "torch": "pytorch"}
+ONLY_CONDA = {"python", "pytorch-gpu"}  # no packages of PyPI
+SNAKEMAKE = {"snakemake-minimal": "snakemake"}  # without what its reports and storages need
+
+
+def pypi_name(conda: str) -> str:
+    names = {v: k for k, v in CONDA_NAMES.items()} | SNAKEMAKE
+    return names.get(conda, conda)
+
+
+def read(file: Path) -> dict[str, SpecifierSet]:
+    """The dependencies of an environment by their names on PyPI."""
+    lines = yaml.safe_load(file.read_text())["dependencies"]
+    found = {}
+    for line in lines:
+        name, bounds = re.fullmatch(r"(?:[a-z]+::)?([a-z0-9._-]+)\s*(.*)", line).groups()  # type: ignore[union-attr]
+        bounds = re.sub(r"^=(?!=)(.*)", r"==\1.*", bounds)  # conda's `=3.11` is any 3.11
+        found[pypi_name(name)] = SpecifierSet(bounds)
+    return found
+
+
+@cache
+def required() -> dict[str, SpecifierSet]:
+    """The dependencies of pyproject.toml."""
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    requirements = [Requirement(text) for text in project["dependencies"]]
+    return {requirement.name: requirement.specifier for requirement in requirements}
+
+
+@cache
+def locked() -> dict[str, str]:
+    """The versions of requirements.lock."""
+    lines = (PROJECT / "requirements.lock").read_text().splitlines()
+    pins = (line.split(";")[0].strip().partition("==") for line in lines if "==" in line)
+    return {canonicalize_name(name): version for name, _, version in pins}
+
+
+@pytest.mark.parametrize("file", ENVIRONMENTS, ids=lambda file: file.stem)
+def test_versions_agree_with_pyproject_and_the_lock_file(file: Path) -> None:
+    for name, bounds in read(file).items():
+        if name in ONLY_CONDA:
+            continue
+        assert bounds == required()[name], name
+        version = locked().get(canonicalize_name(name))
+        assert version is None or version in bounds, name
+
+
+def test_python_is_one_that_the_project_runs_on() -> None:
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    allowed = SpecifierSet(project["requires-python"])
+    of_conda = {str(read(file)["python"]).removeprefix("==").removesuffix(".*") for file in ENVIRONMENTS}
+    [version] = of_conda
+    assert f"{version}.0" in allowed
+    for file in ("Dockerfile", "apptainer.def"):
+        image = re.search(r"python:([\d.]+)-", (PROJECT / file).read_text())
+        assert image, file
+        assert image.group(1).startswith(f"{version}."), file
+
+
+@pytest.mark.parametrize("file", ENVIRONMENTS, ids=lambda file: file.stem)
+def test_every_line_is_one_that_conda_understands(file: Path) -> None:
+    rattler = pytest.importorskip("rattler", reason="py-rattler reads conda's match specifications")
+    content = yaml.safe_load(file.read_text())
+    assert content["channels"][0] == "conda-forge"
+    for line in content["dependencies"]:
+        rattler.MatchSpec(line, strict=False)
+
+
+def rules() -> dict[str, tuple[str, set[str]]]:
+    """The environment of each rule that runs a command, and the verbs of crossarch that it calls."""
+    found = {}
+    for file in sorted((PROJECT / "rules").glob("*.smk")):
+        for block in re.split(r"\n(?=rule )", file.read_text()):
+            if "shell:" not in block:
+                continue
+            name = re.search(r"^rule (\w+):", block, re.MULTILINE)
+            environment = re.search(r"conda:\s+(\S+)", block)
+            assert name, block
+            assert environment, f"{file.name}: {name.group(1)} names no environment"
+            found[name.group(1)] = (environment.group(1), set(re.findall(r"crossarch (\w+)", block)))
+    return found
+
+
+def test_every_rule_names_an_environment_that_exists() -> None:
+    assert rules()
+    for name, (environment, verbs) in rules().items():
+        assert verbs, name
+        if environment != "TRAINING_ENVIRONMENT":
+            assert (PROJECT / "rules" / environment.strip('"')).resolve() in ENVIRONMENTS, name
+
+
+@pytest.mark.parametrize(("name", "used"), rules().items(), ids=list(rules()))
+def test_an_environment_has_what_its_commands_import(name: str, used: tuple[str, set[str]]) -> None:
+    environment, verbs = used
+    files = (
+        [PROJECT / "envs" / "train.yaml", PROJECT / "envs" / "train-cuda.yaml"]
+        if environment == "TRAINING_ENVIRONMENT"
+        else [PROJECT / "envs" / Path(environment.strip('"')).name]
+    )
+    for file in files:
+        there = {canonicalize_name(package) for package in read(file)}
+        if "pytorch-gpu" in there:
+            there |= {"torch"}
+        for verb in verbs:
+            missing = imported_by(verb) - there
+            assert not missing, f"{file.name} lacks what `crossarch {verb}` imports: {missing}"
+
+
+@cache
+def imported_by(verb: str) -> set[str]:
+    """The packages that the modules behind a verb of the command line import themselves."""
+    tree = ast.parse((PROJECT / "workflow_src" / "crossarch" / "cli.py").read_text())
+    [function] = [f for f in ast.walk(tree) if isinstance(f, ast.FunctionDef) and f.name == verb]
+    wanted = {n.module for n in ast.walk(function) if isinstance(n, ast.ImportFrom) and n.module}
+    program = (
+        f"import sys, crossarch.cli, {', '.join(sorted(wanted)) or 'crossarch'}\n"
+        "for name, module in sorted(sys.modules.items()):\n"
+        "    if name.split('.')[0] == 'crossarch': print(module.__file__)\n"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"PYTHONPATH": str(PROJECT / "workflow_src")},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    names = {top for file in loaded for top in top_level_imports(Path(file))}
+    third_party = names - set(sys.stdlib_module_names) - {"crossarch"}
+    owners = packages_distributions()
+    return {canonicalize_name(owners[top][0]) for top in third_party if top in owners}
+
+
+def top_level_imports(file: Path) -> set[str]:
+    """The first parts of the names of all modules that a file imports when it is loaded."""
+    found = set()
+    for node in ast.parse(file.read_text()).body:
+        if isinstance(node, ast.Import):
+            found |= {name.name.split(".")[0] for name in node.names}
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+def test_the_container_holds_the_lock_file_and_nothing_else() -> None:
+    for file in ("Dockerfile", "apptainer.def"):
+        text = (PROJECT / file).read_text()
+        installs = re.findall(r"pip install (.*)", text)
+        assert installs
+        assert all("--no-deps" in line and " -r " in line for line in installs), file
+        assert "pip check" in text, file
+
+
+@pytest.mark.slow
+def test_conda_solves_the_environments(tmp_path: Path) -> None:
+    if not shutil.which("conda"):
+        pytest.skip("no conda on PATH: whether the environments can be solved stays unverified")
+    finished = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--use-conda", "--conda-create-envs-only", "--cores", "1",
+         "--conda-prefix", str(tmp_path), "all"],
+        cwd=PROJECT, capture_output=True, text=True, timeout=3600,
+    )  # fmt: skip
+    assert finished.returncode == 0, finished.stderr

@@ -1,0 +1,96 @@
+"""Which GPU a training takes on a machine that it shares with others: no more on one than it has slots.
+
+Nobody else deals GPUs out where Snakemake runs its jobs itself. A slot is a file lock, so that it is
+free again however its holder ends.
+"""
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from filelock import FileLock, Timeout
+
+from crossarch.errors import CrossarchError
+
+POLL = 1.0  # seconds
+
+
+@contextmanager
+def taking_device(name: str, slots_per_gpu: int) -> Iterator[torch.device]:
+    """Yield the device that `name` (auto, cpu, cuda, mps) means; a CUDA device comes with a slot on it.
+
+    Within a job of Slurm the first granted GPU is taken as it is: Slurm has counted already.
+    """
+    device = choose_device(name)
+    if device.type != "cuda" or "SLURM_JOB_ID" in os.environ:
+        yield device
+        return
+    gpus = visible_gpus(os.environ, torch.cuda.device_count())
+    with taking_slot(gpus, slots_per_gpu, slot_folder()) as index:
+        torch.cuda.set_device(index)
+        yield torch.device("cuda", index)
+
+
+@contextmanager
+def taking_slot(gpus: Sequence[str], slots_per_gpu: int, folder: Path) -> Iterator[int]:
+    """Wait for a slot and hold it; yield the index of its GPU in `gpus`.
+
+    A second job goes to a second GPU before it shares the first. `folder` is where all jobs of this
+    machine keep their locks, named after the GPU (not after its index, which differs between jobs).
+    """
+    slots = [
+        (index, FileLock(folder / f"gpu{gpu.replace(os.sep, '_')}-slot{slot}.lock"))
+        for slot in range(slots_per_gpu)
+        for index, gpu in enumerate(gpus)
+    ]
+    folder.mkdir(parents=True, exist_ok=True)
+    waits = False
+    while True:
+        for index, lock in slots:
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                continue
+            try:
+                yield index
+            finally:
+                lock.release()
+            return
+        if not waits:
+            text = f"waiting for a GPU: all {len(slots)} slots are taken ({folder})"
+            print(text, file=sys.stderr, flush=True)
+            waits = True
+        time.sleep(POLL)
+
+
+def visible_gpus(environment: Mapping[str, str], count: int) -> list[str]:
+    """Names of the GPUs that PyTorch counts from 0: those of CUDA_VISIBLE_DEVICES, else 0, 1, ..."""
+    listed = environment.get("CUDA_VISIBLE_DEVICES")
+    if listed is None:
+        return [str(index) for index in range(count)]
+    return [name.strip() for name in listed.split(",")][:count]
+
+
+def slot_folder() -> Path:
+    """Where this user's jobs on this machine keep their locks; never a shared file system."""
+    return Path(tempfile.gettempdir()) / f"crossarch-gpu-slots-{os.getuid()}"
+
+
+def choose_device(name: str) -> torch.device:
+    """`auto` takes CUDA, then MPS, then the CPU; a device that is not there is an error."""
+    available = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if name == "auto":
+        return torch.device(next(kind for kind, there in available.items() if there))
+    if not available.get(name, False):
+        there = ", ".join(kind for kind, is_there in available.items() if is_there)
+        raise CrossarchError(f"device: found {name!r}, on this machine there is: {there}")
+    return torch.device(name)
