@@ -115,7 +115,12 @@ def _title(configuration: Configuration, kind: str, value: object) -> str:
     if kind == "source" and name in configuration.sources:
         return configuration.sources[name].title
     if kind == "recipe":
-        return str(configuration.recipe_book.recipes.get(name, {}).get("title", name))
+        titles = {
+            key: str(of.get("title", key)) for key, of in configuration.recipe_book.recipes.items()
+        }
+        title = titles.get(name, name)
+        first = next((key for key, other in titles.items() if other == title), name)
+        return title if name == first else f"{title} ({name})"  # Table 8 prints what Table 2 does
     return name
 
 
