@@ -60,7 +60,7 @@ def data_of(elements: Elements) -> dict[str, Any]:
 
 
 def test_cells_are_the_means_of_their_runs(tmp_path: Path) -> None:
-    configuration = configured(datasets=["cifar10", "cifar10-jpeg"], tables=["table2"])
+    configuration = configured(datasets=["cifar10", "cifar10-jpeg"], tables=["table2"], figures=[])
     path, runs = rendered(configuration, tmp_path)
     elements = page_of(path)
     rows = {row["data-place"]: row for row, _ in elements.all("tr") if "data-place" in row}
