@@ -9,7 +9,7 @@ from conftest import Workspace  # type: ignore[import-not-found]
 
 pytestmark = pytest.mark.slow
 
-FIGURES = ["figure1", "figure2", "figure5", "figure6"]
+FIGURES = ["figure1", "figure5"]
 TARGETS = ("report", *FIGURES, "table2")
 PAGE = {"report_page": 1, "report": 1}
 
