@@ -40,12 +40,15 @@ check: setup
 	snakefmt --check Snakefile rules
 	snakemake --lint
 
-# The versions that the dependencies of pyproject.toml resolve to today.
+# What pyproject.toml needs beyond the lock is added to it; a line that is deleted first is renewed.
 lock:
 	rm -rf $(CACHE)/lock && $(PYTHON) -m venv $(CACHE)/lock
-	$(CACHE)/lock/bin/python -m pip install --quiet -e '.[dev]'
-	$(CACHE)/lock/bin/python -m pip freeze --exclude-editable | sort -f > requirements.lock
-	rm -rf $(CACHE)/lock
+	$(CACHE)/lock/bin/python -m pip install --quiet -e '.[dev]' -c requirements.lock
+	$(CACHE)/lock/bin/python -m pip freeze --exclude-editable | tr 'A-Z_' 'a-z-' \
+		| grep -v '^crossarch==' | sort -f \
+		| sed -E 's/^((nvidia|cuda)-.*|triton==.*)$$/\1 ; sys_platform == "linux"/' > $(CACHE)/new.lock
+	{ head -n 1 requirements.lock; cat $(CACHE)/new.lock; } > $(CACHE)/whole.lock
+	mv $(CACHE)/whole.lock requirements.lock && rm -rf $(CACHE)/lock $(CACHE)/new.lock
 
 clean:
 	rm -rf .snakemake .pytest_cache .mypy_cache .ruff_cache .hypothesis
