@@ -29,6 +29,7 @@ from crossarch.digests import stage_digest
 from crossarch.errors import CrossarchError
 from crossarch.config.files import LocalFile
 from crossarch.config.schema import WHITENINGS
+from crossarch.config.sets import AUDITED
 from crossarch.layout import Layout
 from crossarch.training.ended import forget_ended
 from snakemake.exceptions import WorkflowError
@@ -196,10 +197,9 @@ def audit_inputs(wildcards):
     """A distilled set, its real test set in every space, and the whitening it is configured with."""
     source, dataset, ipc = wildcards.source, wildcards.dataset, int(wildcards.ipc)
     configured = one_line(set_whitening)(configuration, source, dataset, ipc)
-    spaces = configuration.datasets[dataset].spaces
     return {
         "distilled": str(layout.distilled(source, configuration.stored_under(source, dataset), ipc)),
-        "tests": [str(layout.test_set(dataset, space)) for space in spaces],
+        "tests": [str(layout.test_set(dataset, space)) for space in AUDITED],
         "whitener": str(layout.whitener(dataset, configured)),
     }
 

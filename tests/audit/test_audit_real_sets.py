@@ -17,7 +17,7 @@ from crossarch.audit.pixels import band_sizes, grey_power
 from crossarch.audit.record import Audit, read_audit
 from crossarch.audit.verdict import best_space
 from crossarch.config import SetId
-from crossarch.config.schema import WHITENINGS
+from crossarch.config.sets import AUDITED
 from crossarch.data import Whitener, load_set, load_whitener
 from crossarch.layout import Layout
 
@@ -85,7 +85,7 @@ def test_pixel_statistics_and_contact_sheets(source: str, ipc: int, layout: Layo
 
 @pytest.fixture(scope="module")
 def whiteners(layout: Layout) -> dict[str, Whitener]:
-    return {name: load_whitener(layout.whitener(DATASET, name)) for name in WHITENINGS}
+    return {name: load_whitener(layout.whitener(DATASET, name)) for name in AUDITED}
 
 
 @pytest.fixture(scope="module")

@@ -54,6 +54,15 @@ def test_what_is_recorded(audit: Audit) -> None:
     assert audit.spaces["none"].neighbour_correlation_difference < -0.2
 
 
+def test_mtts_constants_count_as_those_of_frepo(audit: Audit) -> None:
+    """The two standardisations differ by the scale alone, which the audit does not look at."""
+    other = audit.model_copy(update={"configured": "standardise-mtt"})
+    share = f"{audit.spaces['standardise'].share:.0%}"
+    assert other.warning is not None
+    assert f"configured as standardise-mtt (best in {share})" in other.warning
+    assert other.model_copy(update={"best": "standardise"}).warning is None
+
+
 def test_another_space_than_the_configured_one_is_warned_of_in_one_line(audit: Audit) -> None:
     assert audit.configured == "zca-kornia"
     warning = audit.warning

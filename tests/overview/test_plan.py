@@ -100,9 +100,9 @@ ALL = (132 + 3 + 3 + 132 + 88 + 0 + 17) * 3
 
 
 # Figure 1: the CNN, four networks, twice, on 2 sets at 3 IPC, and the teachers, which are among them.
-# Figures 3 and 7: 6 fractions of the CNN (baseline, teacher), of ResNet18, ResNet50 and VGG11 (baseline,
-# full), of ResNet50 taught by ResNet18, and of that teacher. Figure 4: 4 minimum keep rates, 4 weights, 4
-# temperatures, `full` itself and the CNN twice.
+# Figures 3 and 7: 6 fractions of the CNN (baseline, teacher), of ResNet18, ResNet50 and VGG11 (baseline
+# and full), of ResNet50 taught by ResNet18, and of that teacher. Figure 4: 4 minimum keep rates, 4
+# weights, 4 temperatures, `full` itself and the CNN twice.
 FIGURES = {
     "figure1": 2 * 3 * (2 + 4 * 2) * 3,
     "figure2": 0,

@@ -11,6 +11,7 @@ from crossarch.audit.record import Audit, Labels, Pixels, Reference, Space
 from crossarch.audit.verdict import best_space
 from crossarch.config import Configuration, SetId, set_whitening
 from crossarch.config.schema import Whitening
+from crossarch.config.sets import AUDITED
 from crossarch.data.ensure import ensure_distilled, ensure_test_set, ensure_whitener
 from crossarch.data.store import ImageSet, load_set
 from crossarch.data.whitening import Whitener, load_whitener
@@ -23,8 +24,7 @@ def measure_test_sets(
     configuration: Configuration, layout: Layout, dataset: str
 ) -> dict[Whitening, PixelStatistics]:
     """The statistics of a real test set in every space; what is missing is prepared."""
-    spaces = configuration.dataset(dataset).spaces
-    paths = {name: ensure_test_set(configuration, layout, dataset, name) for name in spaces}
+    paths = {name: ensure_test_set(configuration, layout, dataset, name) for name in AUDITED}
     return {name: pixel_statistics(load_set(path).images) for name, path in paths.items()}
 
 

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from crossarch.audit.confidence import Confidence
 from crossarch.config.schema import Model, Whitening
-from crossarch.config.sets import SetId
+from crossarch.config.sets import SetId, audited_space
 from crossarch.errors import DataError
 
 
@@ -89,9 +89,10 @@ class Audit(Model):
     @property
     def warning(self) -> str | None:
         """One line where another space than the configured one fits best."""
-        if self.best == self.configured:
+        stands_for_it = audited_space(self.configured)
+        if self.best == stands_for_it:
             return None
-        configured = self.spaces[self.configured].share
+        configured = self.spaces[stands_for_it].share
         return (
             f"{self.audited.path}: configured as {self.configured} (best in {configured:.0%}), but the "
             f"pixels fit {self.verdict}"

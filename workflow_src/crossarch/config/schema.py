@@ -85,12 +85,6 @@ class Dataset(Model):
             raise ValueError(f"mean and std need one number for each of {self.channels} channels")
         return self
 
-    @property
-    def spaces(self) -> tuple[Whitening, ...]:
-        """The whitenings that are known for this data set."""
-        known = get_args(Whitening)
-        return known if self.mtt else tuple(name for name in known if name != "standardise-mtt")
-
 
 SetFormat = Literal["pt", "npy", "npz", "safetensors", "flax", "folder"]
 SUFFIXES: dict[str, SetFormat] = {

@@ -2,7 +2,15 @@
 
 from crossarch.config.load import Configuration
 from crossarch.config.plan import collection_runs
-from crossarch.config.schema import Ipc, Model, Name
+from crossarch.config.schema import Ipc, Model, Name, Whitening
+
+AUDITED: tuple[Whitening, ...] = ("none", "standardise", "zca-kornia", "zca-frepo")
+"""The spaces that an audit tells apart."""
+
+
+def audited_space(whitening: Whitening) -> Whitening:
+    """The space that stands for `whitening` in an audit: MTT's constants change the scale alone."""
+    return "standardise" if whitening == "standardise-mtt" else whitening
 
 
 class SetId(Model):
