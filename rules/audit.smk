@@ -6,7 +6,12 @@ rule audit_set:
         unpack(audit_inputs),
     output:
         json="<results>/audit/{source}/{dataset}/ipc{ipc}.json",
-        sheet="<results>/audit/{source}/{dataset}/ipc{ipc}.png",
+        sheet=report(
+            "<results>/audit/{source}/{dataset}/ipc{ipc}.png",
+            caption="../report/sheet.rst",
+            category="Audit",
+            labels={"set": "{source}, {dataset}, IPC {ipc}"},
+        ),
     log:
         "<results>/logs/audit/{source}/{dataset}/ipc{ipc}.log",
     conda:
@@ -21,7 +26,12 @@ rule audit:
     input:
         lambda wildcards: chosen_audits(),
     output:
-        "<results>/audit/audit.csv",
+        report(
+            "<results>/audit/audit.csv",
+            caption="../report/audit.rst",
+            category="Audit",
+            labels={"set": "all"},
+        ),
         "<results>/audit/audit.md",
     log:
         "<results>/logs/audit/audit.log",

@@ -68,7 +68,7 @@ rule scorecard:
         words=[words_of(name) for name in MEASURED_TABLES],
         code=stage_digest("scorecard"),
     shell:
-        "python -m crossarch scorecard --selection {params.selection:q} > {log} 2>&1"
+        "python -m crossarch scorecard --runs {input.metrics} --selection {params.selection:q} > {log} 2>&1"
 
 
 for table, settings in configuration.tables.items():

@@ -118,10 +118,12 @@ def test_of_two_trainings_of_one_run_one_waits_and_takes_the_result(
     first = start(undisturbed, tmp_path)
     assert first.stderr is not None
     first_epoch(first.stderr)
+    first.send_signal(signal.SIGSTOP)  # else it may have ended before the second one has begun
     second = start(undisturbed, tmp_path)
     assert second.stderr is not None
     waits = second.stderr.readline()
     assert f"{STUDENT}: waiting, it is being trained by process {first.pid} on " in waits
+    first.send_signal(signal.SIGCONT)
     first.communicate(timeout=120)
     said = second.communicate(timeout=60)[1]
     assert (first.returncode, second.returncode) == (0, 0)

@@ -160,7 +160,7 @@ def test_filters(visit: Visit, made: tuple[Path, pd.DataFrame]) -> None:
     assert len(visit.rows()) == len(chosen.drop_duplicates(KEYS))
 
     visit.page.get_by_role("button", name="Clear all").click()
-    visit.page.wait_for_function(f"document.getElementById('count').textContent === '{everything} rows'")
+    playwright.expect(visit.page.locator("#count")).to_have_text(f"{everything} rows")
     assert len(visit.rows()) == everything
     visit.choose("ipc", "50")
     visit.page.locator("#measured-only").check(force=True)

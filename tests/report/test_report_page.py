@@ -178,3 +178,25 @@ def test_a_broken_history_names_its_file(tmp_path: Path) -> None:
     file.write_text("{")
     with pytest.raises(DataError, match=r"metrics\.json"):
         render_page(configuration, runs, Layout(tmp_path))
+
+
+def test_claims_and_the_audit_are_sections_where_they_are_made(tmp_path: Path) -> None:
+    configuration, layout = configured(), Layout(tmp_path)
+    sections = {"claims", "scorecard", "audit"}
+    without = page_of(render_page(configuration, runs_of([]), layout))
+    assert not sections & {attributes.get("id") for attributes, _ in without.all("section")}
+    layout.report.mkdir(parents=True, exist_ok=True)
+    layout.audits.mkdir()
+    cells, summary, _ = layout.scorecard_files()
+    cells.write_text("table,ours\ntable2,44.2\n")
+    claim = "name,measured_on,held,units,paper_held,of,low,high,verdict"
+    summary.write_text(f"kind,{claim}\nagreement,table2,x,,,,,,,\nclaim,a > b,x,3,4,64,64,1,2,holds\n")
+    audit = "source,dataset,ipc,shape,labels,balance,std,neighbour_correlation,best,confidence,share"
+    found = "frepo,x,1,1x1,soft,1 a class,0.5,0.3,none,likely,0.9,none,,7"
+    (layout.audits / "audit.csv").write_text(f"{audit},configured,warning,mean\n{found}\n")
+    elements = page_of(render_page(configuration, runs_of([]), layout))
+    assert sections <= {attributes.get("id") for attributes, _ in elements.all("section")}
+    text = layout.page.read_text(encoding="utf-8")
+    assert "<td>a &gt; b</td>" in text
+    assert text.count("<td>likely</td>") == 1
+    assert "<td>agreement</td>" not in text

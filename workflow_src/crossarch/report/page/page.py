@@ -51,11 +51,26 @@ class Picture:
     wide: bool
 
 
+@dataclass(frozen=True)
+class PlainTable:
+    """A CSV shown as it is, in a section of its own."""
+
+    id: str
+    title: str
+    note: str
+    content: pd.DataFrame
+
+
+_CLAIMS = ["name", "measured_on", "held", "units", "paper_held", "of", "low", "high", "verdict"]
+_AUDIT = ["source", "dataset", "ipc", "shape", "labels", "balance", "std", "neighbour_correlation"]
+_AUDIT += ["best", "confidence", "share", "configured", "warning"]
+
+
 def render_page(configuration: Configuration, runs: pd.DataFrame, layout: Layout) -> Path:
     """Write the page for `runs` (the table of `collect_runs`) to `layout.page`; gives the file.
 
     Shows every cell of the chosen tables and figures, the figures rendered under `layout`, and the
-    scorecard where there is one. Raises what `results.rows` raises.
+    scorecard and the audit where they have been made. Raises what `results.rows` raises.
     """
     shown = rows(configuration, runs, layout)
     text = _template().render(
@@ -75,7 +90,7 @@ def render_page(configuration: Configuration, runs: pd.DataFrame, layout: Layout
         cells=_cells(shown),
         data=_data(configuration, shown),
         pictures=_pictures(configuration, layout),
-        scorecard=_scorecard(layout),
+        plain_tables=_plain_tables(layout),
         not_run=NOT_RUN,
     )
     write_text(layout.page, text)
@@ -209,9 +224,30 @@ def _pictures(configuration: Configuration, layout: Layout) -> list[Picture]:
     return pictures
 
 
-def _scorecard(layout: Layout) -> pd.DataFrame | None:
-    """Every cell of the paper beside ours as text, where the scorecard has been made."""
-    scorecard, *_ = layout.scorecard_files()
-    if not scorecard.is_file():
-        return None
-    return read_text_columns(scorecard).fillna(NOT_RUN)
+def _plain_tables(layout: Layout) -> list[PlainTable]:
+    """Claims and cells of the scorecard and the audit of the distilled sets, as far as they are made."""
+    cells, summary, _ = layout.scorecard_files()
+    tables = []
+    if summary.is_file():
+        lines = _text(summary)
+        claims = lines.loc[lines["kind"] == "claim", _CLAIMS]
+        note = (
+            "A claim is a set of pairs of cells: it says that the gain, the first accuracy minus the "
+            "second, is above 0. low and high bound its mean in 95% of the bootstrap samples."
+        )
+        tables.append(PlainTable("claims", "Claims", note, claims))
+    if cells.is_file():
+        note = "Every number that the paper prints, beside ours."
+        tables.append(PlainTable("scorecard", "Scorecard", note, _text(cells)))
+    audit = layout.audits / "audit.csv"
+    if audit.is_file():
+        note = (
+            "In which pixel space each distilled set lives, by the shape of its spectrum; share is that "
+            "of the resamples in which the space fits best. Contact sheets lie beside audit.md."
+        )
+        tables.append(PlainTable("audit", "Audit", note, _text(audit)[_AUDIT]))
+    return tables
+
+
+def _text(csv: Path) -> pd.DataFrame:
+    return read_text_columns(csv).fillna(NOT_RUN)
