@@ -213,6 +213,34 @@ def test_cutout_of_an_odd_length_and_of_none() -> None:
     assert torch.equal(none, images)
 
 
+# --- One channel ---------------------------------------------------------------------------------
+
+
+def test_one_channel_has_no_saturation() -> None:
+    """A grey image is its own grey: whatever the saturation, the result is the same."""
+    images = pictures(50, channels=1)
+    strengths = (0.0, 2.0, 5.0)
+    outs = [
+        color(images, SETTINGS.model_copy(update={"saturation": strength}), seeded())
+        for strength in strengths
+    ]
+    assert all(torch.equal(out, outs[0]) for out in outs)
+    # What is left is linear in each image: brightness shifts, contrast scales about the mean.
+    for before, after in zip(images.flatten(1), outs[0].flatten(1), strict=True):
+        slope, offset = np.polyfit(before.double().numpy(), after.double().numpy(), 1)
+        assert 0.5 <= slope <= 1.5
+        residual = after - (slope * before + offset)
+        assert float(residual.abs().max()) < 1e-4
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_every_operation_takes_one_channel(operation: Any) -> None:
+    images = pictures(20, channels=1)
+    out = operation(images, SETTINGS, seeded())
+    assert out.shape == images.shape
+    assert bool(out.isfinite().all())
+
+
 # --- Flip -----------------------------------------------------------------------------------------
 
 

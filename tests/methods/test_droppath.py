@@ -250,3 +250,70 @@ def test_mask_has_the_dtype_of_the_features() -> None:
     set_keep_rate(block, 0.5)
     assert block(torch.rand(4, 2, 2, 2, dtype=torch.float64)).dtype == torch.float64
     assert block(torch.rand(4, 5)).shape == (4, 5)
+
+
+# --- A path is computed for those samples only that take it ----------------------------------------
+
+
+def gradients(network: nn.Module, x: Tensor, seed: int) -> tuple[Tensor, list[Tensor]]:
+    """Logits and the gradients of all parameters, with DropPath's draws from `seed`."""
+    network.zero_grad()
+    torch.manual_seed(seed)
+    logits = network(x)
+    logits.square().sum().backward()
+    return logits.detach(), [cast(Tensor, p.grad).clone() for p in network.parameters()]
+
+
+@pytest.mark.parametrize("arch", ARCHS)
+@pytest.mark.parametrize("keep_rate", [0.1, 0.5, 0.9])
+def test_skipped_samples_change_neither_logits_nor_gradients(arch: str, keep_rate: float) -> None:
+    built = network(arch, "instance").double().train()
+    set_keep_rate(built, keep_rate)
+    x = torch.randn(6, 3, 32, 32, dtype=torch.float64)
+    for seed in range(4):  # at 0.1 and 0.9 some blocks keep none or all
+        skipping = gradients(built, x, seed)
+        for block in blocks_of(built):
+            block.samples_apart = False
+        computing_all = gradients(built, x, seed)
+        for block in blocks_of(built):
+            block.samples_apart = True
+        torch.testing.assert_close(skipping, computing_all, rtol=1e-9, atol=1e-9)
+
+
+class Counting(Affine):
+    """Counts the samples that come by."""
+
+    seen = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.seen += len(x)
+        return super().forward(x)
+
+
+@pytest.mark.parametrize("block_type", [ResidualBlock, SingleBranchBlock])
+def test_the_main_path_sees_only_what_it_keeps(block_type: type[DropPathBlock]) -> None:
+    main = Counting(1.0, 0.0)
+    block = block_type(main, nn.Identity()).train()
+    set_keep_rate(block, 0.5)
+    block(torch.rand(1000, 1, 2, 2))
+    assert 400 < main.seen < 600
+
+
+@pytest.mark.parametrize("block_type", [ResidualBlock, SingleBranchBlock])
+def test_batch_norm_sees_all_samples(block_type: type[DropPathBlock]) -> None:
+    main = Counting(1.0, 0.0)
+    block = block_type(nn.Sequential(main, nn.BatchNorm2d(1)), nn.Identity()).train()
+    set_keep_rate(block, 0.5)
+    block(torch.rand(1000, 1, 2, 2))
+    assert main.seen == 1000
+
+
+@pytest.mark.parametrize("block_type", [ResidualBlock, SingleBranchBlock])
+def test_a_path_that_no_sample_takes_still_has_a_gradient(block_type: type[DropPathBlock]) -> None:
+    paths = nn.Conv2d(1, 1, 1), nn.Conv2d(1, 1, 1)
+    block = block_type(*paths).train()
+    for keep_rate in (1e-9, 1.0 - 1e-7):
+        set_keep_rate(block, keep_rate)
+        block.zero_grad()
+        block(torch.rand(3, 1, 2, 2)).sum().backward()
+        assert all(p.grad is not None for p in block.parameters())

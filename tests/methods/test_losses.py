@@ -149,8 +149,7 @@ def test_configured_distillation_and_label_temperatures() -> None:
             assert resolved.teacher == teacher
             assert resolved.teacher_network == resolve(CONFIGURATION, teacher).network
     expected = {"cifar10": 0.3, "cifar10-jpeg": 0.3, "cifar100": 0.04, "tiny-imagenet": 0.02}
-    found = {name: d.label_temperature for name, d in CONFIGURATION.datasets.items()}
-    assert found == expected
+    assert {name: CONFIGURATION.dataset(name).label_temperature for name in expected} == expected
 
 
 # --- Optimisers -----------------------------------------------------------------------------------

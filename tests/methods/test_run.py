@@ -10,9 +10,9 @@ import torch
 from crossarch.config import RunSettings, load_configuration, parse_run, resolve
 from crossarch.data import ImageSet, save_set
 from crossarch.errors import TrainingError
+from crossarch.running.ended import forget_ended, keep_ended, take_ended
 from crossarch.training import run as run_module
-from crossarch.training.ended import forget_ended, keep_ended, take_ended
-from crossarch.training.run import train_run
+from crossarch.training.run import OUTPUTS, train_run
 from crossarch.training.trainer import Outcome, train
 
 CLASSES, SIDE = 3, 8
@@ -100,20 +100,22 @@ def test_where_files_cannot_be_linked_nothing_is_remembered(
 ) -> None:
     train_run(**arguments)
     folder: Path = arguments["folder"]
+    outputs = [folder / name for name in OUTPUTS]
 
     def refuse(self: Path, target: Path) -> None:
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(Path, "hardlink_to", refuse)
-    keep_ended(tmp_path / "record", folder)
-    assert not take_ended(tmp_path / "record", folder)
+    keep_ended(tmp_path / "record", outputs)
+    assert not take_ended(tmp_path / "record", outputs)
     assert len(list(folder.iterdir())) == 3
 
 
 def test_an_unfinished_record_is_no_result(arguments: dict[str, Any], tmp_path: Path) -> None:
     train_run(**arguments)
-    keep_ended(tmp_path / "record", arguments["folder"])
+    outputs = [arguments["folder"] / name for name in OUTPUTS]
+    keep_ended(tmp_path / "record", outputs)
     (tmp_path / "record" / "ended" / "best.safetensors").unlink()
     (arguments["folder"] / "best.safetensors").unlink()
-    assert not take_ended(tmp_path / "record", arguments["folder"])
+    assert not take_ended(tmp_path / "record", outputs)
     assert not (arguments["folder"] / "best.safetensors").exists()

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from crossarch.training import slots
-from crossarch.training.slots import taking_device, taking_slot, visible_gpus
+from crossarch.running import slots
+from crossarch.running.slots import taking_device, taking_slot, visible_gpus
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +30,7 @@ def test_a_slot_is_free_again_however_its_holder_ends(tmp_path: Path) -> None:
         raise RuntimeError
     program = (
         "import sys, time; from pathlib import Path\n"
-        "from crossarch.training.slots import taking_slot\n"
+        "from crossarch.running.slots import taking_slot\n"
         "with taking_slot(('0',), 1, Path(sys.argv[1])): print('held', flush=True); time.sleep(60)\n"
     )
     holder = subprocess.Popen(

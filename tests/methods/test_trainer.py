@@ -3,6 +3,7 @@
 import copy
 import math
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,14 +22,15 @@ from crossarch.config import (
     parse_run,
     resolve,
 )
-from crossarch.config.schema import AdamW, KeepRate, StepSchedule
+from crossarch.config.schema import AdamW, Arithmetic, KeepRate, StepSchedule
 from crossarch.data import ImageSet
 from crossarch.errors import TrainingError
 from crossarch.models import build, set_keep_rate
 from crossarch.models.droppath import DropPathBlock
+from crossarch.running.evaluation import accuracy, folded
+from crossarch.running.state import load_state, remove_states, save_state
 from crossarch.training import trainer
-from crossarch.training.evaluation import accuracy, folded
-from crossarch.training.state import load_state, remove_states, save_state
+from crossarch.training.arithmetic import set_arithmetic
 from crossarch.training.trainer import Outcome, train
 
 CONFIGURATION = load_configuration(Path(__file__).parents[2] / "config")
@@ -97,6 +99,47 @@ def assert_same(first: dict[str, Tensor], second: dict[str, Tensor]) -> None:
 
 def differ(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
     return any(not torch.equal(tensor, second[name]) for name, tensor in first.items())
+
+
+# --- Arithmetic by choice -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def _restored_arithmetic() -> Iterator[None]:
+    yield
+    set_arithmetic(Arithmetic())
+
+
+def computed(**choice: Any) -> Outcome:
+    return run(tiny("full", "alexnet", "frepo", arithmetic=Arithmetic(**choice), epochs=3))
+
+
+def distance(first: Outcome, second: Outcome) -> float:
+    """The largest difference of losses."""
+    pairs = zip(first.history.losses, second.history.losses, strict=True)
+    return max(abs(a["loss"] - b["loss"]) for a, b in pairs)
+
+
+@pytest.mark.usefixtures("_restored_arithmetic")
+def test_bfloat16_computes_nearly_the_same_and_keeps_weights_whole() -> None:
+    coarse = computed(precision="bfloat16")
+    assert 0.0 < distance(computed(), coarse) < 0.1
+    assert {t.dtype for t in coarse.last.values() if t.is_floating_point()} == {torch.float32}
+
+
+@pytest.mark.usefixtures("_restored_arithmetic")
+@pytest.mark.parametrize("choice", [{"deterministic": True}, {"precision": "tf32"}])
+def test_what_is_for_gpus_changes_no_bit_on_the_cpu(choice: dict[str, Any]) -> None:
+    assert_same(computed().last, computed(**choice).last)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("g++"), reason="no C++ compiler (g++) for torch.compile")
+@pytest.mark.usefixtures("_restored_arithmetic")
+def test_a_compiled_network_learns_the_same() -> None:
+    exact, compiled = computed(), computed(compile=True)
+    assert exact.last.keys() == compiled.last.keys()
+    assert distance(exact, compiled) < 1e-3
 
 
 # --- The same run twice ---------------------------------------------------------------------------

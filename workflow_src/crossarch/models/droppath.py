@@ -2,8 +2,14 @@
 
 Residual blocks scale a kept main path by 1/p. Single-branch blocks have a virtual shortcut instead: a
 sample goes through the main path or through the shortcut, unscaled, and evaluation knows no shortcut.
+
+Where samples do not influence each other (instance norm) the CPU computes a path only for the samples
+that take it: the same sums, up to a third of the time of a step less. Batch norm needs all of them, and
+a GPU would wait for the CPU to learn how many there are.
 """
 
+from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
 from typing import cast
 
 import torch
@@ -15,32 +21,55 @@ def keep_mask(x: Tensor, keep_rate: float) -> Tensor:
     return x.new_empty(x.shape[0], *(1,) * (x.ndim - 1)).bernoulli_(keep_rate)
 
 
+def mixes_samples(path: nn.Module) -> bool:
+    """Whether an output of `path` for one sample depends on the others of its batch: batch norm."""
+    return any(isinstance(module, nn.BatchNorm2d) for module in path.modules())
+
+
 class DropPathBlock(nn.Module):
     """Base of all blocks with DropPath: `keep_rate` in (0, 1] counts in training mode only."""
 
-    def __init__(self) -> None:
+    def __init__(self, main: nn.Module, shortcut: nn.Module | None) -> None:
         super().__init__()
         self.keep_rate = 1.0
+        self.samples_apart = not (mixes_samples(main) or (shortcut and mixes_samples(shortcut)))
 
     @property
     def drops(self) -> bool:
         """Whether samples are dropped just now."""
         return self.training and self.keep_rate < 1.0
 
+    def chosen(self, mask: Tensor) -> tuple[Tensor, Tensor] | None:
+        """Indices of the samples that are kept and of those that are dropped, if it pays to know them.
+
+        None where all samples go through both paths: also if one path would get no sample, since its
+        weights would have no gradient, and an optimiser leaves such weights as they are.
+        """
+        if not self.samples_apart or mask.device.type != "cpu":
+            return None
+        is_kept = mask.flatten().bool()
+        kept, dropped = is_kept.nonzero().squeeze(1), is_kept.logical_not().nonzero().squeeze(1)
+        return (kept, dropped) if len(kept) and len(dropped) else None
+
 
 class ResidualBlock(DropPathBlock):
     """relu(m/p * main(x) + shortcut(x)), Figure 2 (a)."""
 
     def __init__(self, main: nn.Module, shortcut: nn.Module) -> None:
-        super().__init__()
+        super().__init__(main, shortcut)
         self.main = main
         self.shortcut = shortcut
 
     def forward(self, x: Tensor) -> Tensor:
-        out = cast(Tensor, self.main(x))
-        if self.drops:
-            out = out * (keep_mask(out, self.keep_rate) / self.keep_rate)
-        return torch.relu(out + self.shortcut(x))
+        if not self.drops:
+            return torch.relu(self.main(x) + self.shortcut(x))
+        mask = keep_mask(x, self.keep_rate)
+        chosen = self.chosen(mask)
+        if chosen is None:
+            return torch.relu(self.main(x) * (mask / self.keep_rate) + self.shortcut(x))
+        kept, _ = chosen
+        out = self.shortcut(x).index_add(0, kept, self.main(x[kept]), alpha=1.0 / self.keep_rate)
+        return torch.relu(cast(Tensor, out))
 
 
 class SingleBranchBlock(DropPathBlock):
@@ -50,25 +79,81 @@ class SingleBranchBlock(DropPathBlock):
     """
 
     def __init__(self, main: nn.Module, virtual_shortcut: nn.Module | None) -> None:
-        super().__init__()
+        super().__init__(main, virtual_shortcut)
         self.main = main
         self.virtual_shortcut = virtual_shortcut
 
     def forward(self, x: Tensor) -> Tensor:
-        out = cast(Tensor, self.main(x))
         if self.virtual_shortcut is None or not self.drops:
-            return out
-        kept = keep_mask(out, self.keep_rate).bool()
-        return torch.where(kept, out, self.virtual_shortcut(x))
+            return cast(Tensor, self.main(x))
+        mask = keep_mask(x, self.keep_rate)
+        chosen = self.chosen(mask)
+        if chosen is None:
+            return torch.where(mask.bool(), self.main(x), self.virtual_shortcut(x))
+        kept, dropped = chosen
+        out = torch.cat((self.main(x[kept]), self.virtual_shortcut(x[dropped])))
+        return out[torch.cat(chosen).argsort()]
+
+
+class BranchDrop:
+    """A forward hook on a residual branch of any network: in training, its output times m/p.
+
+    It is a plain attribute of the branch, so that the names of the network's parameters stay.
+    """
+
+    def __init__(self) -> None:
+        self.keep_rate = 1.0
+
+    def __call__(self, branch: nn.Module, inputs: object, output: object) -> Tensor | None:
+        if not isinstance(output, Tensor):
+            raise TypeError(f"a branch with DropPath gives a tensor, not {type(output).__name__}")
+        if not branch.training or self.keep_rate == 1.0:
+            return None
+        return output * (keep_mask(output, self.keep_rate) / self.keep_rate)
+
+
+_BRANCH_DROP = "crossarch_branch_drop"
+
+
+def drop_branches(network: nn.Module, patterns: Iterable[str]) -> None:
+    """Give DropPath to every module of `network` whose name fits one of the shell patterns.
+
+    Raises ValueError for a pattern that no module fits, and for a branch inside another one, which would
+    be dropped twice.
+    """
+    chosen: dict[str, nn.Module] = {}
+    named = {name: module for name, module in network.named_modules() if name}
+    for pattern in patterns:
+        fitting = {name: module for name, module in named.items() if fnmatchcase(name, pattern)}
+        if not fitting:
+            raise ValueError(f"found no module that fits {pattern!r}, allowed: {', '.join(named)}")
+        chosen |= fitting
+    for name in chosen:
+        outer = next((other for other in chosen if name.startswith(f"{other}.")), None)
+        if outer is not None:
+            raise ValueError(f"found {name!r} inside {outer!r}, allowed: branches apart from each other")
+    for module in chosen.values():
+        drop = BranchDrop()
+        setattr(module, _BRANCH_DROP, drop)
+        module.register_forward_hook(drop)
+
+
+def droppath_parts(network: nn.Module) -> Iterator[DropPathBlock | BranchDrop]:
+    """Every block of ours and every branch of `network` that has DropPath."""
+    for module in network.modules():
+        if isinstance(module, DropPathBlock):
+            yield module
+        drop = getattr(module, _BRANCH_DROP, None)
+        if isinstance(drop, BranchDrop):
+            yield drop
 
 
 def set_keep_rate(network: nn.Module, keep_rate: float) -> None:
-    """Set the keep rate, in (0, 1], of every DropPath block of `network`.
+    """Set the keep rate, in (0, 1], of every DropPath block and branch of `network`.
 
     Raises ValueError outside of that range.
     """
     if not 0.0 < keep_rate <= 1.0:
         raise ValueError(f"keep rate {keep_rate} is not in (0, 1]")
-    for module in network.modules():
-        if isinstance(module, DropPathBlock):
-            module.keep_rate = keep_rate
+    for part in droppath_parts(network):
+        part.keep_rate = keep_rate

@@ -2,31 +2,39 @@
 
 import hashlib
 import json
-import platform
-import resource
-import subprocess
 import sys
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from crossarch import __version__
 from crossarch.config import NetworkSettings, RunSettings
-from crossarch.data import ImageSet, load_set
-from crossarch.data.store import check_set, load_pt, load_tensors, save_tensors
+from crossarch.data import ImageSet
+from crossarch.data.store import load_fitting, load_pt, load_tensors, save_tensors
 from crossarch.digests import stage_digest
 from crossarch.errors import DataError, TrainingError
 from crossarch.files import write_text
-from crossarch.models import build
-from crossarch.training.ended import keep_ended, take_ended
-from crossarch.training.memory import keep_freed_memory
-from crossarch.training.slots import taking_device
-from crossarch.training.state import alone, remove_states
-from crossarch.training.stop import hearing_signals
-from crossarch.training.trainer import Outcome, Progress, train
+from crossarch.models import build, gflop_an_epoch, gflop_an_evaluation
+from crossarch.running.ended import keep_ended, take_ended
+from crossarch.running.memory import keep_freed_memory
+from crossarch.running.progress import OnProgress
+from crossarch.running.provenance import device_name, provenance, sha256
+from crossarch.running.slots import taking_device
+from crossarch.running.state import alone, remove_states
+from crossarch.running.stop import hearing_signals
+from crossarch.training.trainer import Outcome, train
+
+OUTPUTS = ("last.safetensors", "best.safetensors", "metrics.json")  # in the order they are written
+
+
+@dataclass(frozen=True)
+class Images:
+    """How many images a run was trained on and tested on."""
+
+    training: int
+    test: int
 
 
 def train_run(
@@ -40,7 +48,7 @@ def train_run(
     device: str = "auto",
     slots_per_gpu: int = 1,
     threads: int = 1,
-    progress: Progress = lambda epoch, loss, accuracy: None,
+    progress: OnProgress = lambda epoch, loss, accuracy: None,
 ) -> dict[str, Any]:
     """Train one run and write `last.safetensors`, `best.safetensors` and `metrics.json` to `folder`.
 
@@ -53,11 +61,12 @@ def train_run(
     inputs = {"distilled": distilled, "test": test} | ({"teacher": teacher} if teacher else {})
     digests = {name: sha256(path) for name, path in inputs.items()}
     record = state_root / _state_key(settings, digests)
-    with alone(record, settings.run.path):
-        if take_ended(record, folder):
+    outputs = [folder / name for name in OUTPUTS]
+    with alone(record, settings.run.path, "trained"):
+        if take_ended(record, outputs):
             print(f"{settings.run.path}: had ended already ({record})", file=sys.stderr)
             return dict(json.loads((folder / "metrics.json").read_text(encoding="utf-8")))
-        with taking_device(device, slots_per_gpu) as chosen, hearing_signals() as stop:
+        with taking_device(device, slots_per_gpu) as chosen, hearing_signals("epoch") as stop:
             training_set, test_set = _load_sets(settings, distilled, test)
             try:
                 outcome = train(
@@ -72,16 +81,16 @@ def train_run(
                 )
             except torch.OutOfMemoryError:
                 raise TrainingError(
-                    f"{settings.run.path}: out of memory on {_device_name(chosen)}, slots_per_gpu "
+                    f"{settings.run.path}: out of memory on {device_name(chosen)}, slots_per_gpu "
                     f"{slots_per_gpu}: set it lower, or device: cpu, or take a GPU with more memory"
                 ) from None
             metadata = {"run": settings.run.path, "digest": settings.digest}
             save_tensors(folder / "last.safetensors", outcome.last, metadata)
             save_tensors(folder / "best.safetensors", outcome.best, metadata)
-            images = len(training_set.images)
+            images = Images(len(training_set.images), len(test_set.images))
             metrics = make_metrics(settings, outcome, chosen, threads, digests, images)
             write_text(folder / "metrics.json", json.dumps(metrics, indent=1) + "\n")
-            keep_ended(record, folder)
+            keep_ended(record, outputs)
             remove_states(record / "unfinished")
             return metrics
 
@@ -92,10 +101,17 @@ def make_metrics(
     device: torch.device,
     threads: int,
     inputs: dict[str, str],
-    images: int,
+    images: Images,
 ) -> dict[str, Any]:
-    """The contents of `metrics.json`: accuracies in percent, seconds, mebibytes, provenance."""
+    """The contents of `metrics.json`: accuracies in percent, seconds, mebibytes, provenance.
+
+    `gflop_per_second` counts the nominal work of networks (`crossarch.models.describe`) over all that
+    took time: augmentation, loss and optimiser, too.
+    """
     history = outcome.history
+    trained = settings.epochs * images.training
+    work = settings.epochs * gflop_an_epoch(settings, images.training)
+    tested = len(history.evaluations) * gflop_an_evaluation(settings, images.test)
     return {
         "run": settings.run.model_dump(),
         "settings": settings.model_dump(mode="json", exclude={"run"}),
@@ -111,19 +127,13 @@ def make_metrics(
             "training": round(history.seconds_training, 1),
             "evaluation": round(history.seconds_evaluation, 1),
         },
-        "images_per_second": round(settings.epochs * images / history.seconds_training, 1),
-        "peak_memory_mib": _peak_memory_mib(device),
-        "device": _device_name(device),
-        "threads": threads,
-        "versions": {
-            "crossarch": __version__,
-            "torch": torch.__version__,
-            "python": platform.python_version(),
+        "images": asdict(images),
+        "images_per_second": round(trained / history.seconds_training, 1),
+        "gflop_per_second": {
+            "training": round(work / history.seconds_training, 2),
+            "evaluation": round(tested / history.seconds_evaluation, 2),
         },
-        "machine": f"{platform.system()} {platform.machine()}",
-        "commit": _commit(),
-        "inputs": inputs,
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        **provenance(device, threads, inputs),
     }
 
 
@@ -151,23 +161,12 @@ def load_network(settings: NetworkSettings, weights: Path) -> nn.Module:
     return network
 
 
-def sha256(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 def _load_sets(settings: RunSettings, distilled: Path, test: Path) -> tuple[ImageSet, ImageSet]:
-    training_set, test_set = load_set(distilled), load_set(test)
     network = settings.network
-    for path, image_set in ((distilled, training_set), (test, test_set)):
-        check_set(image_set, str(path), network.classes)
-        expected = (network.channels, network.image_size, network.image_size)
-        if tuple(image_set.images.shape[1:]) != expected:
-            found = tuple(image_set.images.shape[1:])
-            raise DataError(f"{path}: found images of shape {found}, needed: {expected}")
-        if not image_set.images.is_floating_point():
-            raise DataError(f"{path}: found images of {image_set.images.dtype}, needed: float32")
+    shape = (network.channels, network.image_size, network.image_size)
+    training_set, test_set = (
+        load_fitting(path, network.classes, shape, torch.float32) for path in (distilled, test)
+    )
     return training_set, test_set
 
 
@@ -182,32 +181,3 @@ def _load_teacher(settings: RunSettings, weights: Path | None) -> nn.Module | No
 def _state_key(settings: RunSettings, inputs: dict[str, str]) -> str:
     text = settings.to_json() + json.dumps(inputs, sort_keys=True) + stage_digest("train")
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _peak_memory_mib(device: torch.device) -> float:
-    if device.type == "cuda":
-        return round(torch.cuda.max_memory_allocated(device) / 2**20, 1)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    kibibyte = 1 if platform.system() == "Darwin" else 1024  # macOS counts bytes, Linux KiB
-    return round(peak * kibibyte / 2**20, 1)
-
-
-def _device_name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-
-
-def _commit() -> str:
-    """The commit of the checkout that runs, with `+` when it has changes; empty outside of git."""
-    here = Path(__file__).parent
-    try:
-        described = subprocess.run(
-            ["git", "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*"],
-            cwd=here,
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return described.stdout.strip()

@@ -7,7 +7,7 @@ changes nothing but what is known about the run.
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,20 +20,20 @@ from crossarch.config import RunSettings
 from crossarch.data import ImageSet
 from crossarch.errors import Interrupted, TrainingError
 from crossarch.models import build, set_keep_rate
+from crossarch.running.evaluation import accuracy, folded
+from crossarch.running.memory import memory_format
+from crossarch.running.progress import OnProgress
+from crossarch.running.state import load_state, save_state
+from crossarch.running.stop import StopRequest
+from crossarch.training.arithmetic import autocast, set_arithmetic
 from crossarch.training.augmentation import augment
-from crossarch.training.evaluation import accuracy, folded
 from crossarch.training.losses import distillation_loss, make_targets
-from crossarch.training.memory import memory_format
 from crossarch.training.optimizers import make_optimizer
 from crossarch.training.schedules import keep_rate, learning_rate
-from crossarch.training.state import load_state, save_state
-from crossarch.training.stop import StopRequest
 
 CHECK_EVERY = 50  # epochs between looks at the loss, each of which waits for the device
 SAVE_EVERY = 120.0  # seconds between states of an unfinished training
 LOSS_POINTS = 200  # points of the loss curve that are kept
-
-Progress = Callable[[int, float, float | None], None]  # epoch, loss, accuracy
 
 
 @dataclass
@@ -69,7 +69,7 @@ def train(
     device: torch.device,
     state_folder: Path | None = None,
     stop: StopRequest = lambda: None,
-    progress: Progress = lambda epoch, loss, accuracy: None,
+    progress: OnProgress = lambda epoch, loss, accuracy: None,
 ) -> Outcome:
     """Train the network of `settings` from scratch, or go on from a state in `state_folder`.
 
@@ -79,7 +79,7 @@ def train(
     """
     if (teacher is None) != (settings.distillation is None):
         raise TrainingError(f"{settings.run.path}: a teacher is needed exactly if the recipe distils")
-    run = _Run(settings, training_set, test_set, teacher, device)
+    run = Training(settings, training_set, test_set, teacher, device)
     run.resume(load_state(state_folder) if state_folder else None)
     saved = time.monotonic()
     for epoch in range(run.epoch, settings.epochs):
@@ -109,8 +109,8 @@ def train(
     return Outcome(run.weights(), run.best_weights, run.history)
 
 
-class _Run:
-    """The moving parts of one training."""
+class Training:
+    """The moving parts of one training; `train` puts them together."""
 
     def __init__(
         self,
@@ -121,11 +121,14 @@ class _Run:
         device: torch.device,
     ) -> None:
         torch.manual_seed(settings.run.seed)
+        set_arithmetic(settings.arithmetic)
         self.settings = settings
         self.device = device
         self.on_cuda = device.type == "cuda"
         self.format = memory_format(settings.network)
         self.network = build(settings.network).to(device).to(memory_format=self.format)
+        if settings.arithmetic.compile:
+            self.network.compile(dynamic=False, mode="reduce-overhead" if self.on_cuda else None)
         self.teacher = folded(teacher).to(device) if teacher else None
         self.optimizer = make_optimizer(settings.optimizer, self.network.parameters())
         self.images = training_set.images.to(device)
@@ -171,12 +174,13 @@ class _Run:
             yield images.contiguous(memory_format=self.format), self.targets[chosen]
 
     def _loss(self, images: Tensor, targets: Tensor) -> Tensor:
-        logits = self.network(images)
+        with autocast(self.settings.arithmetic, self.device):
+            logits = self.network(images).float()
         distillation = self.settings.distillation
         if self.teacher is None or distillation is None:
             return F.cross_entropy(logits, targets)
-        with torch.no_grad():
-            teacher_logits = self.teacher(images)
+        with torch.no_grad(), autocast(self.settings.arithmetic, self.device):
+            teacher_logits = self.teacher(images).float()
         return distillation_loss(
             logits, teacher_logits, targets, distillation.weight, distillation.temperature
         )

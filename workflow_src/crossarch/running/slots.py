@@ -1,4 +1,4 @@
-"""Which GPU a training takes on a machine that it shares with others: no more on one than it has slots.
+"""Which GPU a job takes on a machine that it shares with others: no more on one than it has slots.
 
 Nobody else deals GPUs out where Snakemake runs its jobs itself. A slot is a file lock, so that it is
 free again however its holder ends.

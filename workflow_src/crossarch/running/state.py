@@ -1,6 +1,6 @@
-"""The state of an unfinished training, so that a killed one goes on from where it was.
+"""The state of unfinished work, so that what was killed goes on from where it was.
 
-States lie in a folder named after the hash of the resolved settings, so that no run ever picks up
+States lie in a folder named after the hash of the resolved settings, so that nothing ever picks up
 another's. The last two are kept: a damaged one is recognised and the one before it is used.
 """
 
@@ -24,8 +24,10 @@ KEPT = 2
 
 
 @contextmanager
-def alone(folder: Path, run: str) -> Iterator[None]:
-    """Hold the lock of a run, so that no two processes train it; a second one waits and says for whom.
+def alone(folder: Path, name: str, deed: str) -> Iterator[None]:
+    """Hold the lock of a piece of work, so that no two processes do it; a second one waits, and says so.
+
+    `name` is what it is called and `deed` what is done to it (`trained`), for the message.
 
     Two there are when Snakemake was killed, its job on a cluster was not, and Snakemake runs again.
     """
@@ -35,7 +37,7 @@ def alone(folder: Path, run: str) -> Iterator[None]:
         lock.acquire(timeout=0)
     except Timeout:
         other = holder.read_text(encoding="utf-8").strip() if holder.exists() else "another process"
-        print(f"{run}: waiting, it is being trained by {other}", file=sys.stderr, flush=True)
+        print(f"{name}: waiting, it is being {deed} by {other}", file=sys.stderr, flush=True)
         lock.acquire()
     try:
         job = os.environ.get("SLURM_JOB_ID")
@@ -47,9 +49,9 @@ def alone(folder: Path, run: str) -> Iterator[None]:
         lock.release()
 
 
-def save_state(folder: Path, epoch: int, state: Mapping[str, Any]) -> None:
-    """Write the state after `epoch` epochs, atomically, and drop all but the last two."""
-    with atomic_path(_path(folder, epoch)) as temporary:
+def save_state(folder: Path, done: int, state: Mapping[str, Any]) -> None:
+    """Write the state after `done` epochs or steps, atomically, and drop all but the last two."""
+    with atomic_path(_path(folder, done)) as temporary:
         torch.save(dict(state), temporary)
     for old in _states(folder)[:-KEPT]:
         old.unlink(missing_ok=True)
@@ -69,13 +71,13 @@ def load_state(folder: Path) -> dict[str, Any] | None:
 
 
 def remove_states(folder: Path) -> None:
-    """Forget all states: the run has ended."""
+    """Forget all states: the work has ended."""
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _path(folder: Path, epoch: int) -> Path:
-    return folder / f"epoch{epoch:08d}.pt"
+def _path(folder: Path, done: int) -> Path:
+    return folder / f"state{done:08d}.pt"
 
 
 def _states(folder: Path) -> list[Path]:
-    return sorted(folder.glob("epoch*.pt"))
+    return sorted(folder.glob("state*.pt"))

@@ -1,4 +1,4 @@
-"""Signals that ask a training to stop: heard between two epochs, when its state can be saved."""
+"""Signals that ask for an end: heard between two epochs or steps, when the state can be saved."""
 
 import os
 import signal
@@ -15,8 +15,10 @@ StopRequest = Callable[[], Signals | None]  # the signal that asked for an end, 
 
 
 @contextmanager
-def hearing_signals() -> Iterator[StopRequest]:
+def hearing_signals(unit: str) -> Iterator[StopRequest]:
     """Yield what tells whether SIGTERM, SIGUSR1 or SIGINT came; they end nothing by themselves.
+
+    `unit` is what the work is done in, `epoch` or `step`: it is ended after one.
 
     A second SIGINT (an impatient Ctrl-C) raises Interrupted at once: an epoch may take a minute.
     """
@@ -27,7 +29,7 @@ def hearing_signals() -> Iterator[StopRequest]:
             raise Interrupted(number)
         if not heard:
             again = "; again: at once" if number == signal.SIGINT else ""
-            text = f"{Signals(number).name}: stopping after this epoch{again}\n"
+            text = f"{Signals(number).name}: stopping after this {unit}{again}\n"
             os.write(2, text.encode())  # print() may be in the middle of a line
         heard.append(Signals(number))
 

@@ -1,0 +1,29 @@
+"""Long work shows how far it is, with the time left, where stderr is a terminal; else it is silent."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def tracked(items: Sequence[T], title: str) -> Iterable[T]:
+    """Go through `items` under a bar on stderr that goes away at the end."""
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    return track(items, title, console=console, transient=True, disable=not console.is_terminal)
+
+
+@contextmanager
+def working(title: str) -> Iterator[None]:
+    """Say on stderr that something is being done that cannot be divided into steps."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    with console.status(title):
+        yield

@@ -1,0 +1,46 @@
+"""What long work has achieved, kept until Snakemake has taken note of it.
+
+Snakemake deletes a job's outputs before it runs the job again. When it was killed while a cluster went
+on training, it submits what has ended meanwhile a second time; the copy here (hard links: no space is
+taken) gives the second job the result of the first. Imports nothing heavy: the rules use `forget_ended`.
+"""
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from crossarch.files import atomic_path
+
+ENDED = "ended"
+
+
+def keep_ended(record: Path, outputs: Sequence[Path]) -> None:
+    """Remember `outputs`, whose names differ; where files cannot be linked, do nothing."""
+    try:
+        for path in outputs:
+            _link(path, record / ENDED / path.name)
+    except OSError:
+        shutil.rmtree(record / ENDED, ignore_errors=True)
+
+
+def take_ended(record: Path, outputs: Sequence[Path]) -> bool:
+    """Put remembered `outputs` where they belong, as if just written; False unless all are there."""
+    if not all((record / ENDED / path.name).is_file() for path in outputs):
+        return False
+    for path in outputs:
+        _link(record / ENDED / path.name, path)
+        os.utime(path)
+    return True
+
+
+def forget_ended(states: Path) -> None:
+    """Drop what is remembered of work that has ended, below `states`."""
+    for ended in states.glob(f"*/{ENDED}"):
+        shutil.rmtree(ended.parent, ignore_errors=True)
+
+
+def _link(source: Path, destination: Path) -> None:
+    with atomic_path(destination) as temporary:
+        temporary.unlink()
+        temporary.hardlink_to(source)
