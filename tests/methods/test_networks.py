@@ -17,7 +17,7 @@ from crossarch.config import (
     parse_run,
     resolve,
 )
-from crossarch.models import build, describe
+from crossarch.models import build, describe, gflop_an_epoch, gflop_an_evaluation, set_keep_rate
 from crossarch.models.droppath import DropPathBlock, ResidualBlock
 
 CONFIGURATION = load_configuration(Path(__file__).parents[2] / "config")
@@ -197,6 +197,49 @@ def test_output_shape_and_dtype(arch: str, norm: str, image_size: int) -> None:
     assert out.shape == (2, 7)
     assert out.dtype == torch.float32
     assert bool(out.isfinite().all())
+
+
+def with_five_pools(settings: NetworkSettings) -> nn.Module:
+    """VGG11 layer by layer, as the table of its paper has it."""
+    plan = [64, "M", 128, "M", 256, 256, "M", 512, 512, "M", 512, 512, "M"]
+    layers: list[nn.Module] = []
+    inputs = settings.channels
+    for step in plan:
+        if isinstance(step, int):
+            layers += [nn.Conv2d(inputs, step, 3, padding=1), nn.BatchNorm2d(step), nn.ReLU()]
+            inputs = step
+        else:
+            layers.append(nn.MaxPool2d(2))
+    side = settings.image_size // 32
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(512 * side * side, settings.classes))
+
+
+@pytest.mark.parametrize("image_size", [32, 64])
+def test_vgg11_keeps_all_five_pools_where_there_is_room(image_size: int) -> None:
+    settings = make_settings("vgg11", image_size=image_size)
+    torch.manual_seed(3)
+    ours = build(settings)
+    torch.manual_seed(3)
+    plain = with_five_pools(settings)
+    images = torch.randn(4, 3, image_size, image_size)
+    assert torch.equal(ours(images), plain(images))
+
+
+@pytest.mark.parametrize("image_size", [8, 16, 24])
+@pytest.mark.parametrize("arch", ARCHS)
+def test_small_grey_images(arch: str, image_size: int) -> None:
+    """Every network trains on them, with DropPath too; VGG11 leaves out pools that leave nothing."""
+    droppath = arch != "cnn"
+    settings = make_settings(arch, image_size=image_size, channels=1, droppath=droppath)
+    network = build(settings).train()
+    if droppath:
+        set_keep_rate(network, 0.5)
+    out = network(torch.randn(4, 1, image_size, image_size))
+    assert out.shape == (4, 10)
+    out.sum().backward()
+    pools = sum(isinstance(module, nn.MaxPool2d) for module in network.features)
+    if arch == "vgg11":
+        assert pools == {8: 3, 16: 4, 24: 4}[image_size]
 
 
 def test_every_convolution_has_a_bias() -> None:
@@ -449,3 +492,15 @@ def test_tiny_imagenet_takes_four_blocks(source: str, widths: tuple[int, ...]) -
         network = build(settings)
     linear = [m for m in network.modules() if isinstance(m, nn.Linear)]
     assert [layer.in_features for layer in linear] == [widths[-1] * 4 * 4]
+
+
+def test_work_is_counted_as_by_hand() -> None:
+    """The CNN of MTT: 3x3 convolutions 3-128-128-128 at 32, 16, 8 pixels, then 2048 x 10."""
+    macs = 9 * (3 * 128 * 32**2 + 128 * 128 * 16**2 + 128 * 128 * 8**2) + 128 * 4 * 4 * 10
+    cnn = resolve(CONFIGURATION, parse_run("cifar10/mtt/ipc1/cnn/baseline/seed0"))
+    assert describe(cnn.network).macs == macs
+    assert gflop_an_epoch(cnn, 10) == pytest.approx(6 * macs * 10 / 1e9)
+    assert gflop_an_evaluation(cnn, 10_000) == pytest.approx(2 * macs * 10_000 / 1e9)
+    student = resolve(CONFIGURATION, parse_run("cifar10/mtt/ipc1/alexnet/full/seed0"))
+    own = 6 * describe(student.network).macs
+    assert gflop_an_epoch(student, 10) == pytest.approx((own + 2 * macs) * 10 / 1e9)

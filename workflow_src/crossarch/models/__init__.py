@@ -1,11 +1,25 @@
 """The networks: the 3-layer CNN that data are distilled with, and the larger ones tested on them.
 
 Every network maps images (N, C, H, W) float32 to logits (N, classes) float32. `build` makes one from
-its settings; `set_keep_rate` turns DropPath on in all blocks of it.
+its settings; `set_keep_rate` turns DropPath on in all blocks of it. A file of the user's own registers
+another one with `network`.
 """
 
+from crossarch.config import NetworkSettings
 from crossarch.models.build import build
-from crossarch.models.describe import Description, describe
-from crossarch.models.droppath import set_keep_rate
+from crossarch.models.describe import Description, describe, gflop_an_epoch, gflop_an_evaluation
+from crossarch.models.droppath import ResidualBlock, SingleBranchBlock, set_keep_rate
+from crossarch.models.own import network
 
-__all__ = ["Description", "build", "describe", "set_keep_rate"]
+__all__ = [
+    "Description",
+    "NetworkSettings",
+    "ResidualBlock",
+    "SingleBranchBlock",
+    "build",
+    "describe",
+    "gflop_an_epoch",
+    "gflop_an_evaluation",
+    "network",
+    "set_keep_rate",
+]

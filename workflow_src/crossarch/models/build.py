@@ -6,6 +6,7 @@ from torch import nn
 
 from crossarch.config import NetworkSettings
 from crossarch.models.cnn import Cnn
+from crossarch.models.own import build_own
 from crossarch.models.resnet import resnet18, resnet50
 from crossarch.models.single_branch import alexnet, vgg11
 
@@ -19,5 +20,10 @@ NETWORKS: dict[str, Callable[[NetworkSettings], nn.Module]] = {
 
 
 def build(settings: NetworkSettings) -> nn.Module:
-    """The network of `settings`, freshly initialised from torch's global generator."""
+    """The network of `settings`, freshly initialised from torch's global generator.
+
+    Raises ConfigError where the file of a network of the user's own is not as it should be.
+    """
+    if settings.own is not None:
+        return build_own(settings, settings.own)
     return NETWORKS[settings.arch](settings)

@@ -1,34 +1,57 @@
 """What a network costs: parameters, multiply-accumulates, DropPath blocks."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from crossarch.config import NetworkSettings
+from crossarch.config import NetworkSettings, RunSettings
 from crossarch.models.build import build
-from crossarch.models.droppath import DropPathBlock
+from crossarch.models.droppath import droppath_parts
+
+FORWARD, FORWARD_AND_BACKWARD = 2.0, 6.0  # operations of one multiply-accumulate
 
 
 @dataclass(frozen=True)
 class Description:
     """`parameters`: trainable scalars, virtual shortcuts included. `macs`: multiply-accumulates of
-    convolutions and linear layers for one image in evaluation mode. `droppath_blocks`: how many."""
+    convolutions and linear layers for one image in evaluation mode. `droppath_blocks`: how many, or
+    how many branches of a network of the user's own."""
 
     parameters: int
     macs: int
     droppath_blocks: int
 
 
+@cache
 def describe(settings: NetworkSettings) -> Description:
-    """Build the network of `settings` and count."""
-    network = build(settings).eval()
-    image = torch.zeros(1, settings.channels, settings.image_size, settings.image_size)
-    with FlopCounterMode(display=False) as counter, torch.inference_mode():
-        network(image)
-    blocks = [m for m in network.modules() if isinstance(m, DropPathBlock)]
+    """Build the network of `settings` and count; ours without memory for weights, others as they are."""
+    with torch.device("cpu" if settings.own else "meta"):
+        network = build(settings).eval()
+        image = torch.zeros(1, settings.channels, settings.image_size, settings.image_size)
+        with FlopCounterMode(display=False) as counter, torch.inference_mode():
+            network(image)
+    blocks = len(list(droppath_parts(network)))
     return Description(
         parameters=sum(p.numel() for p in network.parameters() if p.requires_grad),
         macs=counter.get_total_flops() // 2,  # the counter takes a multiply-accumulate as two
-        droppath_blocks=len(blocks) if settings.droppath else 0,
+        droppath_blocks=blocks if settings.droppath else 0,
     )
+
+
+def gflop_an_epoch(settings: RunSettings, images: int) -> float:
+    """Nominal work of an epoch over `images` images, in 1e9 operations.
+
+    The student's steps and, where there is one, the teacher's forward passes; what DropPath skips and
+    what virtual shortcuts add is left out.
+    """
+    macs = FORWARD_AND_BACKWARD * describe(settings.network).macs
+    if settings.teacher_network:
+        macs += FORWARD * describe(settings.teacher_network).macs
+    return macs * images / 1e9
+
+
+def gflop_an_evaluation(settings: RunSettings, images: int) -> float:
+    """Work of a test on `images` images, in 1e9 operations."""
+    return FORWARD * describe(settings.network).macs * images / 1e9

@@ -35,20 +35,25 @@ def alexnet(settings: NetworkSettings) -> SingleBranchNetwork:
 
 
 def vgg11(settings: NetworkSettings) -> SingleBranchNetwork:
-    """64 M 128 M 256 256 M 512 512 M 512 512 M; blocks (3, 4), (5, 6), (7, 8)."""
-    side = settings.image_size // 32
-    features = [
-        *conv_norm_relu(settings.channels, 64, 3, settings.norm),
-        nn.MaxPool2d(2),
-        *conv_norm_relu(64, 128, 3, settings.norm),
-        nn.MaxPool2d(2),
-        _pair(settings, (128, 256, 256), kernels=(3, 3)),
-        nn.MaxPool2d(2),
-        _pair(settings, (256, 512, 512), kernels=(3, 3)),
-        nn.MaxPool2d(2),
-        _pair(settings, (512, 512, 512), kernels=(3, 3)),
-        nn.MaxPool2d(2),
+    """64 M 128 M 256 256 M 512 512 M 512 512 M; blocks (3, 4), (5, 6), (7, 8).
+
+    Five pools take images of 32 pixels down to one: smaller images do without those of the last pools
+    that would leave nothing.
+    """
+    stages: list[list[nn.Module]] = [
+        conv_norm_relu(settings.channels, 64, 3, settings.norm),
+        conv_norm_relu(64, 128, 3, settings.norm),
+        [_pair(settings, (128, 256, 256), kernels=(3, 3))],
+        [_pair(settings, (256, 512, 512), kernels=(3, 3))],
+        [_pair(settings, (512, 512, 512), kernels=(3, 3))],
     ]
+    features: list[nn.Module] = []
+    side = settings.image_size
+    for stage in stages:
+        features += stage
+        if side > 1:
+            features.append(nn.MaxPool2d(2))
+            side //= 2
     return SingleBranchNetwork(features, 512 * side * side, settings.classes)
 
 

@@ -1,0 +1,330 @@
+"""Networks of the user's own: their DropPath, the mistakes in their files, what knows of them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from crossarch.config import (
+    Configuration,
+    RunSettings,
+    figure_points,
+    load_configuration,
+    parse_run,
+    resolve,
+    table_archs,
+    table_recipes,
+)
+from crossarch.config.schema import ARCHS
+from crossarch.errors import ConfigError
+from crossarch.models import build, describe, set_keep_rate
+from crossarch.models.droppath import drop_branches
+from crossarch.report.figures.style import arch_look, own_look
+from crossarch.running.evaluation import folded
+
+PROJECT = Path(__file__).parents[2]
+EXAMPLES = {
+    "wideresnet": "examples/networks/wide_resnet.py",
+    "vit": "examples/networks/vision_transformer.py",
+}
+FINE = """
+from torch import nn
+from crossarch.models import network
+
+@network("mine", droppath=("1",))
+def mine(settings):
+    inputs = settings.channels * settings.image_size**2
+    return nn.Sequential(nn.Flatten(), nn.Linear(inputs, settings.classes))
+"""
+
+
+def configured(networks: dict[str, Any], **more: Any) -> Configuration:
+    overrides = [("mine.yaml", {"own_networks": networks, **more})]
+    return load_configuration(PROJECT / "config", overrides=overrides)
+
+
+def settings_of(networks: dict[str, Any], arch: str = "mine", recipe: str = "full") -> RunSettings:
+    return resolve(configured(networks), parse_run(f"cifar10/frepo/ipc1/{arch}/{recipe}/seed0"))
+
+
+class Residual(nn.Module):
+    """x + branch(x), the branch twice its input: what a sample comes to tells whether it was kept."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.branch = nn.Linear(3, 3, bias=False)
+        self.branch.weight.data = 2 * torch.eye(3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = x + self.branch(x)
+        return out
+
+
+def test_a_branch_counts_m_over_p_times_for_each_sample_in_training() -> None:
+    torch.manual_seed(0)
+    network = Residual()
+    names = list(network.state_dict())
+    drop_branches(network, ["branch"])
+    assert list(network.state_dict()) == names
+    images = torch.ones(4000, 3)
+    torch.testing.assert_close(network(images), 3 * images)  # p is 1
+    set_keep_rate(network, 0.25)
+    out = network(images)
+    kept, dropped = 1 + 2 / 0.25, 1.0
+    of_sample = out[:, 0]
+    torch.testing.assert_close(out, of_sample[:, None].expand(-1, 3))  # a sample as a whole
+    assert set(of_sample.tolist()) == {kept, dropped}
+    # Four standard deviations of a binomial share of 4000 draws
+    assert (of_sample == kept).float().mean().item() == pytest.approx(0.25, abs=4 * 0.0068)
+    torch.testing.assert_close(network.eval()(images), 3 * images)
+    torch.testing.assert_close(folded(network.train())(images), 3 * images)
+
+
+def test_branches_are_named_one_by_one() -> None:
+    network = nn.Sequential(Residual(), Residual())
+    with pytest.raises(ValueError, match=r"no module that fits '\*.brnch', allowed: 0, 0.branch, 1, 1"):
+        drop_branches(network, ["*.brnch"])
+    with pytest.raises(ValueError, match=r"found '0.branch' inside '0'"):
+        drop_branches(network, ["0", "*.branch"])
+
+
+@pytest.mark.parametrize("arch", EXAMPLES)
+@pytest.mark.parametrize("size", [16, 32, 64])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_examples_take_every_image(arch: str, size: int, channels: int) -> None:
+    networks = {name: str(PROJECT / file) for name, file in EXAMPLES.items()}
+    settings = settings_of(networks, arch).network.model_copy(
+        update={"image_size": size, "channels": channels, "classes": 7}
+    )
+    network = build(settings)
+    assert network.training
+    images = torch.randn(5, channels, size, size)
+    assert network(images).shape == (5, 7)
+    set_keep_rate(network, 0.5)
+    network(images).sum().backward()
+    assert all(parameter.grad is not None for parameter in network.parameters())
+
+
+def test_what_the_examples_cost() -> None:
+    networks = {name: str(PROJECT / file) for name, file in EXAMPLES.items()}
+    wide = describe(settings_of(networks, "wideresnet").network)
+    assert wide.droppath_blocks == 3
+    assert describe(settings_of(networks, "vit").network).droppath_blocks == 12  # 6 blocks of two
+    assert describe(settings_of(networks, "vit", "baseline").network).droppath_blocks == 0
+    # stem; two convolutions and the skip of each block; norms of in and out; linear layer
+    blocks = [(16, 32), (32, 64), (64, 128)]
+    convolutions = sum(9 * i * w + 9 * w * w + i * w for i, w in blocks)
+    norms = sum(2 * i + 2 * w for i, w in blocks) + 2 * 128
+    assert wide.parameters == 9 * 3 * 16 + convolutions + norms + 128 * 10 + 10
+
+
+def test_random_numbers_are_not_used_up_by_trying_out(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(FINE.replace("nn.Flatten(),", "nn.Flatten(), Noise(),") + NOISE)
+    settings = settings_of({"mine": str(file)}).network.model_copy(update={"droppath": False})
+    torch.manual_seed(0)
+    build(settings)
+    after = torch.rand(())
+    torch.manual_seed(0)
+    nn.Linear(settings.channels * settings.image_size**2, settings.classes)
+    assert after == torch.rand(())
+
+
+NOISE = """
+class Noise(nn.Module):
+    def forward(self, x):
+        import torch
+        return x + torch.rand(())
+"""
+
+MISTAKES: dict[str, tuple[Callable[[str], str], str]] = {
+    "not registered": (
+        lambda text: text.replace('"mine"', '"other"'),
+        "found unknown network 'mine', allowed: other",
+    ),
+    "registered under a computed name": (
+        lambda text: text.replace('@network("mine"', '@network("ot" + "her"'),
+        "found no @network('mine'), but other",
+    ),
+    "nothing registered": (
+        lambda text: text.replace('@network("mine", droppath=("1",))', ""),
+        "found no @network('mine'), but none",
+    ),
+    "not Python": (lambda text: text.replace("def mine", "deff mine"), "line 6: is not Python"),
+    "fails on import": (lambda text: text + "\n1 / 0\n", "line 10: ZeroDivisionError: division by zero"),
+    "fails when it is made": (
+        lambda text: text.replace("channels *", "chanels *"),
+        "line 7: AttributeError: 'NetworkSettings' object has no attribute 'chanels'",
+    ),
+    "fails on images": (
+        lambda text: text.replace("size**2", "size"),
+        "RuntimeError: mat1 and mat2 shapes cannot be multiplied (2x3072 and 96x10)",
+    ),
+    "no module": (
+        lambda text: text.replace("return nn.Sequential(", "return ("),
+        "mine: found tuple, needed: a torch.nn.Module",
+    ),
+    "wrong shape": (
+        lambda text: text.replace("settings.classes)", "settings.classes + 1)"),
+        "mine: found logits of shape (2, 11) for images of shape (2, 3, 32, 32), needed: (2, 10)",
+    ),
+    "no logits": (
+        lambda text: text.replace(
+            "Linear(inputs, settings.classes)", "LSTM(inputs, settings.classes)"
+        ).replace('"1"', '"0"'),
+        "mine: found logits of shape tuple for images of shape (2, 3, 32, 32), needed: (2, 10)",
+    ),
+    "pattern that fits nothing": (
+        lambda text: text.replace('("1",)', '("features.*",)'),
+        "mine: droppath: found no module that fits 'features.*', allowed: 0, 1",
+    ),
+    "no DropPath where the recipe has it": (
+        lambda text: text.replace(', droppath=("1",)', ""),
+        "mine: found no DropPath, which the recipe needs",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_in_the_file_is_one_line_that_names_it(tmp_path: Path, mistake: str) -> None:
+    spoil, told = MISTAKES[mistake]
+    file = tmp_path / "mine.py"
+    file.write_text(spoil(FINE))
+    assert spoil(FINE) != FINE
+    with pytest.raises(ConfigError) as caught:
+        build(settings_of({"mine": str(file)}).network)
+    message = str(caught.value)
+    assert message.startswith(f"{file}: ")
+    assert told in message
+    assert "\n" not in message
+
+
+def test_a_missing_file_and_a_taken_name_stop_before_anything(tmp_path: Path) -> None:
+    missing = str(tmp_path / "mine.py")
+    with pytest.raises(ConfigError) as caught:
+        configured({"mine": missing})
+    assert str(caught.value) == f"mine.yaml: own_networks.mine: found {missing!r}, no such file"
+    with pytest.raises(ConfigError, match=r"mine.yaml: own_networks.vgg11: found the name of a network"):
+        configured({"vgg11": missing})
+    with pytest.raises(ConfigError, match=r"found unknown network 'wideresnet' .*, resnet50 or one of"):
+        settings_of({}, "wideresnet")
+
+
+def test_a_file_edited_after_the_run_was_asked_for_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(FINE)
+    settings = settings_of({"mine": str(file)}).network
+    file.write_text(FINE + "\nUNUSED = 1\n")
+    with pytest.raises(ConfigError, match=r"mine.py: was edited since this run was asked for"):
+        build(settings)
+
+
+def test_the_code_of_the_file_is_in_the_digest_and_comments_are_not(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(FINE)
+    before = settings_of({"mine": str(file)})
+    ours = settings_of({"mine": str(file)}, "alexnet")
+    file.write_text('"""For people."""\n' + FINE + "# more\n")
+    assert settings_of({"mine": str(file)}) == before
+    file.write_text(FINE.replace("nn.Flatten()", "nn.Flatten(), nn.Identity()"))
+    after = settings_of({"mine": str(file)})
+    assert after.digest != before.digest
+    assert settings_of({"mine": str(file)}, "alexnet").to_json() == ours.to_json()
+    assert '"own"' not in ours.to_json()
+    assert settings_of({}, "alexnet").to_json() == ours.to_json()
+    assert RunSettings.model_validate_json(after.to_json()) == after
+
+
+LAYOUTS = {  # of Tables 1, 2, 3 and 7: own networks, own recipes
+    "table1": (False, True),
+    "table2": (True, True),
+    "table3": (False, False),
+    "table7": (True, False),
+}
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_networks_are_columns_and_recipes_rows_where_a_table_has_such(name: str) -> None:
+    column, row = LAYOUTS[name]
+    networks = {arch: str(PROJECT / file) for arch, file in EXAMPLES.items()}
+    usual = configured({})
+    configuration = configured(networks, own_recipes={"full-tau4": None, "slow": {"base": "full"}})
+    table = configuration.table(name)
+    assert table == usual.table(name)
+    archs, recipes = table_archs(configuration, table), table_recipes(configuration, table)
+    assert archs == [*table.archs, *(EXAMPLES if column else [])]
+    assert recipes == [*table.recipes, *(["full-tau4", "slow"] if row else [])]
+    assert table_archs(usual, table) == list(table.archs)
+    assert table_recipes(usual, table) == list(table.recipes)
+
+
+def test_a_figure_shows_own_networks_where_it_says_so() -> None:
+    networks = {"wideresnet": {"file": str(PROJECT / EXAMPLES["wideresnet"]), "title": "WRN"}}
+    usual, configuration = configured({}), configured(networks)
+
+    def lines(of: Configuration, figure: str) -> list[str]:
+        return [f"{point.panel} {point.line} {point.x}" for point in figure_points(of, figure)]
+
+    more = lines(configuration, "figure1")
+    added = [line for line in more if "WRN" in line]
+    assert [line for line in more if "WRN" not in line] == lines(usual, "figure1")
+    assert len(added) == 2 * 2 * 3  # panels, recipes, IPC
+    assert {line.split(", ")[1].split(" ")[0] for line in added} == {"Baseline", "Full"}
+    assert lines(configuration, "figure3") == lines(usual, "figure3")
+
+
+def test_networks_of_ones_own_look_different() -> None:
+    looks = [own_look(place) for place in range(15)] + [arch_look(arch) for arch in ARCHS]
+    assert len(set(looks)) == 20
+
+
+OWN_RECIPES: dict[str, tuple[dict[str, Any], str]] = {
+    "misspelt key": (
+        {"slow": {"base": "full", "epoch": 9}},
+        "mine.yaml: own_recipes.slow.epoch: found unknown key 'epoch' (did you mean 'epochs'?)",
+    ),
+    "unknown base": (
+        {"slow": {"base": "ful"}},
+        "mine.yaml: own_recipes.slow.base: found unknown recipe 'ful' (did you mean 'full'?)",
+    ),
+    "taken name": (
+        {"full": {"base": "baseline"}},
+        "mine.yaml: own_recipes.full: found a recipe that",
+    ),
+    "null for none": (
+        {"slow": None},
+        "mine.yaml: own_recipes.slow: found unknown recipe 'slow', allowed: baseline",
+    ),
+    "too long": (
+        {"slow": {"base": "full", "epochs": 4001}},
+        "mine.yaml: own_recipes.slow.epochs: found 4001, allowed: at most 4000",
+    ),
+    "unknown network": (
+        {"slow": {"base": "full", "by_arch": {"vgg": {"epochs": 9}}}},
+        "mine.yaml: own_recipes.slow.by_arch: found unknown name 'vgg'",
+    ),
+    "unknown teacher": (
+        {"slow": {"base": "full", "distillation": {"arch": "vgg"}}},
+        "mine.yaml: own_recipes.slow.distillation.arch: found unknown network 'vgg'",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", OWN_RECIPES)
+def test_a_mistake_in_a_recipe_names_the_file_that_it_stands_in(mistake: str) -> None:
+    recipes, told = OWN_RECIPES[mistake]
+    with pytest.raises(ConfigError) as caught:
+        configured({}, own_recipes=recipes)
+    assert str(caught.value).startswith(told)
+
+
+def test_a_recipe_follows_the_protocol_of_its_base() -> None:
+    configuration = configured({}, own_recipes={"slow": {"base": "full", "epochs": 3500}})
+    run = parse_run("cifar10/frepo/ipc1/resnet50/slow@released/seed0")
+    settings = resolve(configuration, run)
+    assert settings.epochs == 3500
+    assert settings.keep_rate is not None
+    assert (settings.keep_rate.decay, settings.keep_rate.min) == (0.13, 0.35)

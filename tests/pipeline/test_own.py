@@ -1,0 +1,210 @@
+"""What docs/own.md says about a network, a recipe and a set of one's own, done word for word."""
+
+import json
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import CLASSES, SIDE, Workspace
+from PIL import Image
+
+from crossarch.data import load_set
+from crossarch.data.whitening import load_whitener
+
+NETWORK, RECIPE, SET = "A network of your own", "A recipe of your own", "A set of your own"
+EXAMPLES = {"wideresnet": "wide_resnet", "vit": "vision_transformer"}
+PRESET, FILE = "config/presets/mine.yaml", "config/networks/tiny.py"
+
+
+def told(project: Path, section: str, language: str) -> str:
+    """The first block of code of a language in a section of the page."""
+    page = (project / "docs" / "own.md").read_text()
+    text = page.split(f"\n## {section}\n")[1].split("\n## ")[0]
+    block = re.search(rf"```{language}\n(.*?)```", text, re.DOTALL)
+    assert block is not None
+    return block[1]
+
+
+def run_as_told(workspace: Workspace, project: Path, section: str) -> list[str]:
+    """Run each command of a section; gives what they print."""
+    printed = []
+    for line in told(project, section, "sh").splitlines():
+        program, *arguments = shlex.split(line)
+        call = {"snakemake": workspace.snakemake, "crossarch": workspace.crossarch}[program]
+        finished = call(*arguments)
+        assert finished.returncode == 0, finished.stdout + finished.stderr
+        printed.append(finished.stdout)
+    return printed
+
+
+def write(workspace: Workspace, file: str, text: str) -> Path:
+    path = workspace.folder / file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def table_rows(workspace: Workspace, file: str) -> list[dict[str, str]]:
+    """The rows of a Markdown table by the titles of its columns."""
+    lines = (workspace.folder / "results" / "tables" / file).read_text().splitlines()
+    header, _, *rows = [
+        [cell.strip() for cell in line.split("|")[1:-1]] for line in lines if line.startswith("|")
+    ]
+    return [dict(zip(header, row, strict=True)) for row in rows]
+
+
+@pytest.mark.slow
+def test_a_network_is_a_column_of_every_table_and_trains_like_ours(
+    workspace: Workspace, project: Path
+) -> None:
+    for section in (NETWORK, RECIPE, SET):
+        for language in ("yaml", "sh"):
+            assert len(told(project, section, language).strip().splitlines()) < 10
+    file = write(workspace, FILE, told(project, NETWORK, "python"))
+    write(workspace, PRESET, told(project, NETWORK, "yaml") + "archs: [cnn, tiny]\n")
+    described, _ = run_as_told(workspace, project, NETWORK)
+    assert json.loads(described)["droppath_blocks"] == 1
+
+    rows = table_rows(workspace, "table2-comparison.md")
+    first = rows[0]
+    assert list(first)[-1] == "tiny"
+    ours, paper, difference = first["tiny"].split(" / ")
+    assert float(ours.strip("*")) > 0
+    assert (paper, difference) == ("—", "—")
+    assert [row["tiny"].startswith("—") for row in rows[:5]] == [False, False, True, True, False]
+    runs = workspace.folder / "results/runs/cifar10-jpeg/frepo/ipc1"
+    metrics = json.loads((runs / "tiny/full/seed0/metrics.json").read_text())
+    assert metrics["settings"]["network"]["own"]["file"] == FILE
+    of_ours = json.loads((runs / "cnn/baseline/seed0/metrics.json").read_text())
+    assert "own" not in of_ours["settings"]["network"]
+
+    # everything else that shows networks
+    chosen = ("--configfile", "config/presets/cpu.yaml", PRESET)
+    made = workspace.snakemake("figure1", "scorecard", "report", *chosen)
+    assert made.returncode == 0, made.stdout + made.stderr
+    results = workspace.folder / "results"
+    assert "tiny, Full" in (results / "figures/figure1.csv").read_text()
+    assert ",tiny," not in (results / "report/scorecard.csv").read_text()
+    assert 'data-title="tiny"' in (results / "report/index.html").read_text()
+    presets = ("--preset", "config/presets/cpu.yaml", "--preset", PRESET)
+    status = workspace.crossarch("status", "--table", "table2", *presets)
+    assert "tiny" in status.stdout
+    weights = str(runs / "tiny/full/seed0/best.safetensors")
+    asked = ("--arch", "tiny", "--source", "frepo", "--dataset", "cifar10-jpeg", "--ipc", "1")
+    evaluated = workspace.crossarch("evaluate", "--weights", weights, *asked, "--preset", PRESET)
+    assert json.loads(evaluated.stdout)["accuracy"] == metrics["accuracy"]["best"]
+
+    # an edit of the file trains its runs again, and only those; a comment none
+    assert workspace.planned("table2", *chosen) == {}
+    file.write_text("# for people\n" + file.read_text())
+    assert workspace.planned("table2", *chosen) == {}
+    file.write_text(file.read_text().replace("nn.ReLU()", "nn.Tanh()"))
+    assert workspace.planned("table2", *chosen)["train"] == 3
+    collected = workspace.crossarch("collect", "table2", *presets)
+    assert collected.stderr.count("settings.network.own.code: made with") == 3
+
+
+@pytest.mark.slow
+def test_a_recipe_is_a_row_of_every_table(workspace: Workspace, project: Path) -> None:
+    chosen = "recipes: [baseline, wo_dp_kd, full, full-slow]\n"
+    write(workspace, PRESET, told(project, RECIPE, "yaml") + chosen)
+    scheduled, _ = run_as_told(workspace, project, RECIPE)
+    assert max(float(line.split(",")[2]) for line in scheduled.splitlines()[1:]) == pytest.approx(2.5e-5)
+    rows = table_rows(workspace, "table2.md")
+    place = [row["Method"] for row in rows].index("Full, half the rate")
+    assert rows[place - 1]["Method"] == "Full"
+    assert rows[place]["AlexNet"].strip("*")[0].isdigit()
+    run = workspace.folder / "results/runs/cifar10-jpeg/frepo/ipc1/alexnet/full-slow/seed0/metrics.json"
+    settings = json.loads(run.read_text())["settings"]
+    of_base = json.loads((run.parents[2] / "full/seed0/metrics.json").read_text())["settings"]
+    assert settings["optimizer"].pop("lr") == 2.5e-5
+    assert of_base["optimizer"].pop("lr") == 5e-5
+    assert settings == of_base
+    made = workspace.snakemake("table1", "--configfile", PRESET)
+    assert made.returncode == 0, made.stdout + made.stderr
+    last = table_rows(workspace, "table1.md")[-1]
+    assert list(last.values()) == ["Full, half the rate", "✓", "✓", "✓"]
+
+
+@pytest.mark.slow
+def test_the_examples_train_also_as_teacher_and_source(workspace: Workspace, project: Path) -> None:
+    shutil.copytree(project / "examples", workspace.folder / "examples")
+    networks = {name: f"examples/networks/{file}.py" for name, file in EXAMPLES.items()}
+    recipe = {"base": "full", "distillation": {"arch": "wideresnet"}}
+    own = {"own_networks": networks, "own_recipes": {"taught": recipe}, "archs": ["cnn", *networks]}
+    workspace.edit("config.yaml", lambda data: data.update(own))
+    runs = "results/runs/cifar10-jpeg/frepo/ipc1"
+    student = f"{runs}/vit/taught/seed0/metrics.json"
+    made = workspace.snakemake(student, f"{runs}/wideresnet/full/seed0/metrics.json")
+    assert made.returncode == 0, made.stdout + made.stderr
+    settings = json.loads((workspace.folder / student).read_text())["settings"]
+    assert settings["teacher_network"]["own"]["file"] == networks["wideresnet"]
+    workspace.edit("sources.yaml", lambda data: data["frepo"].update(arch="wideresnet"))
+    student = f"{runs}/vit/full/seed0/metrics.json"
+    made = workspace.snakemake(student)
+    assert made.returncode == 0, made.stdout + made.stderr
+    settings = json.loads((workspace.folder / student).read_text())["settings"]
+    assert settings["teacher"]["arch"] == "wideresnet"
+
+
+def append_source(workspace: Workspace, text: str) -> None:
+    with (workspace.folder / "config" / "sources.yaml").open("a") as file:
+        file.write(text)
+
+
+@pytest.mark.slow
+def test_every_network_of_a_table_trains_on_it(workspace: Workspace, project: Path) -> None:
+    generator = np.random.default_rng(0)
+    images = generator.normal(size=(len(CLASSES), SIDE, SIDE, 3)).astype(np.float32)
+    np.savez(workspace.folder / "my-set.npz", images=images, labels=np.arange(len(CLASSES)))
+    entry = told(project, SET, "yaml")
+    assert len(entry.strip().splitlines()) < 10
+    append_source(workspace, entry)
+
+    run_as_told(workspace, project, SET)
+
+    prepared = load_set(workspace.folder / "results/distilled/mine/cifar10/ipc1.safetensors")
+    np.testing.assert_array_equal(prepared.images.numpy(), images.transpose(0, 3, 1, 2))
+    assert prepared.labels.tolist() == [0, 1, 2]
+    page = (workspace.folder / "results/tables/table2-comparison.md").read_text()
+    rows = [line.split("|")[1:-1] for line in page.splitlines() if line.startswith("|")]
+    titles = [row[0].strip() for row in rows]
+    assert titles.index("My set") > titles.index("MTT") > titles.index("FRePo")
+    baseline = rows[titles.index("My set")]
+    assert [cell.strip()[0].isdigit() or cell.strip().startswith("*") for cell in baseline[3:]].count(
+        True
+    ) == 2  # cnn and alexnet, which the workspace selects
+
+
+@pytest.mark.slow
+def test_a_folder_of_images_is_moved_into_the_space_of_its_whitening(
+    workspace: Workspace, project: Path
+) -> None:
+    generator = np.random.default_rng(1)
+    pixels = generator.integers(0, 256, (len(CLASSES), SIDE, SIDE, 3)).astype(np.uint8)
+    for name, image in zip(CLASSES, pixels, strict=True):
+        (workspace.folder / "my-set" / name).mkdir(parents=True)
+        Image.fromarray(image).save(workspace.folder / "my-set" / name / "0.png")
+    text = told(project, SET, "yaml").replace("my-set.npz", "my-set")
+    append_source(workspace, text.rstrip() + "\n  pixels: raw\n")
+
+    target = "results/distilled/mine/cifar10-jpeg/ipc1.safetensors"
+    finished = workspace.snakemake(target)
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    prepared = load_set(workspace.folder / target)
+    whitener = load_whitener(
+        workspace.folder / "results/data/cifar10-jpeg/whitening/zca-kornia.safetensors"
+    )
+    assert whitener.mean is not None
+    assert whitener.matrix is not None
+    flat = pixels.transpose(0, 3, 1, 2).reshape(len(CLASSES), -1) / 255.0
+    expected = (flat - whitener.mean.double().numpy()) @ whitener.matrix.double().numpy()
+    np.testing.assert_allclose(prepared.images.flatten(1).numpy(), expected, atol=1e-4)
+
+    # A changed image makes the set anew, an unchanged folder does not.
+    assert workspace.planned(target) == {}
+    Image.fromarray(pixels[1]).save(workspace.folder / "my-set" / CLASSES[0] / "0.png")
+    assert workspace.planned(target) == {"distilled": 1}

@@ -1,0 +1,82 @@
+"""Networks of the user's own: files that register one under a name, read here but never run.
+
+What a file says is known by the digest of its code, so that an edit trains its runs again and a comment
+does not. The file is only run where its network is built (`crossarch.models.own`).
+"""
+
+import ast
+import hashlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from pydantic import Field
+
+from crossarch.config.complain import unknown
+from crossarch.config.model import Model
+from crossarch.config.schema import ARCHS, OwnNetwork
+from crossarch.digests import code_of
+from crossarch.errors import ConfigError
+
+
+class NetworkFile(Model):
+    """The file of a network, as its path is written, and the digest of its code (16 hex digits)."""
+
+    file: str = Field(min_length=1)
+    code: str = Field(pattern=r"^[0-9a-f]{16}$")
+
+    @property
+    def location(self) -> Path:
+        """The path, `~` expanded; a relative one starts at the folder the workflow runs in."""
+        return Path(self.file).expanduser()
+
+
+def read_network_files(
+    networks: Mapping[str, OwnNetwork], places: Mapping[str, str]
+) -> dict[str, NetworkFile]:
+    """The files of the networks of `own_networks`; `places` are the files that name them.
+
+    Raises ConfigError for a name that is taken, and for a file that is missing, is not Python or
+    registers other names only.
+    """
+    files = {}
+    for arch, network in networks.items():
+        key = f"{places[arch]}: own_networks.{arch}"
+        if arch in ARCHS:
+            raise ConfigError(f"{key}: found the name of a network of ours, allowed: another name")
+        source = _read(network.file, key)
+        names = list(_registered_names(source))
+        if names and arch not in names:
+            raise ConfigError(unknown(network.file, "@network", arch, names, what="network"))
+        files[arch] = NetworkFile(file=network.file, code=network_code(source))
+    return files
+
+
+def network_code(source: str) -> str:
+    """The digest of a network's file: 16 hex digits over its code without comments and docstrings."""
+    return hashlib.sha256(code_of(source).encode()).hexdigest()[:16]
+
+
+def _read(file: str, key: str) -> str:
+    """The text of a network's file, which is Python."""
+    try:
+        source = Path(file).expanduser().read_text(encoding="utf-8")
+        ast.parse(source)
+    except FileNotFoundError:
+        raise ConfigError(f"{key}: found {file!r}, no such file") from None
+    except SyntaxError as error:
+        raise ConfigError(f"{file}: line {error.lineno}: is not Python: {error.msg}") from None
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{key}: {file} cannot be read: {error}") from None
+    return source
+
+
+def _registered_names(source: str) -> Iterator[str]:
+    """The names that `@network("...")` registers, as far as they are written out."""
+    for node in ast.walk(ast.parse(source)):
+        for decorator in getattr(node, "decorator_list", []):
+            match decorator:
+                case ast.Call(
+                    func=ast.Name(id="network") | ast.Attribute(attr="network"),
+                    args=[ast.Constant(value=str(name)), *_],
+                ):
+                    yield name

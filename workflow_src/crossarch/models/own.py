@@ -1,0 +1,135 @@
+"""Networks of the user's own: a file registers one with `@network("name")`, `build` makes it.
+
+Whatever goes wrong in the file is an error of one line that names it.
+"""
+
+import importlib.util
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from crossarch.config import NetworkFile, NetworkSettings, network_code
+from crossarch.errors import ConfigError
+from crossarch.models.droppath import drop_branches, droppath_parts
+
+Make = Callable[[NetworkSettings], nn.Module]
+M = TypeVar("M", bound=Make)
+
+
+@dataclass(frozen=True)
+class Registered:
+    """What makes a network, and the patterns of the branches that get DropPath."""
+
+    make: Make
+    droppath: tuple[str, ...]
+
+
+_registered: dict[str, Registered] = {}  # by the file that is being read
+
+
+def network(name: str, *, droppath: Sequence[str] = ()) -> Callable[[M], M]:
+    """Register a class or function that makes a network from `NetworkSettings` under `name`.
+
+    The network maps images (N, C, H, W) float32 to logits (N, classes) float32. `droppath` are shell
+    patterns (`features.*.branch`) of the names of residual branches, modules whose output is added to a
+    skip path: where a recipe has a keep rate p, training multiplies each by m / p, sample by sample
+    (Figure 2 a). Blocks of ours (`ResidualBlock`, `SingleBranchBlock`) need no pattern.
+    """
+    patterns = (droppath,) if isinstance(droppath, str) else tuple(droppath)
+
+    def register(make: M) -> M:
+        _registered[name] = Registered(make, patterns)
+        return make
+
+    return register
+
+
+def build_own(settings: NetworkSettings, own: NetworkFile) -> nn.Module:
+    """The network of the user's file, with DropPath where the settings ask for it.
+
+    It is tried out on two images of zeros. Raises ConfigError where the file does not register the
+    network, was edited since the settings were made, raises something itself, has no DropPath where
+    the settings ask for it, or where the network's output is not of shape (N, classes).
+    """
+    registered = _load(own, settings.arch)
+    with _errors_of(own):
+        made = registered.make(settings)
+    if not isinstance(made, nn.Module):
+        raise ConfigError(
+            f"{own.file}: {settings.arch}: found {type(made).__name__}, needed: a torch.nn.Module"
+        )
+    try:
+        drop_branches(made, registered.droppath)
+    except ValueError as error:
+        raise ConfigError(f"{own.file}: {settings.arch}: droppath: {error}") from None
+    if settings.droppath and not any(droppath_parts(made)):
+        raise ConfigError(
+            f"{own.file}: {settings.arch}: found no DropPath, which the recipe needs: name its residual "
+            "branches in @network(..., droppath=(...)), or choose recipes without DropPath"
+        )
+    _try_out(made, settings, own)
+    return made
+
+
+def _try_out(made: nn.Module, settings: NetworkSettings, own: NetworkFile) -> None:
+    """Two images through the network; neither its weights nor the random numbers to come change."""
+    images = torch.zeros(2, settings.channels, settings.image_size, settings.image_size)
+    with _errors_of(own), torch.no_grad(), torch.random.fork_rng(devices=[]):
+        logits = made.eval()(images)
+    made.train()
+    found = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+    if found != (2, settings.classes):
+        raise ConfigError(
+            f"{own.file}: {settings.arch}: found logits of shape {found} for images of shape "
+            f"{tuple(images.shape)}, needed: {(2, settings.classes)}"
+        )
+
+
+def _load(own: NetworkFile, arch: str) -> Registered:
+    found = _registered_in(own)
+    if arch not in found:
+        names = ", ".join(found) or "none"
+        raise ConfigError(f"{own.file}: found no @network({arch!r}), but {names}")
+    return found[arch]
+
+
+@cache
+def _registered_in(own: NetworkFile) -> dict[str, Registered]:
+    """Run the file and give what it registers."""
+    try:
+        code = network_code(own.location.read_text(encoding="utf-8"))
+    except (OSError, ValueError, SyntaxError) as error:
+        raise ConfigError(f"{own.file}: cannot be read: {error}") from None
+    if code != own.code:
+        raise ConfigError(f"{own.file}: was edited since this run was asked for; ask for it again")
+    name = f"crossarch_own_{own.code}"
+    spec = importlib.util.spec_from_file_location(name, own.location.absolute())
+    if spec is None or spec.loader is None:
+        raise ConfigError(f"{own.file}: is not a file of Python; its name has to end in .py")
+    module = importlib.util.module_from_spec(spec)
+    _registered.clear()
+    sys.modules[name] = module  # where data classes and pickles look for it
+    with _errors_of(own):
+        spec.loader.exec_module(module)
+    return dict(_registered)
+
+
+@contextmanager
+def _errors_of(own: NetworkFile) -> Iterator[None]:
+    """What the user's code raises becomes one line with its place in the file."""
+    try:
+        yield
+    except Exception as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        lines = [frame.lineno for frame in frames if Path(frame.filename) == own.location.absolute()]
+        where = f" line {lines[-1]}:" if lines else ""
+        told = " ".join(str(error).split()) or "no message"
+        raise ConfigError(f"{own.file}:{where} {type(error).__name__}: {told}") from None
