@@ -41,6 +41,7 @@ wildcard_constraints:
 include: "rules/fetch.smk"
 include: "rules/prepare.smk"
 include: "rules/audit.smk"
+include: "rules/distil.smk"
 include: "rules/train.smk"
 include: "rules/collect.smk"
 include: "rules/render.smk"

@@ -11,6 +11,8 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow_src"))
 
 from crossarch.config import (
     RUN_PATTERN,
+    SetId,
+    chosen_distillations,
     chosen_sets,
     collection_runs,
     distilled_set,
@@ -21,6 +23,7 @@ from crossarch.config import (
     renderable_figures,
     renderable_tables,
     resolve,
+    resolve_distil,
     schedule_recipe,
     set_whitening,
     table_words,
@@ -31,7 +34,7 @@ from crossarch.config.files import LocalFile
 from crossarch.config.schema import WHITENINGS
 from crossarch.config.sets import AUDITED
 from crossarch.layout import Layout
-from crossarch.training.ended import forget_ended
+from crossarch.running.ended import forget_ended
 from snakemake.exceptions import WorkflowError
 
 
@@ -78,6 +81,7 @@ SETTINGS_TABLES = [name for name, table in configuration.tables.items() if table
 MEASURED_TABLES = [name for name in configuration.tables if name not in SETTINGS_TABLES]
 
 MEASURED_FIGURES = [name for name, figure in configuration.figures.items() if needs_runs(figure)]
+DISTILLED_HERE = [name for name, source in configuration.sources.items() if source.distilled]
 # The editions of a rendered table, as Snakemake's report calls them.
 EDITION_TITLES = {"": "the paper's shape", "-comparison": "beside the paper's numbers"}
 
@@ -141,14 +145,14 @@ def words_of(table):
 
 
 def archive_of(wildcards):
-    """The download that a real data set is read from."""
+    """The download that a real data set is read from; none for one that comes with a package."""
     origin = configuration.datasets[wildcards.dataset].origin
     if origin is None:
         raise WorkflowError(
             f"config/datasets.yaml: {wildcards.dataset}.origin: found nothing, so its images "
             "cannot be fetched"
         )
-    return upstream_path(origin.file)
+    return upstream_path(origin.file) if origin.file else []
 
 
 @one_line
@@ -174,6 +178,32 @@ def drawn_inputs(wildcards):
         "images": str(layout.images(dataset, "train")),
         "whitener": str(layout.whitener(dataset, whitening)),
     }
+
+
+@one_line
+def distillation_of(wildcards):
+    """The resolved settings of the distillation that the wildcards spell."""
+    target = SetId(source=wildcards.source, dataset=wildcards.dataset, ipc=wildcards.ipc)
+    return resolve_distil(configuration, target)
+
+
+def distillation_inputs(wildcards):
+    """The real training images, and test set and whitening of the space that they are distilled in."""
+    settings = distillation_of(wildcards)
+    dataset, whitening = wildcards.dataset, settings.whitening
+    inputs = {
+        "real": layout.images(dataset, "train"),
+        "test": layout.test_set(dataset, whitening),
+        "whitener": layout.whitener(dataset, whitening),
+    }
+    return {name: str(path) for name, path in inputs.items()}
+
+
+@one_line
+def chosen_curves():
+    """The curves of every chosen set that is distilled here."""
+    chosen = chosen_distillations(configuration)
+    return [str(path) for one in chosen for path in layout.distillation_curve(one)]
 
 
 @one_line

@@ -57,6 +57,8 @@ rule distilled:
         "<results>/distilled/{source}/{dataset}/ipc{ipc}.safetensors",
     log:
         "<results>/logs/distilled/{source}/{dataset}/ipc{ipc}.log",
+    wildcard_constraints:
+        source=any_of(name for name in configuration.sources if name not in DISTILLED_HERE),
     conda:
         "../envs/train.yaml"
     params:

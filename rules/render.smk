@@ -87,12 +87,14 @@ rule reproduction:
         metrics=REPRODUCTION.finished_runs(),
         paper=sorted({file for name in MEASURED_TABLES for file in paper_file(name)}),
         preset="config/presets/reproduction.yaml",
+        findings="results/reproduction/findings.md",
     output:
         runs=REPRODUCTION.metrics("runs"),
         tables=REPRODUCTION.table_files("table2", "main"),
         scorecard=scorecard_files(REPRODUCTION),
         figure=REPRODUCTION.figure_files("figure1"),
         page=REPRODUCTION.page,
+        readme="results/reproduction/README.md",
     log:
         "results/logs/reproduction.log",
     localrule: True
@@ -101,11 +103,15 @@ rule reproduction:
     params:
         options=f"--preset config/presets/reproduction.yaml --results {REPRODUCTION.results}",
         results=REPRODUCTION.results,
-        code=[stage_digest(stage) for stage in ("collect", "render", "scorecard", "figures", "page")],
+        code=[
+            stage_digest(stage)
+            for stage in ("collect", "render", "scorecard", "figures", "page", "reproduction")
+        ],
         words=[words_of("table2"), figure_words("figure1")],
     shell:
         "( python -m crossarch collect runs --every --results {params.results}"
         " && python -m crossarch render table2 {params.options} --runs {output.runs}"
         " && python -m crossarch scorecard {params.options} --runs {output.runs}"
         " && python -m crossarch render figure1 {params.options} --runs {output.runs}"
-        " && python -m crossarch render report {params.options} --runs {output.runs} ) > {log} 2>&1"
+        " && python -m crossarch render report {params.options} --runs {output.runs}"
+        " && python -m crossarch reproduction {params.options} --runs {output.runs} ) > {log} 2>&1"

@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from crossarch.config import (
     Configuration,
     RunId,
+    RunSettings,
     applies,
     load_configuration,
     parse_run,
@@ -20,6 +23,8 @@ from crossarch.config import (
     table_runs,
     with_teachers,
 )
+from crossarch.config.schema import CosineSchedule, KeepRate, PeriodicSchedule, StepSchedule
+from crossarch.config.shorten import shortened
 from crossarch.errors import ConfigError
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -68,6 +73,8 @@ AUGMENT = ("recipes", "baseline", "augmentation")
 OPTIMIZER = ("recipes", "baseline", "optimizer")
 RELEASED = ("protocols", "released")
 FRESH = ("recipes", "wo_dp", "by_ipc")
+
+FREPO = yaml.safe_load((CONFIG / "sources.yaml").read_text())["own-frepo"]["distilled"]["digits"]
 
 # file, where, what is put there, and what the line must name: key, finding, choices
 MISTAKES: dict[str, tuple[str, tuple[Any, ...], Any, list[str]]] = {
@@ -221,6 +228,38 @@ MISTAKES: dict[str, tuple[str, tuple[Any, ...], Any, list[str]]] = {
         ["cifar10", "mean", "3 channels"],
     ),
     "zero deviation": (DATA, ("cifar10", "std"), [1, 1, 0], ["cifar10.std", "0"]),
+    "distillation key": (
+        *(SOURCE, ("own-frepo", "distilled", "digits", "stepz"), 5),
+        ["own-frepo.distilled.digits", "'stepz'", "steps"],
+    ),
+    "no ridge": (
+        *(SOURCE, ("own-frepo", "distilled", "digits", "ridge"), 0),
+        ["own-frepo.distilled.digits.ridge", "0"],
+    ),
+    "distillation without steps": (
+        *(SOURCE, ("own-frepo", "distilled", "digits", "steps"), DELETE),
+        ["own-frepo.distilled.digits.steps", "needed"],
+    ),
+    "distillation of an unknown data set": (
+        *(SOURCE, ("own-frepo", "distilled"), {"digit": FREPO}),
+        ["own-frepo.distilled", "'digit'", "digits"],
+    ),
+    "distilled and drawn": (
+        *(SOURCE, ("own-frepo", "drawn"), {"digits": [1]}),
+        ["own-frepo", "either `sets`", "`drawn`", "`distilled`"],
+    ),
+    "hard labels of a distillation": (
+        *(SOURCE, ("own-frepo", "labels"), "hard"),
+        ["own-frepo", "labels: soft"],
+    ),
+    "origin without its file": (
+        *(DATA, ("cifar10", "origin", "file"), DELETE),
+        ["cifar10.origin", "file", "torchvision-cifar10"],
+    ),
+    "file for a reader that needs none": (
+        *(DATA, ("digits", "origin", "file"), {"url": "https://example.org/set"}),
+        ["digits.origin", "file", "sklearn-digits"],
+    ),
     "bad checksum": (DATA, ("cifar10", "origin", "file", "md5"), "x", ["origin.file.md5", "'x'"]),
     "missing key": (RECIPE, OPTIMIZER, DELETE, ["baseline.optimizer", "needed"]),
     "missing field": (DATA, ("cifar100", "classes"), DELETE, ["cifar100.classes", "needed"]),
@@ -275,7 +314,7 @@ MISTAKES: dict[str, tuple[str, tuple[Any, ...], Any, list[str]]] = {
     ),
     "teacher's network": (
         *(RECIPE, ("recipes", "full-teacher_resnet18", "distillation", "arch"), "resnet"),
-        ["distillation.arch", "'resnet'", "'resnet18'"],
+        ["distillation.arch", "'resnet'", "resnet18"],
     ),
     # circles
     "data set in its own stead": (
@@ -619,3 +658,68 @@ def test_settings_cannot_be_changed_after_loading() -> None:
     settings = resolve(CONFIGURATION, parse_run("cifar10/mtt/ipc1/vgg11/full/seed0"))
     with pytest.raises(ValueError, match="frozen"):
         settings.epochs = 3
+
+
+def test_arithmetic_stands_in_the_settings_only_where_it_was_chosen() -> None:
+    run = parse_run("cifar10/frepo/ipc1/alexnet/full/seed0")
+    usual = resolve(CONFIGURATION, run)
+    choice = [("--config", {"arithmetic": {"precision": "bfloat16"}})]
+    chosen = resolve(load_configuration(CONFIG, overrides=choice), run)
+    assert "arithmetic" not in usual.to_json()
+    assert '"arithmetic":{"precision":"bfloat16"' in chosen.to_json()
+    assert chosen.digest != usual.digest
+    assert RunSettings.model_validate_json(chosen.to_json()) == chosen
+    assert RunSettings.model_validate_json(usual.to_json()) == usual
+
+
+def test_an_unknown_precision_is_one_line() -> None:
+    with pytest.raises(ConfigError, match=r"arithmetic\.precision: found 'half', allowed: .*bfloat16"):
+        load_configuration(CONFIG, overrides=[("--config", {"arithmetic": {"precision": "half"}})])
+
+
+# --- A protocol that makes everything shorter -------------------------------------------------------
+
+
+def test_a_tenth_of_the_length_is_a_tenth_of_every_number_of_epochs() -> None:
+    book = CONFIGURATION.recipe_book
+    whole = book.recipe("full", "paper", ipc=10, arch="alexnet", source="mtt")
+    short = shortened(whole, 0.1)
+    assert (whole.epochs, short.epochs) == (4000, 400)
+    assert short.keep_rate == KeepRate(
+        warmup=50, period=50, decay=0.1, min=0.5, final=0.8, stabilise=300
+    )
+    assert short.schedule == PeriodicSchedule(
+        name="periodic", warmup=5, cosine_period=100, period=50, stabilise=300, decay=0.8
+    )
+    baseline = shortened(book.recipe("baseline", "paper", ipc=1, arch="cnn", source="mtt"), 0.1)
+    assert baseline.schedule == StepSchedule(name="step", milestones=(50,), factor=0.1)
+    assert book.recipe("full", "demo", ipc=10, arch="alexnet", source="mtt").epochs == 400
+
+
+@given(
+    epochs=st.integers(1, 5000),
+    period=st.integers(1, 5000),
+    warmup=st.integers(0, 5000),
+    length=st.floats(0.001, 1.0),
+)
+def test_what_fits_into_a_schedule_fits_into_a_shorter_one(
+    epochs: int, period: int, warmup: int, length: float
+) -> None:
+    assume(warmup < period and epochs <= period)
+    whole = CONFIGURATION.recipe_book.recipe("wo_dp_kd", "paper", ipc=1, arch="cnn", source="mtt")
+    cosine = CosineSchedule(name="cosine", warmup=warmup, period=period)
+    short = shortened(whole.model_copy(update={"epochs": epochs, "schedule": cosine}), length)
+    again = CosineSchedule.model_validate(short.schedule.model_dump())  # warm-up before the end
+    assert 1 <= short.epochs <= again.period
+    assert short.epochs <= epochs
+    assert again.warmup <= warmup
+
+
+def test_a_longer_recipe_of_ones_own_is_allowed_under_every_protocol(directory: Path) -> None:
+    longer = {
+        "full-longer": {"base": "full", "epochs": 3500},
+        "wo_dp-short": {"base": "wo_dp", "epochs": 700},
+    }
+    loaded = load_configuration(directory, overrides=[("--config", {"own_recipes": longer})])
+    found = loaded.recipe_book.recipe("wo_dp-short", "demo", ipc=1, arch="vgg11", source="mtt")
+    assert found.epochs == 70

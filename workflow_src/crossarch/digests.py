@@ -20,7 +20,12 @@ _CELLS = (
 STAGES: dict[str, tuple[str, ...]] = {
     "prepare": ("data/*.py",),
     "audit": ("audit/*.py",),
-    "train": ("models/*.py", "training/*.py"),
+    "distil": (
+        *("data/drawn.py", "data/whitening.py"),
+        *("distil/*.py", "models/*.py", "running/*.py"),
+    ),
+    "curve": ("report/figures/distillation.py", "report/figures/style.py", "report/tidy.py"),
+    "train": ("models/*.py", "running/*.py", "training/*.py"),
     "collect": ("report/collect.py", "report/tidy.py"),
     "render": (
         *_CELLS,
@@ -39,6 +44,7 @@ STAGES: dict[str, tuple[str, ...]] = {
         "config/figures.py",
         "training/schedules.py",
     ),
+    "reproduction": ("report/reproduction.py", "report/figures/headline.py"),
     "page": (
         "report/page/*",
         "report/figures/caption.py",
@@ -62,9 +68,11 @@ def stage_digest(stage: str) -> str:
 
 
 def code_of(source: str) -> str:
-    """The syntax tree of `source` as text, docstrings left out."""
+    """`source` written anew from its syntax tree, docstrings left out: the same for every Python."""
     tree = ast.parse(source)
     for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node):
+        if isinstance(
+            node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+        ) and ast.get_docstring(node):
             del node.body[0]
-    return ast.dump(tree)
+    return ast.unparse(tree)

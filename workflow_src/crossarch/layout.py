@@ -44,6 +44,15 @@ class Layout:
             return self.drawn(run.source, owner, run.ipc, run.seed)
         return self.distilled(run.source, owner, run.ipc)
 
+    def distillation(self, target: SetId) -> Path:
+        """What a distillation by this pipeline did and measured, JSON."""
+        return self.results / "distil" / target.path / "metrics.json"
+
+    def distillation_curve(self, target: SetId) -> list[Path]:
+        """The accuracies of a distillation against its steps: the CSV, and what is drawn from it."""
+        folder = self.distillation(target).parent
+        return [folder / f"curve.{kind}" for kind in ("csv", "pdf", "svg", "png")]
+
     @property
     def audits(self) -> Path:
         """What the audit found: audit.csv, audit.md and a folder for each source."""
@@ -75,7 +84,7 @@ class Layout:
 
     @property
     def states(self) -> Path:
-        """States of unfinished trainings; not an output of any rule, so that no retry deletes them."""
+        """States of unfinished work; not an output of any rule, so that no retry deletes them."""
         return self.results / "states"
 
     def metrics(self, collection: str) -> Path:

@@ -4,9 +4,11 @@ Every stage reads its settings from here; the Snakefile does too, in every clust
 """
 
 from crossarch.config.choice import selected
+from crossarch.config.distil import DistilSettings, chosen_distillations, resolve_distil
 from crossarch.config.factors import recipe_factors, table_words
 from crossarch.config.figures import (
     FigurePoint,
+    figure_panels,
     figure_points,
     figure_runs,
     needs_runs,
@@ -14,13 +16,16 @@ from crossarch.config.figures import (
     schedule_recipe,
 )
 from crossarch.config.load import Configuration, load_configuration, read_overrides
+from crossarch.config.own import NetworkFile, network_code
 from crossarch.config.plan import (
     collection_runs,
     grid,
     named_runs,
     renderable_tables,
     selected_files,
+    table_archs,
     table_datasets,
+    table_recipes,
     table_runs,
     table_sources,
     with_teachers,
@@ -39,42 +44,51 @@ from crossarch.config.resolve import (
     test_whitening,
 )
 from crossarch.config.runs import RUN_PATTERN, RunId, parse_run, split_recipe
-from crossarch.config.sets import SetId, chosen_sets
+from crossarch.config.sets import SetId, chosen_sets, parse_set
 
 __all__ = [
     "RUN_PATTERN",
     "Configuration",
+    "DistilSettings",
     "FigurePoint",
     "LabelSettings",
+    "NetworkFile",
     "NetworkSettings",
     "RunId",
     "RunSettings",
     "SetId",
     "applies",
+    "chosen_distillations",
     "chosen_sets",
     "collection_runs",
     "distilled_set",
+    "figure_panels",
     "figure_points",
     "figure_runs",
     "grid",
     "load_configuration",
     "named_runs",
     "needs_runs",
+    "network_code",
     "network_settings",
     "network_widths",
     "parse_run",
+    "parse_set",
     "read_overrides",
     "recipe_factors",
     "renderable_figures",
     "renderable_tables",
     "resolve",
+    "resolve_distil",
     "run_recipe",
     "schedule_recipe",
     "selected",
     "selected_files",
     "set_whitening",
     "split_recipe",
+    "table_archs",
     "table_datasets",
+    "table_recipes",
     "table_runs",
     "table_sources",
     "table_words",

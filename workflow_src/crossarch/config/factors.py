@@ -4,6 +4,7 @@ import json
 from itertools import chain
 
 from crossarch.config.load import Configuration
+from crossarch.config.plan import table_recipes
 from crossarch.config.schema import Recipe, Table
 
 
@@ -24,18 +25,23 @@ def recipe_factors(configuration: Configuration, table: Table, recipe: str) -> l
 
 def table_words(configuration: Configuration, table: Table) -> str:
     """All that the configuration says in a rendered table, as JSON: what its job depends on."""
-    recipes = dict.fromkeys([*table.recipes, *chain(*table.recipes_by_ipc.values())])
-    book = configuration.recipe_book.recipes
+    of_table = table_recipes(configuration, table)
+    recipes = dict.fromkeys([*of_table, *chain(*table.recipes_by_ipc.values())])
+    book = configuration.recipe_book
+    selection = configuration.selection
+    sources = dict.fromkeys([*table.sources, *(selection.sources or ())])
+    fitting = configuration.fitting(table.dataset) if table.dataset else []
+    datasets = dict.fromkeys([*fitting, *(selection.datasets if table.dataset else ())])
     return json.dumps(
         {
             "table": table.model_dump(mode="json"),
-            "recipes": {name: book[name].get("title", name) for name in recipes},
+            "recipes": {name: book.title(name) for name in recipes},
             "factors": {name: recipe_factors(configuration, table, name) for name in recipes},
-            "sources": {name: configuration.source(name).title for name in table.sources},
-            "datasets": {
-                name: configuration.dataset(name).title
-                for name in (configuration.fitting(table.dataset) if table.dataset else ())
+            "sources": {name: configuration.source(name).title for name in sources},
+            "networks": {
+                name: network.title for name, network in configuration.selection.own_networks.items()
             },
+            "datasets": {name: configuration.dataset(name).title for name in datasets},
         }
     )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from string import ascii_lowercase
 
 from crossarch.config.choice import has_training_set, selected
 from crossarch.config.complain import unknown
@@ -26,7 +27,7 @@ class FigurePoint:
 
 
 def figure_points(configuration: Configuration, name: str) -> list[FigurePoint]:
-    """Every point of a figure that makes sense, once for each selected data set, in drawing order.
+    """Every point of a figure that makes sense, for each selected data set, in drawing order.
 
     A figure without runs (a schedule, a diagram) has none, nor has one for which no data set that it
     can be measured on is selected. Raises ConfigError where the figure names a data set, source or
@@ -39,11 +40,48 @@ def figure_points(configuration: Configuration, name: str) -> list[FigurePoint]:
     return [
         point
         for dataset in configuration.selection.datasets
-        if configuration.distilled_from(dataset) == drawing.dataset
-        for panel in drawing.panels
+        for panel in figure_panels(configuration, drawing, dataset)
         for point in _panel_points(configuration, panel, dataset)
         if applies(configuration, point.run)
     ]
+
+
+def figure_panels(configuration: Configuration, drawing: Accuracies, dataset: str) -> list[Panel]:
+    """The panels of a drawing for a data set, with lines of the user's own networks behind its own."""
+    own = tuple(
+        Line(
+            label=f"{configuration.arch_title(arch)}, {configuration.recipe_book.title(recipe)}",
+            arch=arch,
+            recipe=recipe,
+            dash="dashed" if place == 0 and len(drawing.own_networks) > 1 else "solid",
+        )
+        for arch in configuration.network_files
+        for place, recipe in enumerate(drawing.own_networks)
+    )
+    panels = _measurable_panels(configuration, drawing, dataset)
+    return [panel.model_copy(update={"lines": panel.lines + own}) for panel in panels]
+
+
+def _measurable_panels(
+    configuration: Configuration, drawing: Accuracies, dataset: str
+) -> tuple[Panel, ...]:
+    """The panels of a figure that can be measured on a data set: its own for what it is about.
+
+    For a data set that no figure is about: the lines of its first panel, over the chosen IPC, once for
+    each chosen source that has sets for it. A figure of something else than IPC has none then.
+    """
+    if configuration.distilled_from(dataset) == drawing.dataset:
+        return drawing.panels
+    first = drawing.panels[0]
+    over_ipc = not first.x.whole and not first.references and all(line.recipe for line in first.lines)
+    if not (configuration.is_besides(dataset) and over_ipc):
+        return ()
+    return tuple(
+        first.model_copy(update={"title": f"({letter}) {title}", "source": name, "ipc": tuple(ipcs)})
+        for letter, name in zip(ascii_lowercase, configuration.chosen_sources(dataset), strict=False)
+        if (ipcs := configuration.chosen_ipcs(dataset, [name]))
+        and (title := configuration.source(name).title)
+    )
 
 
 def figure_runs(configuration: Configuration, name: str) -> list[RunId]:
@@ -65,6 +103,7 @@ def schedule_recipe(configuration: Configuration, figure: Figure) -> Recipe | No
     curve = figure.drawing
     if not isinstance(curve, ScheduleCurve):
         return None
+    configuration.network_file(curve.arch)
     protocol = configuration.selection.protocol
     return configuration.recipe_book.recipe(
         curve.recipe, protocol, ipc=curve.ipc, arch=curve.arch, source=curve.source
@@ -116,12 +155,19 @@ def _check_names(configuration: Configuration, name: str, drawing: Accuracies) -
     if drawing.dataset not in configuration.datasets:
         key = f"{name}.drawing.dataset"
         raise ConfigError(unknown(file, key, drawing.dataset, configuration.datasets, what="dataset"))
+    for recipe in drawing.own_networks:
+        if recipe not in recipes:
+            key = f"{name}.drawing.own_networks"
+            raise ConfigError(unknown(file, key, recipe, recipes, what="recipe"))
     for number, panel in enumerate(drawing.panels):
         key = f"{name}.drawing.panels.{number}"
         if panel.source not in configuration.sources:
             allowed = configuration.sources
             raise ConfigError(unknown(file, f"{key}.source", panel.source, allowed, what="source"))
         for line in (*panel.lines, *panel.references):
+            if line.arch not in configuration.archs:
+                where = f"{key} ({line.label}).arch"
+                raise ConfigError(unknown(file, where, line.arch, configuration.archs, what="network"))
             for recipe in (*line.recipes.values(), *([line.recipe] if line.recipe else [])):
                 if recipe not in recipes:
                     where = f"{key} ({line.label})"

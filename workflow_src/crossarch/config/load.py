@@ -1,7 +1,8 @@
 """Reading `config/`: YAML files in, one validated `Configuration` out, or an error of one line."""
 
+import math
 from collections.abc import Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,9 +14,12 @@ from crossarch.config.files import UpstreamFile
 from crossarch.config.locked import NAME as LOCK_NAME
 from crossarch.config.locked import Locked, parse_lock
 from crossarch.config.merge import merged
+from crossarch.config.own import NetworkFile, read_network_files
 from crossarch.config.schema import (
+    ARCH_TITLES,
     ARCHS,
     PROTOCOLS,
+    Accuracies,
     CosineSchedule,
     Dataset,
     Figure,
@@ -27,6 +31,7 @@ from crossarch.config.schema import (
     Table,
     Whitening,
 )
+from crossarch.config.shorten import shortened
 from crossarch.errors import ConfigError
 
 M = TypeVar("M")
@@ -45,6 +50,24 @@ class Configuration:
     selection: Selection
     recipe_book: "RecipeBook"
     lock: Mapping[str, Locked]
+    network_files: Mapping[str, NetworkFile]
+
+    @property
+    def archs(self) -> tuple[str, ...]:
+        """The names of all networks: ours, then the user's own."""
+        return (*ARCHS, *self.network_files)
+
+    def arch_title(self, arch: str) -> str:
+        """What a network is called in print; one that is no longer there, by its name."""
+        own = self.selection.own_networks.get(arch)
+        return ARCH_TITLES.get(arch) or (own and own.title) or arch
+
+    def network_file(self, arch: str) -> NetworkFile | None:
+        """The file of a network of the user's own, None for one of ours; else ConfigError."""
+        if arch not in self.archs:
+            told = unknown("networks", "arch", arch, self.archs, what="network")
+            raise ConfigError(f"{told} or one of `own_networks` in config.yaml or a preset")
+        return self.network_files.get(arch)
 
     def dataset(self, name: str) -> Dataset:
         """The data set of that name; ConfigError if there is none."""
@@ -72,7 +95,11 @@ class Configuration:
 
         Keys read `cifar10`, `frepo cifar10 IPC 1 images`, `frepo cifar10 IPC 1 teacher`.
         """
-        named = {name: each.origin.file for name, each in self.datasets.items() if each.origin}
+        named = {
+            name: each.origin.file
+            for name, each in self.datasets.items()
+            if each.origin and each.origin.file
+        }
         for source, settings in self.sources.items():
             for dataset, sets in settings.sets.items():
                 for ipc, entry in sets.items():
@@ -96,14 +123,38 @@ class Configuration:
     def stored_under(self, source: str, dataset: str) -> str:
         """The data set that a training set is kept under: what it was distilled from.
 
-        Raw pixels are whitened with the real images at hand, so that theirs is the data set itself.
+        Raw pixels are whitened with the real images at hand, and what is distilled here is made from
+        them, so that theirs is the data set itself.
         """
-        raw = self.source(source).pixels == "raw"
-        return dataset if raw else self.distilled_from(dataset)
+        of_source = self.source(source)
+        at_hand = of_source.pixels == "raw" or of_source.distilled
+        return dataset if at_hand else self.distilled_from(dataset)
 
     def fitting(self, dataset: str) -> list[str]:
         """The data sets that something about `dataset` can be measured on: it, and its stand-ins."""
         return [name for name in self.datasets if self.distilled_from(name) == dataset]
+
+    def is_besides(self, dataset: str) -> bool:
+        """Whether no table and no figure is about `dataset`, nor about what it stands in for.
+
+        Such a data set, perhaps the user's own, is measured in the tables and figures all the same.
+        """
+        about = {table.dataset for table in self.tables.values()}
+        drawings = (figure.drawing for figure in self.figures.values())
+        about |= {drawing.dataset for drawing in drawings if isinstance(drawing, Accuracies)}
+        return self.distilled_from(dataset) not in about
+
+    def chosen_sources(self, dataset: str) -> list[str]:
+        """The chosen sources that have training sets for `dataset`; all such, if none is chosen."""
+        names = self.selection.sources or tuple(self.sources)
+        original = self.distilled_from(dataset)
+        return [name for name in names if self.source(name).ipcs(original)]
+
+    def chosen_ipcs(self, dataset: str, sources: Iterable[str]) -> list[int]:
+        """The chosen IPC that any of `sources` has a training set of, in rising order."""
+        original, chosen = self.distilled_from(dataset), self.selection.ipc
+        known = {ipc for name in sources for ipc in self.source(name).ipcs(original)}
+        return sorted(known if chosen is None else known & set(chosen))
 
     def paper_file(self, table: Table) -> Path | None:
         """The CSV with the paper's numbers for a table."""
@@ -112,11 +163,21 @@ class Configuration:
 
 @dataclass(frozen=True)
 class RecipeBook:
-    """Recipes and protocols as written; `recipe()` gives one with nothing left to look up."""
+    """Recipes and protocols as written; `recipe()` gives one with nothing left to look up.
+
+    `own` are those that do not stand in `file` but under `own_recipes` in another file, which it names.
+    """
 
     file: str
     recipes: Mapping[str, Mapping[str, Any]]
     protocols: Mapping[str, ProtocolChanges]
+    own: Mapping[str, str] = field(default_factory=dict)
+
+    def place(self, name: str) -> tuple[str, str]:
+        """The file that a recipe stands in, and its key there."""
+        if name in self.own:
+            return self.own[name], f"own_recipes.{name}"
+        return self.file, f"recipes.{name}"
 
     def recipe(self, name: str, protocol: str, *, ipc: int, arch: str, source: str) -> Recipe:
         """The complete recipe for one run: base, protocol and `by_...` merged, then validated."""
@@ -125,24 +186,26 @@ class RecipeBook:
         for variation in VARIATIONS:
             data = merged(data, (data.get(variation) or {}).get(chosen[variation], {}))
         data = {key: value for key, value in data.items() if key not in VARIATIONS}
-        where = name if protocol == "paper" else f"{name}@{protocol}"
-        recipe = validated(Recipe, data, self.file, f"recipes.{where}")
+        file, where = self.place(name)
+        where = where if protocol == "paper" else f"{where}@{protocol}"
+        recipe = validated(Recipe, data, file, where)
         longest = _longest_training(recipe)
         if longest is not None and recipe.epochs > longest:
             raise ConfigError(
-                f"{self.file}: recipes.{where}.epochs: found {recipe.epochs}, allowed: at most "
+                f"{file}: {where}.epochs: found {recipe.epochs}, allowed: at most "
                 f"{longest}, where the learning rate's {recipe.schedule.name} schedule ends"
             )
-        return recipe
+        return shortened(recipe, self.length(protocol))
 
     def variants(
-        self, name: str, protocol: str, sources: Iterable[str]
+        self, name: str, protocol: str, archs: Iterable[str], sources: Iterable[str]
     ) -> Iterator[tuple[int, str, str]]:
         """(ipc, arch, source) for which a recipe differs; ConfigError where a `by_...` names none."""
         data = self._merged(name, protocol, ())
+        file, where = self.place(name)
         for variation in VARIATIONS:
             found = data.get(variation)
-            key = f"{self.file}: recipes.{name}.{variation}"
+            key = f"{file}: {where}.{variation}"
             if found is not None and not isinstance(found, dict):
                 raise ConfigError(f"{key}: found {found!r}, allowed: a mapping")
             for choice, change in (found or {}).items():
@@ -150,22 +213,29 @@ class RecipeBook:
                     raise ConfigError(f"{key}.{choice}: found {change!r}, allowed: a mapping")
         by_ipc, by_arch, by_source = (data.get(variation) or {} for variation in VARIATIONS)
         allowed: dict[str, tuple[Any, Iterable[str]]] = {
-            "by_arch": (by_arch, ARCHS),
+            "by_arch": (by_arch, tuple(archs)),
             "by_source": (by_source, tuple(sources)),
         }
         for variation, (chosen, names) in allowed.items():
             for choice in chosen:
                 if choice not in names:
-                    where = f"recipes.{name}.{variation}"
-                    raise ConfigError(unknown(self.file, where, choice, names))
+                    raise ConfigError(unknown(file, f"{where}.{variation}", choice, names))
         for ipc in by_ipc:
             if not isinstance(ipc, int) or ipc < 1:
-                where = f"{self.file}: recipes.{name}.by_ipc"
-                raise ConfigError(f"{where}: found {ipc!r}, allowed: a number of images per class")
+                raise ConfigError(
+                    f"{file}: {where}.by_ipc: found {ipc!r}, allowed: a number of images per class"
+                )
         yield 0, "", ""
         yield from ((ipc, "", "") for ipc in by_ipc)
         yield from ((0, arch, "") for arch in by_arch)
         yield from ((0, "", source) for source in by_source)
+
+    def title(self, name: str) -> str:
+        """What a recipe is called in print; one that is no longer there, by its name.
+
+        A recipe of the user's own without a title of its own goes by its name, not by that of its base.
+        """
+        return str(self.recipes.get(name, {}).get("title", name))
 
     def test_whitening(self, protocol: str) -> Whitening | None:
         """The whitening that a protocol imposes on every test set, if any."""
@@ -173,6 +243,10 @@ class RecipeBook:
             if whitening := self.protocols[name].test_whitening:
                 return whitening
         return None
+
+    def length(self, protocol: str) -> float:
+        """How long trainings are under a protocol, as a fraction."""
+        return math.prod(self.protocols[name].length for name in self._ancestry(protocol))
 
     def _ancestry(self, protocol: str) -> list[str]:
         """A protocol and what it is based on, nearest first."""
@@ -189,11 +263,13 @@ class RecipeBook:
 
     def _merged(self, name: str, protocol: str, seen: tuple[str, ...]) -> dict[str, Any]:
         if name not in self.recipes:
-            where = f"recipes.{seen[-1]}.base" if seen else "recipe"
-            raise ConfigError(unknown(self.file, where, name, self.recipes, what="recipe"))
+            file, where = self.place(seen[-1]) if seen else (self.file, "recipe")
+            key = f"{where}.base" if seen else where
+            raise ConfigError(unknown(file, key, name, self.recipes, what="recipe"))
         if name in seen:
             circle = " -> ".join((*seen, name))
-            raise ConfigError(f"{self.file}: recipes.{name}.base: found a circle {circle}")
+            file, where = self.place(name)
+            raise ConfigError(f"{file}: {where}.base: found a circle {circle}")
         own: Any = self.recipes[name]
         for ancestor in reversed(self._ancestry(protocol)):
             own = merged(own, self.protocols[ancestor].recipes.get(name, {}))
@@ -215,7 +291,8 @@ def load_configuration(
     """
     selection_file = f"{directory}/config.yaml"
     chosen: Any = _read(directory / "config.yaml") if selection is None else selection
-    for file, override in overrides:
+    layers = [(selection_file, chosen), *overrides]
+    for file, override in layers[1:]:
         for key in override:
             if key not in Selection.model_fields:
                 raise ConfigError(unknown(file, key, key, Selection.model_fields, what="key"))
@@ -223,15 +300,23 @@ def load_configuration(
         selection_file = file
         validated(Selection, chosen, file)
     datasets = _datasets(directory)
+    validated_selection = validated(Selection, chosen, selection_file)
     configuration = Configuration(
         directory=directory,
         datasets=datasets,
         sources=_entries(Source, directory / "sources.yaml"),
         tables=_entries(Table, directory / "tables.yaml"),
         figures=_entries(Figure, directory / "figures.yaml"),
-        selection=validated(Selection, chosen, selection_file),
-        recipe_book=_recipe_book(directory / "recipes.yaml"),
+        selection=validated_selection,
+        recipe_book=_with_own_recipes(
+            _recipe_book(directory / "recipes.yaml"),
+            validated_selection.own_recipes,
+            _places(layers, "own_recipes"),
+        ),
         lock=_lock(directory / LOCK_NAME),
+        network_files=read_network_files(
+            validated_selection.own_networks, _places(layers, "own_networks")
+        ),
     )
     _check_recipes(configuration)
     _check_names(configuration, selection_file)
@@ -340,6 +425,30 @@ def _recipe_book(file: Path) -> RecipeBook:
     return RecipeBook(str(file), data["recipes"], protocols)
 
 
+def _places(layers: Iterable[tuple[str, Mapping[str, Any]]], key: str) -> dict[str, str]:
+    """The file that each name under `key` comes from: the last one that has it."""
+    return {str(name): file for file, layer in layers for name in layer.get(key) or ()}
+
+
+def _with_own_recipes(
+    book: RecipeBook, own: Mapping[str, Mapping[str, Any] | None], places: Mapping[str, str]
+) -> RecipeBook:
+    """The book with the recipes that `own_recipes` defines; null stands for one that it has."""
+    for name, recipe in own.items():
+        key = f"own_recipes.{name}"
+        if recipe is None and name not in book.recipes:
+            raise ConfigError(unknown(places[name], key, name, book.recipes, what="recipe"))
+        if recipe is not None and name in book.recipes:
+            raise ConfigError(
+                f"{places[name]}: {key}: found a recipe that {book.file} has already, allowed: "
+                "another name, or null for that one"
+            )
+    defined = {name: recipe for name, recipe in own.items() if recipe is not None}
+    return replace(
+        book, recipes={**book.recipes, **defined}, own={name: places[name] for name in defined}
+    )
+
+
 def _check_recipes(configuration: Configuration) -> None:
     """Every recipe of every protocol resolves, for each network, source and IPC that it names."""
     book = configuration.recipe_book
@@ -349,12 +458,21 @@ def _check_recipes(configuration: Configuration) -> None:
                 key = f"protocols.{protocol}.recipes.{recipe}"
                 raise ConfigError(unknown(book.file, key, recipe, book.recipes, what="recipe"))
         for recipe in book.recipes:
-            for ipc, arch, source in book.variants(recipe, protocol, configuration.sources):
+            file, where = book.place(recipe)
+            archs, sources = configuration.archs, configuration.sources
+            for ipc, arch, source in book.variants(recipe, protocol, archs, sources):
                 resolved = book.recipe(recipe, protocol, ipc=ipc, arch=arch, source=source)
-                teacher = resolved.distillation.recipe if resolved.distillation else None
-                if teacher is not None and teacher not in book.recipes:
-                    key = f"recipes.{recipe}.distillation.recipe"
-                    raise ConfigError(unknown(book.file, key, teacher, book.recipes, what="recipe"))
+                if resolved.distillation is None:
+                    continue
+                teacher = resolved.distillation
+                key = f"{where}.distillation"
+                if teacher.recipe not in book.recipes:
+                    allowed = book.recipes
+                    raise ConfigError(
+                        unknown(file, f"{key}.recipe", teacher.recipe, allowed, what="recipe")
+                    )
+                if teacher.arch is not None and teacher.arch not in archs:
+                    raise ConfigError(unknown(file, f"{key}.arch", teacher.arch, archs, what="network"))
 
 
 def _check_names(configuration: Configuration, selection_file: str) -> None:
@@ -363,6 +481,7 @@ def _check_names(configuration: Configuration, selection_file: str) -> None:
     pools: dict[str, Mapping[str, Any]] = {
         "datasets": configuration.datasets,
         "sources": configuration.sources,
+        "archs": dict.fromkeys(configuration.archs),
         "recipes": configuration.recipe_book.recipes,
         "tables": configuration.tables,
         "figures": configuration.figures,
@@ -383,6 +502,7 @@ def _check_names(configuration: Configuration, selection_file: str) -> None:
     for table_name, table in configuration.tables.items():
         named = {
             "sources": table.sources,
+            "archs": table.archs,
             "recipes": (*table.recipes, *chain(*table.recipes_by_ipc.values())),
         }
         for key, names in named.items():
@@ -401,10 +521,15 @@ def _check_names(configuration: Configuration, selection_file: str) -> None:
         if printed and not printed.is_file():
             raise ConfigError(f"{tables_file}: {table_name}.paper: found {table.paper!r}, no such file")
     for name, source in configuration.sources.items():
-        for dataset in (*source.sets, *source.drawn, *source.widths_by_dataset):
+        if source.arch not in configuration.archs:
+            file = f"{configuration.directory}/sources.yaml"
+            raise ConfigError(unknown(file, f"{name}.arch", source.arch, configuration.archs))
+        for dataset in (*source.by_dataset, *source.widths_by_dataset):
             if dataset not in configuration.datasets:
                 file = f"{configuration.directory}/sources.yaml"
-                raise ConfigError(unknown(file, f"{name}.sets", dataset, configuration.datasets))
+                raise ConfigError(
+                    unknown(file, f"{name}.{source.kind}", dataset, configuration.datasets)
+                )
 
 
 def _longest_training(recipe: Recipe) -> int | None:

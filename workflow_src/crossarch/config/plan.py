@@ -14,24 +14,56 @@ from crossarch.errors import ConfigError
 
 
 def table_datasets(configuration: Configuration, table: Table) -> list[str]:
-    """The selected data sets that a table can be measured on: its own, or one that stands in for it."""
-    fitting = configuration.fitting(table.dataset) if table.dataset else []
-    return [name for name in configuration.selection.datasets if name in fitting]
+    """The selected data sets that a table can be measured on: its own, or one that stands in for it.
+
+    In a layout with a row for each source also data sets that no table is about.
+    """
+    if not table.dataset:
+        return []
+    fitting = configuration.fitting(table.dataset)
+    wide = table.layout in ("main", "spread")
+    return [
+        name
+        for name in configuration.selection.datasets
+        if name in fitting or (wide and configuration.is_besides(name))
+    ]
 
 
-def table_sources(configuration: Configuration, table: Table) -> list[str]:
-    """The sources of a table; in the main layout those that the configuration chooses besides follow."""
+def table_sources(configuration: Configuration, table: Table, dataset: str) -> list[str]:
+    """The sources of a table; in the main layout those that the configuration chooses besides follow.
+
+    For a data set that no table is about: the chosen sources that have sets for it.
+    """
+    if configuration.is_besides(dataset):
+        return configuration.chosen_sources(dataset)
     chosen = configuration.selection.sources or ()
     besides = chosen if table.layout == "main" and table.dataset else ()
     own = [name for name in besides if configuration.source(name).ipcs(str(table.dataset))]
     return list(dict.fromkeys([*table.sources, *own]))
 
 
+def table_archs(configuration: Configuration, table: Table) -> list[str]:
+    """The networks of a table; where they are columns, the user's own follow."""
+    own = configuration.network_files if table.layout in ("main", "spread") else ()
+    return list(dict.fromkeys([*table.archs, *own]))
+
+
+def table_recipes(configuration: Configuration, table: Table, ipc: int | None = None) -> list[str]:
+    """The recipes of a table (for one IPC); in the layouts `main` and `settings` own ones follow."""
+    recipes = table.recipes if ipc is None else table.recipes_by_ipc.get(ipc, table.recipes)
+    own = configuration.selection.own_recipes if table.layout in ("main", "settings") else ()
+    return list(dict.fromkeys([*recipes, *own]))
+
+
 def grid(configuration: Configuration, table: Table, dataset: str) -> Iterator[RunId]:
     """Every cell of a table in the order of its rows, as the run with the first seed."""
     selection = configuration.selection
-    for source, ipc in product(table_sources(configuration, table), table.ipc):
-        for recipe, arch in product(table.recipes_by_ipc.get(ipc, table.recipes), table.archs):
+    sources = table_sources(configuration, table, dataset)
+    besides = configuration.is_besides(dataset)
+    ipcs = configuration.chosen_ipcs(dataset, sources) if besides else table.ipc
+    for source, ipc in product(sources, ipcs):
+        recipes = table_recipes(configuration, table, ipc)
+        for recipe, arch in product(recipes, table_archs(configuration, table)):
             yield RunId(
                 dataset=dataset,
                 source=source,
@@ -100,7 +132,7 @@ def selected_files(configuration: Configuration) -> dict[str, UpstreamFile]:
     """The upstream files that the runs of the chosen tables and figures need, by what they are."""
     runs = collection_runs(configuration, "runs")
     origins = [configuration.dataset(name).origin for name in {run.dataset for run in runs}]
-    files = [origin.file for origin in origins if origin]
+    files = [origin.file for origin in origins if origin and origin.file]
     for source, dataset, ipc in {run.training_set for run in runs}:
         if configuration.source(source).sets:
             entry = distilled_set(configuration, source, dataset, ipc)

@@ -4,14 +4,19 @@ import hashlib
 import json
 from typing import Literal
 
+from pydantic import Field
+
 from crossarch.config.complain import unknown
 from crossarch.config.load import Configuration
+from crossarch.config.own import NetworkFile
 from crossarch.config.runs import RunId
 from crossarch.config.schema import (
     Arch,
+    Arithmetic,
     Augmentation,
     Distillation,
     DistilledSet,
+    Frepo,
     KeepRate,
     Model,
     Norm,
@@ -24,7 +29,7 @@ from crossarch.errors import ConfigError
 
 
 class NetworkSettings(Model):
-    """All that `crossarch.models.build` needs to know."""
+    """All that `crossarch.models.build` needs to know; `own` is the file of a network of the user's."""
 
     arch: Arch
     classes: int
@@ -35,6 +40,7 @@ class NetworkSettings(Model):
     widths: tuple[int, ...]
     shortcut: Literal["improved", "original"]
     droppath: bool
+    own: NetworkFile | None = Field(default=None, exclude_if=lambda file: file is None)
 
 
 class LabelSettings(Model):
@@ -61,6 +67,8 @@ class RunSettings(Model):
     labels: LabelSettings
     whitening: Whitening
     evaluate_every: int
+    # Left out where it is the default, so that it stands only in those runs that differ.
+    arithmetic: Arithmetic = Field(default=Arithmetic(), exclude_if=lambda value: value == Arithmetic())
 
     def to_json(self) -> str:
         """One line of JSON, keys in the order of the fields: stable from run to run."""
@@ -81,7 +89,10 @@ def network_widths(configuration: Configuration, source: str, dataset: str) -> t
 def network_settings(
     configuration: Configuration, arch: Arch, source: str, dataset: str, recipe: Recipe
 ) -> NetworkSettings:
-    """The network that `recipe` builds; the source's own network never gets DropPath."""
+    """The network that `recipe` builds; the source's own network never gets DropPath.
+
+    Raises ConfigError for a network that is neither ours nor the user's own.
+    """
     of_source = configuration.source(source)
     of_dataset = configuration.dataset(dataset)
     return NetworkSettings(
@@ -94,6 +105,7 @@ def network_settings(
         widths=network_widths(configuration, source, dataset),
         shortcut=recipe.network.shortcut,
         droppath=recipe.keep_rate is not None and arch != of_source.arch,
+        own=configuration.network_file(arch),
     )
 
 
@@ -102,8 +114,7 @@ def check_training_set(configuration: Configuration, source: str, dataset: str, 
     file = f"{configuration.directory}/sources.yaml"
     settings = configuration.source(source)
     original = configuration.distilled_from(dataset)
-    key = "drawn" if settings.drawn else "sets"
-    known = settings.drawn or settings.sets
+    key, known = settings.kind, settings.by_dataset
     if original not in known:
         raise ConfigError(unknown(file, f"{source}.{key}", original, known, what="dataset"))
     if ipc not in settings.ipcs(original):
@@ -118,19 +129,29 @@ def distilled_set(configuration: Configuration, source: str, dataset: str, ipc: 
     check_training_set(configuration, source, dataset, ipc)
     sets = configuration.source(source).sets
     if not sets:
+        found = {
+            "drawn": "subsets drawn from real images",
+            "distilled": "sets that are distilled here",
+        }[configuration.source(source).kind]
         raise ConfigError(
-            f"{configuration.directory}/sources.yaml: {source}: found subsets drawn from real images, "
-            "needed: a source of distilled sets"
+            f"{configuration.directory}/sources.yaml: {source}: found {found}, "
+            "needed: a source of published sets, or of your own"
         )
     return sets[configuration.distilled_from(dataset)][ipc]
 
 
 def set_whitening(configuration: Configuration, source: str, dataset: str, ipc: int) -> Whitening:
     """The space that a training set lives in."""
-    if configuration.source(source).drawn:
-        return configuration.source(source).whitening
-    entry = distilled_set(configuration, source, dataset, ipc)
-    return entry.whitening or configuration.source(source).whitening
+    of_source = configuration.source(source)
+    if of_source.drawn:
+        return of_source.whitening
+    entry: DistilledSet | Frepo
+    if of_source.distilled:
+        check_training_set(configuration, source, dataset, ipc)
+        entry = of_source.distilled[configuration.distilled_from(dataset)]
+    else:
+        entry = distilled_set(configuration, source, dataset, ipc)
+    return entry.whitening or of_source.whitening
 
 
 def test_whitening(configuration: Configuration, run: RunId) -> Whitening:
@@ -139,14 +160,14 @@ def test_whitening(configuration: Configuration, run: RunId) -> Whitening:
     return imposed or set_whitening(configuration, run.source, run.dataset, run.ipc)
 
 
-def batch_size(configuration: Configuration, run: RunId) -> int:
-    """The batch size of the largest IPC of datasets.yaml that does not exceed the run's."""
-    sizes = configuration.dataset(run.dataset).batch_size
-    reached = [ipc for ipc in sizes if ipc <= run.ipc]
+def batch_size_of(configuration: Configuration, dataset: str, ipc: int) -> int:
+    """The batch size of the largest IPC of datasets.yaml that does not exceed `ipc`."""
+    sizes = configuration.dataset(dataset).batch_size
+    reached = [each for each in sizes if each <= ipc]
     if not reached:
         raise ConfigError(
-            f"{configuration.directory}/datasets.yaml: {run.dataset}.batch_size: found no entry for "
-            f"ipc {run.ipc} or less, but from {min(sizes)} on"
+            f"{configuration.directory}/datasets.yaml: {dataset}.batch_size: found no entry for "
+            f"ipc {ipc} or less, but from {min(sizes)} on"
         )
     return sizes[max(reached)]
 
@@ -171,6 +192,7 @@ def applies(configuration: Configuration, run: RunId) -> bool:
 
 def resolve(configuration: Configuration, run: RunId) -> RunSettings:
     """Everything that the training of `run` needs. Raises ConfigError if the run is impossible."""
+    configuration.network_file(run.arch)
     recipe = run_recipe(configuration, run)
     source = configuration.source(run.source)
     dataset = configuration.dataset(run.dataset)
@@ -201,7 +223,7 @@ def resolve(configuration: Configuration, run: RunId) -> RunSettings:
         run=run,
         network=network_settings(configuration, run.arch, run.source, run.dataset, recipe),
         epochs=recipe.epochs,
-        batch_size=batch_size(configuration, run),
+        batch_size=batch_size_of(configuration, run.dataset, run.ipc),
         optimizer=recipe.optimizer,
         schedule=recipe.schedule,
         keep_rate=recipe.keep_rate,
@@ -212,4 +234,5 @@ def resolve(configuration: Configuration, run: RunId) -> RunSettings:
         labels=LabelSettings(kind=source.labels, temperature=dataset.label_temperature),
         whitening=whitening,
         evaluate_every=configuration.selection.evaluation.every,
+        arithmetic=configuration.selection.arithmetic,
     )

@@ -4,7 +4,7 @@ Each model stands for one file or for one part of it; an unknown key is an error
 recipe, in which nothing is left to look up, is `crossarch.config.resolve.RunSettings`.
 """
 
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
@@ -33,25 +33,57 @@ RecipeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._
 Ipc = Annotated[Int, Field(ge=1)]
 Fraction = Annotated[Float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[Int, Field(ge=1)]
-Arch = Literal["cnn", "resnet18", "resnet50", "alexnet", "vgg11"]
+# One of ours or of `own_networks`: which names there are is checked when the files are read.
+Arch = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
 Norm = Literal["batch", "instance"]
 Whitening = Literal["none", "standardise", "standardise-mtt", "zca-kornia", "zca-frepo"]
-Protocol = Literal["paper", "released", "released_as_is"]
+Protocol = Literal["paper", "released", "released_as_is", "demo"]
 WHITENINGS: tuple[str, ...] = get_args(Whitening)
 PROTOCOLS: tuple[str, ...] = get_args(Protocol)
-ARCHS: tuple[str, ...] = get_args(Arch)
+ARCH_TITLES = {
+    "cnn": "3-layer CNN",
+    "resnet18": "ResNet18",
+    "alexnet": "AlexNet",
+    "vgg11": "VGG11",
+    "resnet50": "ResNet50",
+}
+ARCHS = tuple(ARCH_TITLES)
+
+
+EMBEDDED: tuple[str, ...] = ("sklearn-digits",)
+"""Readers of data that come with an installed package."""
 
 
 # --- datasets.yaml and sources.yaml -------------------------------------------------------------
 
 
 class Origin(Model):
-    """Where a real data set comes from, and which reader understands it."""
+    """Where a real data set comes from, and which reader understands it.
+
+    A reader of EMBEDDED takes the images out of an installed package; every other one reads `file`.
+    """
 
     reader: Literal[
-        "torchvision-cifar10", "torchvision-cifar100", "class-folders-zip", "tiny-imagenet-zip"
+        "torchvision-cifar10",
+        "torchvision-cifar100",
+        "class-folders-zip",
+        "tiny-imagenet-zip",
+        "sklearn-digits",
     ]
-    file: UpstreamFile
+    file: UpstreamFile | None = None
+
+    @model_validator(mode="after")
+    def _file_where_one_is_read(self) -> "Origin":
+        if self.reader in EMBEDDED and self.file is not None:
+            raise ValueError(f"file: is not allowed where the reader {self.reader!r} needs none")
+        if self.reader not in EMBEDDED and self.file is None:
+            raise ValueError(f"file: found nothing, but the reader {self.reader!r} needs it")
+        return self
+
+    @property
+    def name(self) -> str:
+        """The address of the file, or the reader's name where there is none."""
+        return self.file.url if self.file else self.reader
 
 
 class Standardisation(Model):
@@ -166,12 +198,48 @@ def _format_of(file: File) -> SetFormat | None:
     return SUFFIXES.get(PurePosixPath(_name_of(file)).suffix)
 
 
+class CheckpointTest(Model):
+    """How a set is tested while it is distilled: a fresh network, trained on it with Adam.
+
+    It is trained for `epochs` without augmentation, every so many steps, and after the last.
+    """
+
+    every: Positive
+    epochs: Positive
+    lr: Float = Field(gt=0)
+
+
+class Frepo(Model):
+    """How this pipeline distils a data set: FRePo (Zhou, Nezhadarya and Ba 2022).
+
+    `real_batch` real images a step, mirrored with probability `flip`; a `pool` of networks, each trained
+    on the set for `online_steps` steps with Adam before it is made anew; `ridge` is a fraction of the
+    mean eigenvalue of the kernel. Images and labels are learned with Adam (the paper: LAMB), whose
+    learning rates fall to 0 along half a cosine. `whitening` overrides that of the source.
+    """
+
+    ipc: Chosen[Ipc]
+    whitening: Whitening | None = None
+    steps: Positive
+    real_batch: Positive
+    flip: Fraction
+    pool: Positive
+    online_steps: Positive
+    online_lr: Float = Field(gt=0)
+    images_lr: Float = Field(gt=0)
+    labels_lr: Float = Field(ge=0)
+    ridge: Float = Field(gt=0)
+    seed: Int = Field(ge=0)
+    test: CheckpointTest
+
+
 class Source(Model):
     """A family of distilled sets and the network that they were distilled with.
 
     `whitened` pixels already live in the space of `whitening`; `raw` ones (0 to 255, or a folder of
     images) are moved there by this pipeline, with the whitening of the real training images. Instead of
-    `sets` a source may name the IPC that are `drawn` from the real training images, anew for each seed.
+    `sets` a source may name the IPC that are `drawn` from the real training images, anew for each seed,
+    or how sets are `distilled` from them by this pipeline.
     """
 
     title: str
@@ -184,18 +252,35 @@ class Source(Model):
     pixels: Literal["whitened", "raw"] = "whitened"
     sets: dict[Name, dict[Ipc, DistilledSet]] = Field(default={})
     drawn: dict[Name, tuple[Ipc, ...]] = Field(default={})
+    distilled: dict[Name, Frepo] = Field(default={})
 
     @model_validator(mode="after")
     def _sets_of_one_kind(self) -> "Source":
-        if bool(self.sets) == bool(self.drawn):
-            raise ValueError("either `sets`, or `drawn` for subsets of the real images")
+        if [bool(self.sets), bool(self.drawn), bool(self.distilled)].count(True) != 1:
+            raise ValueError(
+                "either `sets`, or `drawn` for subsets of the real images, or `distilled` from them"
+            )
+        if self.distilled and (self.labels, self.pixels) != ("soft", "whitened"):
+            raise ValueError("`labels: soft` and `pixels: whitened` for a source that is distilled here")
         if self.drawn and (self.labels, self.pixels) != ("hard", "raw"):
             raise ValueError("`labels: hard` and `pixels: raw` for a source that is drawn")
         return self
 
     def ipcs(self, dataset: str) -> tuple[int, ...]:
         """The IPC that there is a training set of, for a data set."""
+        if dataset in self.distilled:
+            return self.distilled[dataset].ipc
         return self.drawn.get(dataset) or tuple(self.sets.get(dataset, ()))
+
+    @property
+    def kind(self) -> Literal["sets", "drawn", "distilled"]:
+        """The key that says where the training sets of this source come from."""
+        return "sets" if self.sets else "drawn" if self.drawn else "distilled"
+
+    @property
+    def by_dataset(self) -> Collection[str]:
+        """The data sets that there are training sets for."""
+        return self.sets or self.drawn or self.distilled
 
 
 # --- recipes.yaml -------------------------------------------------------------------------------
@@ -326,9 +411,13 @@ class Recipe(Model):
 
 
 class ProtocolChanges(Model):
-    """What a protocol changes; `recipes` holds parts of recipes, laid over those of the same name."""
+    """What a protocol changes; `recipes` holds parts of recipes, laid over those of the same name.
+
+    `length` makes every training, schedule and keep rate that much shorter.
+    """
 
     base: Protocol | None = None
+    length: Float = Field(default=1.0, gt=0, le=1)
     test_whitening: Whitening | None = None
     recipes: dict[RecipeName, dict[str, Any]] = Field(default={})
 
@@ -426,11 +515,15 @@ class Panel(Model):
 
 
 class Accuracies(Model):
-    """Test accuracies of runs, mean and standard deviation over the seeds."""
+    """Test accuracies of runs, mean and standard deviation over the seeds.
+
+    Networks of the user's own get a line in each panel for each recipe of `own_networks`.
+    """
 
     name: Literal["accuracies"]
     dataset: Name
     panels: tuple[Panel, ...] = Field(min_length=1)
+    own_networks: Distinct[RecipeName] = ()
 
 
 class ScheduleCurve(Model):
@@ -468,14 +561,48 @@ class Evaluation(Model):
     every: Positive
 
 
+class Arithmetic(Model):
+    """How a training computes, where that is a choice between speed, precision and repeatability.
+
+    `tf32` and `bfloat16` are for GPUs: matrix products with 10 or 7 bits of mantissa. `compile` hands
+    the network to torch.compile (on CUDA with graphs). `deterministic` refuses kernels whose results
+    differ from run to run.
+    """
+
+    precision: Literal["float32", "tf32", "bfloat16"] = "float32"
+    compile: bool = False
+    deterministic: bool = False
+
+
+class OwnNetwork(Model):
+    """A network of the user's own: the file that registers it, and what it is called in print.
+
+    Written as the path of the file alone, it is called by its name.
+    """
+
+    file: str = Field(min_length=1)
+    title: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_its_file_alone(cls, value: Any) -> Any:
+        return {"file": value} if isinstance(value, str) else value
+
+
 class Selection(Model):
-    """config.yaml: what to run, and on what. None: all that the tables name."""
+    """config.yaml: what to run, and on what. None: all that the tables name.
+
+    `own_networks` become columns of every table of layout `main` or `spread`. `own_recipes` become rows
+    of every table of layout `main` or `settings`: recipes as in recipes.yaml, or null for one of there.
+    """
 
     datasets: Chosen[Name]
     sources: Chosen[Name] | None = None
     ipc: Chosen[Ipc] | None = None
     archs: Chosen[Arch] | None = None
     recipes: Chosen[RecipeName] | None = None
+    own_networks: dict[Arch, OwnNetwork] = Field(default={})
+    own_recipes: dict[RecipeName, dict[str, Any] | None] = Field(default={})
     seeds: Chosen[Annotated[Int, Field(ge=0)]]
     protocol: Protocol
     tables: Chosen[Name]
@@ -485,4 +612,5 @@ class Selection(Model):
     device: Literal["auto", "cpu", "cuda", "mps"]
     threads: Positive
     slots_per_gpu: Positive
+    arithmetic: Arithmetic = Field(default=Arithmetic())
     results: str = Field(min_length=1)

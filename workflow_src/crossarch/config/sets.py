@@ -1,5 +1,8 @@
 """Which distilled set is meant, and which ones the configuration chooses."""
 
+import re
+
+from crossarch.config.complain import validated
 from crossarch.config.load import Configuration
 from crossarch.config.plan import collection_runs
 from crossarch.config.schema import Ipc, Model, Name, Whitening
@@ -26,6 +29,14 @@ class SetId(Model):
         return f"{self.source}/{self.dataset}/ipc{self.ipc}"
 
 
+def parse_set(path: str) -> SetId | None:
+    """The set that a path such as `own-frepo/digits/ipc1` spells; None if it does not have that form."""
+    match = re.fullmatch(r"([^/]+)/([^/]+)/ipc([0-9]+)", path)
+    if match is None:
+        return None
+    return validated(SetId, dict(zip(SetId.model_fields, match.groups(), strict=True)), path)
+
+
 def chosen_sets(configuration: Configuration) -> list[SetId]:
     """The distilled sets that the runs of the chosen tables are trained on, each once, in their order.
 
@@ -33,4 +44,4 @@ def chosen_sets(configuration: Configuration) -> list[SetId]:
     """
     runs = collection_runs(configuration, "runs")
     sets = [SetId(source=run.source, dataset=run.dataset, ipc=run.ipc) for run in runs]
-    return [one for one in dict.fromkeys(sets) if configuration.source(one.source).sets]
+    return [one for one in dict.fromkeys(sets) if not configuration.source(one.source).drawn]

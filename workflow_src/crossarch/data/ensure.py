@@ -7,6 +7,7 @@ from filelock import FileLock
 
 from crossarch.config import Configuration, RunId, distilled_set, set_whitening
 from crossarch.config.files import File, LocalFile, UpstreamFile
+from crossarch.config.resolve import check_training_set
 from crossarch.config.schema import Whitening
 from crossarch.data.distilled import prepare_distilled
 from crossarch.data.drawn import prepare_drawn
@@ -16,6 +17,7 @@ from crossarch.data.whitening import fit_whitener, load_whitener, save_whitener
 from crossarch.errors import DataError
 from crossarch.fetch.ensure import ensure_download
 from crossarch.layout import Layout
+from crossarch.progress import working
 
 
 def ensure_file(configuration: Configuration, layout: Layout, file: File) -> Path:
@@ -37,7 +39,7 @@ def ensure_images(configuration: Configuration, layout: Layout, dataset: str) ->
     origin = settings.origin
 
     def make() -> None:
-        archive = ensure_download(configuration, layout, origin.file)
+        archive = ensure_download(configuration, layout, origin.file) if origin.file else None
         prepare_real(dataset, settings, archive, train, test)
 
     _once((train, test), make)
@@ -53,7 +55,8 @@ def ensure_whitener(
     def make() -> None:
         train, _ = ensure_images(configuration, layout, dataset)
         images = load_set(train).images
-        save_whitener(path, fit_whitener(whitening, configuration.dataset(dataset), images))
+        with working(f"Fitting {whitening} to {dataset}"):
+            save_whitener(path, fit_whitener(whitening, configuration.dataset(dataset), images))
 
     _once((path,), make)
     return path
@@ -70,7 +73,8 @@ def ensure_test_set(
         _, test = ensure_images(configuration, layout, dataset)
         loaded = load_set(test)
         metadata = {"dataset": dataset, "split": "test", "whitening": whitening}
-        save_set(path, ImageSet(whitener(loaded.images), loaded.labels), metadata)
+        with working(f"Whitening the test set of {dataset}"):
+            save_set(path, ImageSet(whitener(loaded.images), loaded.labels), metadata)
 
     _once((path,), make)
     return path
@@ -79,8 +83,15 @@ def ensure_test_set(
 def ensure_distilled(
     configuration: Configuration, layout: Layout, source: str, dataset: str, ipc: int
 ) -> Path:
-    """A distilled set in canonical form."""
+    """A distilled set in canonical form; one that is distilled here has to be there already."""
     settings = configuration.source(source)
+    if settings.distilled:
+        path = layout.distilled(source, dataset, ipc)
+        check_training_set(configuration, source, dataset, ipc)
+        if not path.exists():
+            command = f"crossarch distil {source} {dataset} {ipc}"
+            raise DataError(f"{path}: no such file; distil the set first: {command}")
+        return path
     entry = distilled_set(configuration, source, dataset, ipc)
     whitening = set_whitening(configuration, source, dataset, ipc)
     owner = configuration.stored_under(source, dataset)

@@ -10,12 +10,14 @@ from zipfile import ZipFile
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 from crossarch.config.schema import Dataset
 from crossarch.data.archives import check_pickle, reading, unpack_tar
 from crossarch.data.images import decode
 from crossarch.data.store import ImageSet, check_set, load_metadata, save_set
 from crossarch.errors import DataError
+from crossarch.progress import tracked
 
 
 @dataclass(frozen=True)
@@ -32,24 +34,27 @@ class RealSet:
     listed: tuple[str, ...]
 
 
-def prepare_real(name: str, dataset: Dataset, archive: Path, train: Path, test: Path) -> None:
+def prepare_real(name: str, dataset: Dataset, archive: Path | None, train: Path, test: Path) -> None:
     """Read the downloaded `archive` of a data set; write its training and test set (uint8, int64).
 
-    Raises DataError when the archive does not hold what the configuration says.
+    Without an archive the images come with a package. Raises DataError when they are not what the
+    configuration says.
     """
     if dataset.origin is None:
         raise DataError(f"{name}: its origin is not known, so it cannot be prepared")
-    real = READERS[dataset.origin.reader](archive)
+    reader = dataset.origin.reader
+    real = READERS[reader](archive) if archive else EMBEDDED_READERS[reader]()
+    read_from = archive or reader
     for split, images, path in (("train", real.train, train), ("test", real.test, test)):
-        check_set(images, f"{archive} ({split})", dataset.classes)
+        check_set(images, f"{read_from} ({split})", dataset.classes)
         expected = (dataset.channels, dataset.image_size, dataset.image_size)
         if tuple(images.images.shape[1:]) != expected:
             found = tuple(images.images.shape[1:])
-            raise DataError(f"{archive} ({split}): found images {found}, needed: {expected}")
+            raise DataError(f"{read_from} ({split}): found images {found}, needed: {expected}")
         metadata = {
             "dataset": name,
             "split": split,
-            "origin": dataset.origin.file.url,
+            "origin": dataset.origin.name,
             "classes": json.dumps(real.classes),
             "listed": json.dumps(real.listed),
         }
@@ -121,7 +126,8 @@ def _read_images(
     """The images of (name in the zip, name of the class) pairs, in their order."""
     numbers = {label: number for number, label in enumerate(classes)}
     try:
-        pixels = np.stack([decode(files.read(name), f"{archive}: {name}") for name, _ in named])
+        each = tracked(named, f"Reading {archive.name}")
+        pixels = np.stack([decode(files.read(name), f"{archive}: {name}") for name, _ in each])
         labels = torch.tensor([numbers[label] for _, label in named])
     except ValueError as error:
         raise DataError(f"{archive}: images differ in size: {error}") from None
@@ -156,6 +162,25 @@ def _read_torchvision(kind: str) -> Callable[[Path], RealSet]:
     return read
 
 
+def _read_digits() -> RealSet:
+    """scikit-learn's handwritten digits, 8 x 8 in 17 greys, as 16 x 16 in 256 (bilinear).
+
+    As in scikit-learn's example of a classifier of digits the first half is for training and the second
+    half for testing, in the order of the set: the two halves were written by other hands.
+    """
+    from sklearn.datasets import load_digits  # not for every job that reads an archive
+
+    digits = load_digits()
+    greys = torch.from_numpy(digits.images).float()[:, None] * (255 / 16)
+    larger = F.interpolate(greys, scale_factor=2, mode="bilinear", align_corners=False)
+    pixels, labels = larger.round().to(torch.uint8), torch.from_numpy(digits.target).long()
+    half = len(pixels) // 2
+    classes = tuple(str(name) for name in digits.target_names)
+    train, test = ImageSet(pixels[:half], labels[:half]), ImageSet(pixels[half:], labels[half:])
+    return RealSet(train, test, classes, classes)
+
+
+EMBEDDED_READERS: dict[str, Callable[[], RealSet]] = {"sklearn-digits": _read_digits}
 READERS: dict[str, Callable[[Path], RealSet]] = {
     "class-folders-zip": _read_class_folders,
     "tiny-imagenet-zip": _read_tiny_imagenet,

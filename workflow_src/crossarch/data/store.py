@@ -66,6 +66,22 @@ def load_set(path: Path) -> ImageSet:
     return image_set
 
 
+def load_fitting(path: Path, classes: int, shape: tuple[int, int, int], dtype: torch.dtype) -> ImageSet:
+    """Read an image set whose images have to be (C, H, W) = `shape` of `dtype`, of so many classes.
+
+    Raises DataError, naming what was found.
+    """
+    image_set = load_set(path)
+    check_set(image_set, str(path), classes)
+    found = tuple(image_set.images.shape[1:])
+    if found != shape:
+        raise DataError(f"{path}: found images of shape {found}, needed: {shape}")
+    if image_set.images.dtype != dtype:
+        name = str(dtype).removeprefix("torch.")
+        raise DataError(f"{path}: found images of {image_set.images.dtype}, needed: {name}")
+    return image_set
+
+
 def load_pt(path: Path) -> Any:
     """Read a `.pt` or `.pth` file without running any code from it; DataError if it is not one."""
     try:

@@ -44,6 +44,11 @@ class Whitener:
             whitened = ((flat - self.mean) @ self.matrix).view_as(whitened)
         return whitened
 
+    def to(self, device: torch.device) -> "Whitener":
+        """The same whitener with its tensors on `device`."""
+        mean, matrix = (None if x is None else x.to(device) for x in (self.mean, self.matrix))
+        return Whitener(self.name, self.shift.to(device), self.scale.to(device), mean, matrix)
+
     def unwhiten(self, images: Tensor) -> Tensor:
         """Whitened (N, C, H, W) float32 back to pixels in [0, 1] (not clipped)."""
         if self.mean is not None and self.matrix is not None:

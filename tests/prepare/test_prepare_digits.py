@@ -1,0 +1,54 @@
+"""The data set that comes with a package: the images themselves, and all stages up to a training."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy import ndimage
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+
+from crossarch.config import load_configuration
+from crossarch.data import load_set
+from crossarch.data.ensure import ensure_images, ensure_test_set
+from crossarch.layout import Layout
+
+CONFIGURATION = load_configuration(Path(__file__).parents[2] / "config")
+
+
+def test_halves_classes_and_pixels_are_those_of_scikit_learn(tmp_path: Path) -> None:
+    train, test = map(load_set, ensure_images(CONFIGURATION, Layout(tmp_path), "digits"))
+    digits = load_digits()
+    halves = train_test_split(digits.images, digits.target, test_size=0.5, shuffle=False)
+    for found, small, labels in ((train, halves[0], halves[2]), (test, halves[1], halves[3])):
+        assert found.images.dtype == torch.uint8
+        assert found.images.shape == (len(small), 1, 16, 16)
+        np.testing.assert_array_equal(found.labels.numpy(), labels)
+        # Bilinear between the centres of the pixels, constant beyond the outer ones.
+        at = (np.arange(16) + 0.5) / 2 - 0.5
+        grid = np.meshgrid(at, at, indexing="ij")
+        for place in (0, 1, len(small) - 1):
+            image = small[place] * 255 / 16
+            expected = ndimage.map_coordinates(image, grid, order=1, mode="nearest")
+            np.testing.assert_allclose(found.images[place, 0].numpy(), expected, atol=0.501)
+
+
+def test_mean_and_deviation_of_the_configuration_are_those_of_the_training_half(tmp_path: Path) -> None:
+    train = load_set(ensure_images(CONFIGURATION, Layout(tmp_path), "digits")[0])
+    pixels = train.images.double() / 255
+    settings = CONFIGURATION.dataset("digits")
+    assert settings.mean == pytest.approx([float(pixels.mean())], abs=5e-5)
+    assert settings.std == pytest.approx([float(pixels.std(correction=0))], abs=5e-5)
+
+
+@pytest.mark.parametrize("whitening", ["none", "standardise", "zca-kornia", "zca-frepo"])
+def test_every_space_takes_one_channel(tmp_path: Path, whitening: str) -> None:
+    path = ensure_test_set(CONFIGURATION, Layout(tmp_path), "digits", whitening)  # type: ignore[arg-type]
+    images = load_set(path).images
+    assert images.shape == (899, 1, 16, 16)
+    assert float(images.std()) > 0.1
+
+
+def test_nothing_is_fetched_for_it() -> None:
+    assert "digits" not in CONFIGURATION.upstream()

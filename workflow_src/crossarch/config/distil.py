@@ -1,0 +1,76 @@
+"""From a set that is distilled here to everything that its distillation needs."""
+
+import hashlib
+import json
+
+from crossarch.config.load import Configuration
+from crossarch.config.resolve import (
+    LabelSettings,
+    NetworkSettings,
+    batch_size_of,
+    check_training_set,
+    network_widths,
+    set_whitening,
+)
+from crossarch.config.schema import Frepo, Model, Whitening
+from crossarch.config.sets import SetId, chosen_sets
+from crossarch.errors import ConfigError
+
+
+class DistilSettings(Model):
+    """The resolved settings of one distillation; their hash names its saved state.
+
+    `batch_size` and `labels` are those of trainings on the set, for the tests on the way.
+    """
+
+    target: SetId
+    network: NetworkSettings
+    whitening: Whitening
+    method: Frepo
+    batch_size: int
+    labels: LabelSettings
+
+    def to_json(self) -> str:
+        """One line of JSON, keys in the order of the fields: stable from run to run."""
+        return json.dumps(self.model_dump(mode="json"), separators=(",", ":"))
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over `to_json()`, 16 hex digits."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()[:16]
+
+
+def resolve_distil(configuration: Configuration, target: SetId) -> DistilSettings:
+    """Everything that the distillation of `target` needs. Raises ConfigError if it is impossible."""
+    source, dataset = configuration.source(target.source), configuration.dataset(target.dataset)
+    check_training_set(configuration, target.source, target.dataset, target.ipc)
+    if not source.distilled:
+        raise ConfigError(
+            f"{configuration.directory}/sources.yaml: {target.source}: found `{source.kind}`, allowed "
+            "for a distillation: a source with `distilled`"
+        )
+    original = configuration.distilled_from(target.dataset)
+    return DistilSettings(
+        target=target,
+        network=NetworkSettings(
+            arch=source.arch,
+            classes=dataset.classes,
+            channels=dataset.channels,
+            image_size=dataset.image_size,
+            norm=source.norm,
+            first_norm=source.norm,
+            widths=network_widths(configuration, target.source, target.dataset),
+            shortcut="improved",
+            droppath=False,
+        ),
+        whitening=set_whitening(configuration, target.source, target.dataset, target.ipc),
+        method=source.distilled[original].model_copy(update={"ipc": (target.ipc,)}),
+        batch_size=batch_size_of(configuration, target.dataset, target.ipc),
+        labels=LabelSettings(kind="soft", temperature=dataset.label_temperature),
+    )
+
+
+def chosen_distillations(configuration: Configuration) -> list[SetId]:
+    """The sets distilled here that the chosen tables and figures need. Raises ConfigError for no run."""
+    chosen = chosen_sets(configuration)
+    return [one for one in chosen if configuration.source(one.source).distilled]

@@ -1,0 +1,122 @@
+"""One distillation from files to files: real images in, a distilled set and its record out."""
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from crossarch.config import DistilSettings
+from crossarch.data import load_whitener
+from crossarch.data.store import load_fitting, save_set
+from crossarch.digests import stage_digest
+from crossarch.distil.frepo import Distilled, distil
+from crossarch.errors import DataError, TrainingError
+from crossarch.files import write_text
+from crossarch.running.ended import keep_ended, take_ended
+from crossarch.running.memory import keep_freed_memory
+from crossarch.running.progress import OnProgress
+from crossarch.running.provenance import device_name, provenance, sha256
+from crossarch.running.slots import taking_device
+from crossarch.running.state import alone, remove_states
+from crossarch.running.stop import hearing_signals
+
+
+def distil_set(
+    settings: DistilSettings,
+    *,
+    real: Path,
+    test: Path,
+    whitener: Path,
+    distilled: Path,
+    record: Path,
+    state_root: Path,
+    device: str = "auto",
+    slots_per_gpu: int = 1,
+    threads: int = 1,
+    progress: OnProgress = lambda step, loss, accuracy: None,
+) -> dict[str, Any]:
+    """Distil one set; write it to `distilled`, then what was done and measured to `record` (JSON).
+
+    `real` are the training images (uint8) and `whitener` moves them into the space of `test`. An
+    interrupted distillation goes on from `state_root/<hash of settings, inputs and code>`; of two
+    processes for the same set one distils and the other waits for its result. Returns the record.
+    Raises DataError, TrainingError and Interrupted.
+    """
+    torch.set_num_threads(threads)
+    keep_freed_memory()
+    name = settings.target.path
+    inputs = {
+        kind: sha256(path) for kind, path in (("real", real), ("test", test), ("whitener", whitener))
+    }
+    states = state_root / _state_key(settings, inputs)
+    outputs = (distilled, record)
+    with alone(states, name, "distilled"):
+        if take_ended(states, outputs):
+            print(f"{name}: had ended already ({states})", file=sys.stderr)
+            return dict(json.loads(record.read_text(encoding="utf-8")))
+        with taking_device(device, slots_per_gpu) as chosen, hearing_signals("step") as stop:
+            network = settings.network
+            shape = (network.channels, network.image_size, network.image_size)
+            moved = load_whitener(whitener)
+            if moved.name != settings.whitening:
+                raise DataError(f"{whitener}: found {moved.name}, needed: {settings.whitening}")
+            try:
+                outcome = distil(
+                    settings,
+                    load_fitting(real, network.classes, shape, torch.uint8),
+                    load_fitting(test, network.classes, shape, torch.float32),
+                    moved,
+                    device=chosen,
+                    state_folder=states / "unfinished",
+                    stop=stop,
+                    progress=progress,
+                )
+            except torch.OutOfMemoryError:
+                raise TrainingError(
+                    f"{name}: out of memory on {device_name(chosen)}: a smaller real_batch or pool, or "
+                    "device: cpu, or a GPU with more memory"
+                ) from None
+            metadata = {
+                "labels": "soft",
+                "ipc": str(settings.target.ipc),
+                "source": settings.target.source,
+                "origin": f"distilled from {settings.target.dataset} by FRePo ({settings.digest})",
+                "whitening": settings.whitening,
+            }
+            save_set(distilled, outcome.image_set, metadata)
+            content = make_record(settings, outcome, chosen, threads, inputs)
+            write_text(record, json.dumps(content, indent=1) + "\n")
+            keep_ended(states, outputs)
+            remove_states(states / "unfinished")
+            return content
+
+
+def make_record(
+    settings: DistilSettings,
+    outcome: Distilled,
+    device: torch.device,
+    threads: int,
+    inputs: dict[str, str],
+) -> dict[str, Any]:
+    """The contents of a distillation's `metrics.json`: accuracies in percent, seconds, provenance."""
+    history = outcome.history
+    return {
+        "target": settings.target.model_dump(),
+        "settings": settings.model_dump(mode="json", exclude={"target"}),
+        "digest": settings.digest,
+        "evaluations": history.evaluations,
+        "losses": history.losses,
+        "seconds": {
+            "distilling": round(history.seconds_distilling, 1),
+            "evaluation": round(history.seconds_evaluation, 1),
+        },
+        **provenance(device, threads, inputs),
+    }
+
+
+def _state_key(settings: DistilSettings, inputs: dict[str, str]) -> str:
+    text = settings.to_json() + json.dumps(inputs, sort_keys=True) + stage_digest("distil")
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
