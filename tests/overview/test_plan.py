@@ -140,7 +140,7 @@ def test_the_whole_paper_against_an_independent_count(directory: Path, tmp_path:
     assert set().union(*expected.values()) == {
         (r.dataset, r.source, r.ipc, r.arch, r.recipe, r.seed) for r in plan.runs
     }
-    assert len(plan.runs) == plan.left == sum(target.new for target in plan.targets) == ALL == 1125
+    assert len(plan.runs) == len(plan.left) == sum(target.new for target in plan.targets) == ALL == 1125
     new = {target.name: target.new for target in plan.targets}
     assert (new["table3"], new["table7"], new["table8"]) == (9, 0, 51)
 
@@ -155,7 +155,7 @@ def test_a_run_with_metrics_is_not_left(directory: Path, tmp_path: Path) -> None
     metrics.write_text("{}")
     after = planned(configuration, layout, ["table2", "table7"])
     assert [target.left for target in after.targets] == [target.left - 1 for target in before.targets]
-    assert (before.left, after.left) == (44, 43)
+    assert (len(before.left), len(after.left)) == (44, 43)
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,9 @@ def test_nothing_to_run_is_explained(directory: Path, tmp_path: Path) -> None:
 def test_the_command_says_the_same_in_json_and_in_a_table(tmp_path: Path) -> None:
     arguments = ["plan", "--config", str(CONFIG), "--results", str(tmp_path), "--table", "table7"]
     told = CliRunner().invoke(app, [*arguments, "--json"])
-    assert json.loads(told.stdout) == {
+    answer = json.loads(told.stdout)
+    assert [cost["device"] for cost in answer.pop("costs")] == ["cpu"]
+    assert answer == {
         "targets": {"table7": {"cells": 24, "runs": 81, "new": 81, "done": 0, "left": 81}},
         "all": {"runs": 81, "done": 0, "left": 81},
     }

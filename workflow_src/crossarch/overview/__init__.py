@@ -1,7 +1,8 @@
 """Overview: what a configuration asks for, and how far it is.
 
 `planned` counts the runs behind each table; `run_statuses` tells from the files under `results/` which
-of them are done. Nothing depends on this package but the command line.
+of them are done. Nothing depends on this package but the command line. What it will take is told by
+`crossarch.overview.cost`, which has to load torch.
 """
 
 from crossarch.overview.plan import Plan, Target, planned

@@ -1,6 +1,6 @@
 """How many runs each table and figure needs, and how many all: what they share is trained once."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,14 +39,14 @@ class Plan:
 
     targets: tuple[Target, ...]
     runs: tuple[RunId, ...]
-    left: int
+    left: tuple[RunId, ...]
 
     def to_json(self) -> dict[str, Any]:
         """Counts of each target and of all."""
-        done = len(self.runs) - self.left
+        left = len(self.left)
         return {
             "targets": {target.name: target.counts() for target in self.targets},
-            "all": {"runs": len(self.runs), "done": done, "left": self.left},
+            "all": {"runs": len(self.runs), "done": len(self.runs) - left, "left": left},
         }
 
 
@@ -69,11 +69,11 @@ def planned(configuration: Configuration, layout: Layout, names: Sequence[str]) 
                 cells=len({run.model_copy(update={"seed": 0}) for run in cells}),
                 runs=tuple(runs),
                 new=len(new),
-                left=_left(layout, runs),
+                left=len(_left(layout, runs)),
                 nothing=None if runs else _why_nothing(configuration, name),
             )
         )
-    return Plan(tuple(targets), tuple(all_runs), _left(layout, list(all_runs)))
+    return Plan(tuple(targets), tuple(all_runs), _left(layout, all_runs))
 
 
 def _title(configuration: Configuration, name: str) -> str:
@@ -98,5 +98,5 @@ def _why_nothing(configuration: Configuration, name: str) -> str | None:
     raise AssertionError(f"{name} has runs")
 
 
-def _left(layout: Layout, runs: Sequence[RunId]) -> int:
-    return sum(not layout.run_metrics(run).exists() for run in runs)
+def _left(layout: Layout, runs: Iterable[RunId]) -> tuple[RunId, ...]:
+    return tuple(run for run in runs if not layout.run_metrics(run).exists())

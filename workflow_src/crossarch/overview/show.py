@@ -2,15 +2,19 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.table import Table as Grid
 from rich.text import Text
 
-from crossarch.config import Configuration, RunId, applies, grid, table_datasets, table_runs
+from crossarch.config import Configuration, RunId, applies, grid, table_archs, table_datasets, table_runs
 from crossarch.config.schema import Table
 from crossarch.overview.plan import Plan
 from crossarch.overview.status import STATES, RunStatus, State, counted
+
+if TYPE_CHECKING:
+    from crossarch.overview.cost import Cost
 
 LOOKS: dict[State, tuple[str, str]] = {
     "done": ("✓", "green"),
@@ -21,8 +25,11 @@ LOOKS: dict[State, tuple[str, str]] = {
 LISTED: tuple[State, ...] = ("running", "failed")  # each with what its log says
 
 
-def plan_view(plan: Plan) -> RenderableType:
-    """Runs of each target and of all (`new`: that no target above needs), and why one has none."""
+def plan_view(plan: Plan, priced: "Sequence[Cost]", price: float | None) -> RenderableType:
+    """Runs of each target and of all (`new`: that no target above needs), why one has none, and costs.
+
+    `price` is that of an hour of a device, in any currency.
+    """
     shown = Grid(title="Runs, teachers included; what is shared is trained once")
     shown.add_column("target")
     shown.add_column("title")
@@ -34,7 +41,19 @@ def plan_view(plan: Plan) -> RenderableType:
     shown.add_section()
     counts = (total["runs"], total["runs"], total["done"], total["left"])
     shown.add_row("all", "", "", *map(str, counts))
-    return Group(shown, *(Text(target.nothing) for target in plan.targets if target.nothing))
+    reasons = (Text(target.nothing) for target in plan.targets if target.nothing)
+    return Group(shown, *reasons, *(Text(_cost(cost, len(plan.left), price)) for cost in priced))
+
+
+def _cost(cost: "Cost", left: int, price: float | None) -> str:
+    """One line on what is left: hours on a device, and what that rests on."""
+    paid = "" if price is None else f", {price * cost.hours:,.2f} at {price:g} an hour"
+    unknown = cost.of_other_networks
+    guessed = f"; {unknown} of networks not measured there" if unknown else ""
+    return (
+        f"{left} left on {cost.device}: {cost.hours:,.1f} hours one after the other{paid} "
+        f"(from the speed of {cost.measured} measured runs{guessed})"
+    )
 
 
 def status_view(
@@ -62,7 +81,7 @@ def _matrix(
     shown = Grid(title=f"{name} on {configuration.dataset(dataset).title}")
     shown.add_column("set")
     shown.add_column("recipe")
-    for arch in table.archs:
+    for arch in table_archs(configuration, table):
         shown.add_column(arch, justify="center")
     cells: dict[RunId, list[RunStatus]] = {}
     for run in table_runs(configuration, table):

@@ -1,0 +1,77 @@
+"""Exit codes tell what kind of thing went wrong; docs/cli.md lists them."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import Call  # type: ignore[import-not-found]
+
+RUN = "cifar10-jpeg/frepo/ipc1/cnn/baseline/seed0"
+CASES: dict[int, list[list[str]]] = {
+    0: [["--version"], ["plan", "--table", "table2"], ["schedule", "--recipe", "full"]],
+    2: [
+        ["--wrong"],
+        ["wrong"],
+        ["train", "cifar10-jpeg/frepo/ipc1/cnn/basline/seed0"],
+        ["train", "cifar10-jpeg/frepo/ipc1/cnnn/baseline/seed0"],
+        ["describe", "--arch", "vgg", "--source", "frepo"],
+        ["render", "table9"],
+        ["plan", "--preset", "nowhere.yaml"],
+    ],
+    3: [["fetch", "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"]],
+    4: [["show", RUN], ["render", "table2"]],
+}
+
+
+@pytest.mark.parametrize(
+    ("code", "arguments"), [(code, arguments) for code in CASES for arguments in CASES[code]]
+)
+def test_a_mistake_is_one_line_and_a_code(
+    call: Call, tmp_path: Path, code: int, arguments: list[str]
+) -> None:
+    # No network: a proxy that refuses.
+    proxies = dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9")
+    places = {"CROSSARCH_RESULTS": str(tmp_path), "CROSSARCH_CACHE": str(tmp_path / "cache")}
+    finished = call(*arguments, **proxies, **places)
+    assert finished.returncode == code, finished.stderr
+    if code:
+        last = finished.stderr.strip().splitlines()[-1]
+        assert last.startswith("crossarch: ")
+        assert "Traceback" not in finished.stderr
+
+
+def test_anything_else_is_1(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "full").write_text("a file where a folder is needed")
+    finished = call("collect", "--every", "--results", str(tmp_path / "full"))
+    assert finished.returncode == 1
+    assert finished.stderr.startswith("crossarch: ")
+    assert len(finished.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_is_128_and_its_number(project: Path, tmp_path: Path, number: signal.Signals) -> None:
+    preset = tmp_path / "preset.yaml"
+    os.mkfifo(preset)
+    command = [sys.executable, "-m", "crossarch", "plan", "--preset", str(preset)]
+    environment = {**os.environ, "PYTHONPATH": str(project / "workflow_src")}
+    running = subprocess.Popen(command, cwd=project, env=environment, stderr=subprocess.PIPE, text=True)
+    with preset.open("w"):  # it has come to reading the preset, and waits for its text
+        running.send_signal(number)
+        _, told = running.communicate(timeout=60)
+    assert running.returncode == 128 + number
+    assert told.strip() == "crossarch: interrupted"
+
+
+def test_help_and_page_name_every_code(call: Call, project: Path) -> None:
+    page = (project / "docs" / "cli.md").read_text()
+    rows = set(map(int, re.findall(r"^\| (\d) \|", page, re.MULTILINE)))
+    printed = " ".join(call("--help", COLUMNS="200").stdout.split())
+    of_help = printed.split("Exit codes: ")[1]
+    assert rows == {0, 1, 2, 3, 4, 5}
+    assert all(f"{code} " in of_help for code in rows)
+    for example in re.findall(r"crossarch (plan|train|compare) \S+", printed.split("Options")[0]):
+        assert example in ("plan", "train", "compare")

@@ -1,0 +1,96 @@
+"""`--json` is one JSON value on stdout; bars are for terminals alone."""
+
+import json
+import os
+import pty
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Call  # type: ignore[import-not-found]
+
+PUBLISHED = "results/reproduction"
+PRESET = ("--preset", "config/presets/reproduction.yaml")
+
+
+@pytest.fixture
+def results(project: Path, tmp_path: Path) -> Path:
+    """A copy of the published metrics to write beside."""
+    shutil.copytree(project / PUBLISHED / "runs", tmp_path / "runs")
+    return tmp_path
+
+
+def told(call: Call, results: Path, *arguments: str) -> Any:
+    finished = call(*arguments, "--json", "--results", str(results))
+    assert finished.returncode == 0, finished.stderr
+    return json.loads(finished.stdout)
+
+
+def test_files_and_what_was_left_out(call: Call, results: Path) -> None:
+    run = results / "runs/cifar10-jpeg/frepo/ipc1/alexnet/full/seed0/metrics.json"
+    data = json.loads(run.read_text())
+    data["settings"]["epochs"] = 3999
+    run.write_text(json.dumps(data))
+    collected = told(call, results, "collect", "--every")
+    assert collected["files"] == [str(results / "metrics/runs.csv")]
+    assert collected["left_out"] == {str(run): "settings.epochs: made with 3999, today 4000"}
+    runs = ("--runs", collected["files"][0])
+    for arguments in (("render", "table2", *runs), ("scorecard", *runs), ("render", "figure5")):
+        files = told(call, results, *arguments, *PRESET)["files"]
+        assert files
+        assert all(Path(file).is_file() for file in files)
+    kept = results / "kept"
+    published = told(call, results, "publish", "--destination", str(kept))
+    runs_of = results / "runs"
+    assert {file.relative_to(kept / "runs") for file in kept.rglob("metrics.json")} == {
+        file.relative_to(runs_of) for file in runs_of.rglob("metrics.json")
+    }
+    assert len(published["files"]) == len(list(kept.rglob("metrics.json")))
+
+
+def test_a_schedule_is_the_same_in_both_forms(call: Call) -> None:
+    rows = json.loads(call("schedule", "--recipe", "full", "--json").stdout)
+    header, *lines = call("schedule", "--recipe", "full").stdout.split()
+    assert header.split(",") == list(rows[0]) == ["epoch", "keep_rate", "lr"]
+    assert [[float(value) for value in line.split(",")] for line in lines] == [
+        pytest.approx(list(row.values())) for row in rows
+    ]
+
+
+def test_prepared_and_fetched_files(call: Call, mirror: Path, tmp_path: Path) -> None:
+    places = {"CROSSARCH_MIRROR": str(mirror), "CROSSARCH_CACHE": str(tmp_path / "cache")}
+    asked = ("prepare", "cifar10-jpeg", "--source", "frepo", "--ipc", "1")
+    prepared = json.loads(call(*asked, "--json", "--results", str(tmp_path), **places).stdout)
+    assert prepared == {"files": [str(tmp_path / "distilled/frepo/cifar10/ipc1.safetensors")]}
+    url = next(
+        f"https://{file.relative_to(mirror)}"
+        for file in (mirror / "raw.githubusercontent.com").rglob("cifar10_1_frepo/images_best.pt")
+    )
+    fetched = json.loads(call("fetch", url, "--json", "--results", str(tmp_path), **places).stdout)
+    assert [one["url"] for one in fetched] == [url]
+    assert Path(fetched[0]["path"]).is_file()
+
+
+BAR = """
+from crossarch.progress import tracked, working
+assert list(tracked([1, 2, 3], "Counting")) == [1, 2, 3]
+with working("Thinking"):
+    pass
+"""
+
+
+def test_bars_are_drawn_on_a_terminal_and_nowhere_else(project: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(project / "workflow_src"), "TERM": "xterm"}
+    command = [sys.executable, "-c", BAR]
+    silent = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert (silent.stdout, silent.stderr) == ("", "")
+    master, slave = pty.openpty()
+    subprocess.run(command, env=environment, stderr=slave, check=True)
+    os.close(slave)
+    drawn = os.read(master, 65536).decode()
+    assert "Counting" in drawn
+    assert "0:00:0" in drawn  # the time left
+    os.close(master)

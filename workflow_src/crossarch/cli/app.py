@@ -1,0 +1,85 @@
+"""The command line itself: its entry point, and how it ends."""
+
+import os
+import signal
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+
+from crossarch import __version__
+from crossarch.errors import CrossarchError, Interrupted
+
+app = typer.Typer(
+    name="crossarch",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="""How much accuracy is lost on distilled data when the test network is another one?
+
+    The stages, each a verb: **fetch** - **prepare** - **audit** - **distil** - **train** - **collect** -
+    **render**.
+    What there is to do: **plan**. How far it is: **status**. What came of it: **show**, **compare**.
+    Snakemake calls them in order (`snakemake --cores 2 table2`); by hand they do one thing each.
+
+    What would the paper's tables take, and how far are they?
+
+    `crossarch plan --preset config/presets/paper.yaml`
+
+    Train one network; go on with it after an interruption by saying the same again:
+
+    `crossarch train cifar10-jpeg/frepo/ipc1/cnn/baseline/seed0`
+
+    What did all methods gain on AlexNet, in numbers that were measured?
+
+    `crossarch compare cifar10-jpeg/frepo/ipc1/alexnet/{baseline,full}/seed0 --results
+    results/reproduction`
+    """,
+    epilog="""Exit codes: 0 done - 1 anything else, such as a full disk - 2 a wrong option or setting -
+    3 a file could not be fetched - 4 a file does not hold what it should, or a run has not finished -
+    5 a training cannot go on - 128 + n ended by signal n (130: Ctrl-C).
+    A mistake of yours is one line on stderr. More: docs/cli.md.
+    """,
+)
+
+
+def main() -> NoReturn:
+    """Entry point: a user's mistake is one line on stderr and an exit code that tells its kind."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)  # so that half-written files are removed
+    try:
+        app(prog_name="crossarch", standalone_mode=False)
+    except CrossarchError as error:
+        _fail(str(error), error.exit_code)
+    except typer.Exit as stop:
+        sys.exit(stop.exit_code)
+    except Interrupted as stop:
+        _fail(str(stop), stop.exit_code)
+    except (typer.Abort, KeyboardInterrupt):
+        _fail("interrupted", 130)
+    except BrokenPipeError:  # `crossarch schedule ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except OSError as error:
+        _fail(f"{error.filename or 'input or output'}: {error.strerror or error}", 1)
+    except Exception as error:
+        if hasattr(error, "format_message"):  # a wrong option
+            _fail(error.format_message(), 2)
+        raise
+    sys.exit(0)
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: Annotated[bool, typer.Option("--version", help="Print it.")] = False) -> None:
+    if version:
+        typer.echo(f"crossarch {__version__}")
+        raise typer.Exit
+
+
+def _interrupt(number: int, frame: object) -> NoReturn:
+    raise Interrupted(number)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    print(f"crossarch: {message}", file=sys.stderr)
+    sys.exit(code)

@@ -1,0 +1,91 @@
+"""What a network costs and what a schedule does, before anything is trained."""
+
+import csv
+import json
+import sys
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from crossarch.cli.complete import complete_protocol
+from crossarch.cli.options import (
+    CONFIG,
+    ArchName,
+    AsJson,
+    ConfigDirectory,
+    Dataset,
+    IpcNumber,
+    Presets,
+    RecipeName,
+    SourceName,
+    read_configuration,
+    run_of,
+)
+from crossarch.config import network_settings, run_recipe, split_recipe
+from crossarch.config.schema import PROTOCOLS
+from crossarch.errors import ConfigError
+
+
+def describe(
+    arch: ArchName,
+    source: SourceName,
+    dataset: Dataset = "cifar10",
+    config: ConfigDirectory = CONFIG,
+    preset: Presets = None,
+) -> None:
+    """Print what a network costs, as recipe `full` builds it, as one JSON object.
+
+    Example: `crossarch describe --arch resnet18 --source frepo`
+    """
+    from crossarch import models
+
+    configuration = read_configuration(config, preset)
+    run = run_of(dataset, source, 1, arch, "full")
+    configuration.source(source)
+    recipe = run_recipe(configuration, run)
+    settings = network_settings(configuration, run.arch, source, dataset, recipe)
+    typer.echo(json.dumps(asdict(models.describe(settings))))
+
+
+def schedule(
+    recipe: RecipeName,
+    protocol: Annotated[
+        str | None,
+        typer.Option(help="paper, released or released_as_is.", autocompletion=complete_protocol),
+    ] = None,
+    arch: ArchName = "resnet18",
+    source: SourceName = "frepo",
+    ipc: IpcNumber = 1,
+    as_json: AsJson = False,
+    config: ConfigDirectory = CONFIG,
+    preset: Presets = None,
+) -> None:
+    """Print keep rate and learning rate of each epoch as CSV, or as a JSON list of objects.
+
+    Example: `crossarch schedule --recipe full --protocol released --arch resnet50`
+    """
+    from crossarch.training.schedules import keep_rate, learning_rate
+
+    configuration = read_configuration(config, preset)
+    if protocol is not None and protocol not in PROTOCOLS:
+        raise ConfigError(f"--protocol: found {protocol!r}, allowed: {', '.join(PROTOCOLS)}")
+    name, of_recipe = split_recipe(recipe)
+    run = run_of("cifar10", source, ipc, arch, f"{name}@{protocol or of_recipe}")
+    configuration.source(source)
+    settings = run_recipe(configuration, run)
+    rows = [
+        {
+            "epoch": epoch,
+            "keep_rate": keep_rate(settings.keep_rate, epoch),
+            "lr": learning_rate(settings.schedule, settings.optimizer.lr, epoch),
+        }
+        for epoch in range(settings.epochs)
+    ]
+    if as_json:
+        typer.echo(json.dumps(rows))
+        return
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(rows[0])
+    for row in rows:
+        writer.writerow(f"{value:.10g}" for value in row.values())

@@ -1,0 +1,210 @@
+"""Verbs of the stage fetch."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich import filesize
+from tabulate import tabulate
+
+from crossarch.cli.options import (
+    CONFIG,
+    AsJson,
+    ConfigDirectory,
+    Presets,
+    Results,
+    json_object,
+    layout_of,
+    read_configuration,
+)
+from crossarch.config import Configuration, selected_files
+from crossarch.config.complain import validated
+from crossarch.config.files import UpstreamFile
+from crossarch.errors import ConfigError, FetchError
+from crossarch.layout import Layout
+
+if TYPE_CHECKING:
+    from crossarch.fetch.listing import Listed
+
+Told = tuple[str, dict[str, Any]]  # about a file: for people, for programs
+
+
+def fetch(
+    urls: Annotated[list[str] | None, typer.Argument(help="Addresses that the config names.")] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="All files of the config, teachers of the authors included.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="List the files, their places and sizes; fetch nothing.")
+    ] = False,
+    update_lock: Annotated[
+        bool,
+        typer.Option(help="Record the checksums of files that have none in config/checksums.lock.yaml."),
+    ] = False,
+    as_json: AsJson = False,
+    file: Annotated[str | None, typer.Option(help="A file as JSON: url, sha256 ...")] = None,
+    config: ConfigDirectory = CONFIG,
+    preset: Presets = None,
+    results: Results = None,
+) -> None:
+    """Get upstream files: from a mirror (CROSSARCH_MIRROR), the cache or the network, verified.
+
+    Without addresses and --all: what the selected data sets, sources and IPC need.
+
+    Examples: `crossarch fetch --all --dry-run` - `crossarch fetch --preset config/presets/cpu.yaml` -
+    `crossarch fetch --update-lock https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz`
+    """
+    from crossarch.fetch.ensure import ensure_download
+    from crossarch.fetch.listing import list_files
+    from crossarch.fetch.places import cache_directory, mirrors_from_environment
+
+    configuration = read_configuration(config, preset)
+    layout = layout_of(configuration, results)
+    if file:
+        given = validated(UpstreamFile, json_object(file, "--file"), "--file")
+        wanted = {given.url: given}
+    else:
+        wanted = _wanted_files(configuration, urls or [], every)
+    if dry_run:
+        pinned = {name: configuration.pinned(one) for name, one in wanted.items()}
+        listed = list_files(
+            pinned,
+            downloads=layout.downloads,
+            mirrors=mirrors_from_environment(),
+            cache=cache_directory(),
+            locked=configuration.lock,
+        )
+        _print_listing(listed, as_json)
+    elif update_lock:
+        _update_lock(configuration, layout, wanted, as_json)
+    else:
+
+        def get(one: UpstreamFile) -> Told:
+            path = ensure_download(configuration, layout, one)
+            return str(path), {"path": str(path)}
+
+        _each(wanted, get, as_json)
+
+
+def mirror(
+    directory: Annotated[Path, typer.Argument(help="Folder to fill, laid out as <host>/<path>.")],
+    every: Annotated[
+        bool, typer.Option("--all", help="All files of the config, teachers of the authors included.")
+    ] = False,
+    as_json: AsJson = False,
+    config: ConfigDirectory = CONFIG,
+    preset: Presets = None,
+    results: Results = None,
+) -> None:
+    """Fill a mirror for machines without network: set CROSSARCH_MIRROR to it there.
+
+    Without --all: what the selected data sets, sources and IPC need. What is already there and right
+    stays; every file is verified.
+
+    Example: `crossarch mirror /scratch/mirror --preset config/presets/paper.yaml`
+    """
+    from crossarch.fetch.download import fetch_file
+    from crossarch.fetch.places import cache_directory, mirrors_from_environment
+
+    configuration = read_configuration(config, preset)
+    nearest = (layout_of(configuration, results).downloads, *mirrors_from_environment())
+
+    def put(one: UpstreamFile) -> Told:
+        destination = directory / one.relative_path
+        pinned = configuration.pinned(one)
+        origin = fetch_file(pinned, destination, mirrors=nearest, cache=cache_directory())
+        return f"{destination} ({origin.kind})", {"path": str(destination), "from": origin.kind}
+
+    _each(_wanted_files(configuration, [], every), put, as_json)
+
+
+def _wanted_files(configuration: Configuration, urls: list[str], every: bool) -> dict[str, UpstreamFile]:
+    """The upstream files that the command line names, by what they are."""
+    known = configuration.upstream()
+    if not urls:
+        return known if every else selected_files(configuration)
+    by_url = {file.url: name for name, file in known.items()}
+    for url in urls:
+        if url not in by_url:
+            directory = configuration.directory
+            raise ConfigError(f"{url}: is not in {directory}/datasets.yaml or sources.yaml")
+    return {by_url[url]: known[by_url[url]] for url in urls}
+
+
+def _each(
+    files: Mapping[str, UpstreamFile],
+    act: Callable[[UpstreamFile], Told],
+    as_json: bool,
+) -> None:
+    """Do all that can be done, and print the lines that `act` gives, or at the end all as JSON.
+
+    What could not be done is told file by file, and then ends the command.
+    """
+    done: list[dict[str, Any]] = []
+    failed: list[FetchError] = []
+    for file in files.values():
+        try:
+            line, told = act(file)
+            done.append({"url": file.url, **told})
+            if not as_json:
+                typer.echo(line)
+        except FetchError as error:
+            if len(files) == 1:
+                raise
+            typer.echo(f"crossarch: {error}", err=True)
+            failed.append(error)
+    if as_json:
+        typer.echo(json.dumps(done))
+    if failed:
+        raise FetchError(f"{len(failed)} of {len(files)} files could not be had; see above")
+
+
+def _update_lock(
+    configuration: Configuration, layout: Layout, files: Mapping[str, UpstreamFile], as_json: bool
+) -> None:
+    """Record what each file without a checksum of its own is now; what changed is told."""
+    from crossarch.config.locked import Locked, write_lock
+    from crossarch.fetch.locking import observe
+
+    lock: dict[str, Locked] = dict(configuration.lock)
+
+    def record(file: UpstreamFile) -> Told:
+        before, now = lock.get(file.url), observe(configuration, layout, file)
+        lock[file.url] = now
+        write_lock(configuration.lock_file, lock)
+        if before is None:
+            told = "new"
+        else:
+            told = "unchanged" if before == now else f"was {before.sha256}, {before.size} bytes"
+        line = f"{file.url} sha256 {now.sha256}, {now.size} bytes ({told})"
+        return line, {"sha256": now.sha256, "size": now.size, "told": told}
+
+    unpinned = {name: file for name, file in files.items() if not file.digests}
+    for file in files.values():
+        if file.digests:
+            kinds = ", ".join(file.digests)
+            typer.echo(f"{file.url} has its own {kinds} in the configuration; not locked", err=True)
+    _each(unpinned, record, as_json)
+
+
+def _print_listing(listed: "list[Listed]", as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps([asdict(one) for one in listed], indent=2))
+        return
+    rows = [
+        (one.kind, _bytes(one.size), "+".join(one.checks) or "none", one.name, one.url) for one in listed
+    ]
+    header = ("place", "size", "checksum", "what", "address")
+    typer.echo(tabulate(rows, header, tablefmt="plain", colalign=("left", "right")))
+    known = sum(one.size or 0 for one in listed)
+    unknown = sum(one.size is None for one in listed)
+    open_end = f", and {unknown} of unknown size" if unknown else ""
+    missing = sum(one.kind == "network" for one in listed)
+    typer.echo(f"{len(listed)} files, {_bytes(known)}{open_end}; {missing} to come from the network")
+
+
+def _bytes(count: int | None) -> str:
+    return "?" if count is None else str(filesize.decimal(count))

@@ -1,0 +1,126 @@
+"""Options and readers of them that several verbs share."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import typer
+
+from crossarch.cli.complete import (
+    complete_arch,
+    complete_dataset,
+    complete_device,
+    complete_recipe,
+    complete_source,
+    complete_target,
+)
+from crossarch.config import Configuration, RunId, load_configuration, read_overrides, split_recipe
+from crossarch.config.complain import unknown, validated
+from crossarch.config.schema import WHITENINGS, Whitening
+from crossarch.errors import ConfigError
+from crossarch.layout import Layout
+
+ConfigDirectory = Annotated[Path, typer.Option("--config", help="Folder of the YAML files.")]
+Presets = Annotated[
+    list[Path] | None,
+    typer.Option("--preset", help="A preset laid over config.yaml; may be given several times."),
+]
+SelectionJson = Annotated[str | None, typer.Option("--selection", help="JSON laid over config.yaml.")]
+ChosenTables = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--table",
+        help="This table or figure; may be given several times. Default: all chosen.",
+        autocompletion=complete_target,
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Results = Annotated[
+    Path | None,
+    typer.Option(envvar="CROSSARCH_RESULTS", help="Folder to write to; default: that of the config."),
+]
+Dataset = Annotated[
+    str,
+    typer.Option(help="Real data set, as in datasets.yaml.", autocompletion=complete_dataset),
+]
+SourceName = Annotated[
+    str,
+    typer.Option(help="Source of distilled sets, as in sources.yaml.", autocompletion=complete_source),
+]
+IpcNumber = Annotated[int, typer.Option(min=1, help="Images per class.")]
+ArchName = Annotated[
+    str,
+    typer.Option(
+        help="cnn, resnet18, resnet50, alexnet, vgg11 or one of `own_networks`.",
+        autocompletion=complete_arch,
+    ),
+]
+RecipeName = Annotated[
+    str, typer.Option(help="Recipe, or recipe@protocol.", autocompletion=complete_recipe)
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.", autocompletion=complete_device)]
+Threads = Annotated[int, typer.Option(min=1, help="CPU threads.")]
+CONFIG = Path("config")
+REPRODUCTION = Path("results/reproduction")
+
+
+def read_configuration(
+    directory: Path, presets: list[Path] | None = None, selection: str | None = None
+) -> Configuration:
+    """The configuration with presets and a selection (JSON) laid over it. Raises ConfigError."""
+    overrides = read_overrides(presets or [])
+    if selection:
+        overrides.append(("--selection", json_object(selection, "--selection")))
+    return load_configuration(directory, overrides=overrides)
+
+
+def json_object(text: str | None, option: str) -> dict[str, Any]:
+    """The JSON object that an option holds. Raises ConfigError, naming the option, if it is none."""
+    try:
+        loaded = json.loads(text or "")
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"{option}: is not JSON: {error}") from None
+    if not isinstance(loaded, dict):
+        raise ConfigError(f"{option}: found {loaded!r}, allowed: an object")
+    return loaded
+
+
+def layout_of(configuration: Configuration, results: Path | None) -> Layout:
+    """Where everything lies below `results`, or below the folder that the configuration names."""
+    return Layout(results or Path(configuration.selection.results))
+
+
+def run_of(dataset: str, source: str, ipc: int, arch: str, recipe: str) -> RunId:
+    """A run of the words of the command line (seed 0). Raises ConfigError."""
+    name, protocol = split_recipe(recipe)
+    fields: dict[str, Any] = {"dataset": dataset, "source": source, "ipc": ipc, "arch": arch}
+    fields |= {"recipe": name, "protocol": protocol, "seed": 0}
+    return validated(RunId, fields, "command line")
+
+
+def whitening_of(name: str, option: str) -> Whitening:
+    """A whitening by its name. Raises ConfigError, naming the option."""
+    if name not in WHITENINGS:
+        raise ConfigError(f"{option}: found {name!r}, allowed: {', '.join(WHITENINGS)}")
+    return cast(Whitening, name)
+
+
+def tell_files(files: Iterable[Path], as_json: bool, **more: Any) -> None:
+    """Print the files that were written, a line each, or as one JSON object with what else there is."""
+    if as_json:
+        typer.echo(json.dumps({"files": [str(file) for file in files], **more}))
+        return
+    for file in files:
+        typer.echo(file)
+
+
+def chosen_targets(configuration: Configuration) -> list[str]:
+    """The tables and figures that the configuration chooses."""
+    return [*configuration.selection.tables, *configuration.selection.figures]
+
+
+def unknown_name(configuration: Configuration, name: str, also: str) -> str:
+    """The message about a name that is neither table nor figure nor `also`."""
+    allowed = (*configuration.tables, *configuration.figures, also)
+    return unknown("command line", "name", name, allowed, what="table or figure")

@@ -1,0 +1,103 @@
+"""What there is to do, and how far it is."""
+
+import json
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from crossarch.cli.options import (
+    CONFIG,
+    REPRODUCTION,
+    AsJson,
+    ChosenTables,
+    ConfigDirectory,
+    Presets,
+    Results,
+    SelectionJson,
+    chosen_targets,
+    layout_of,
+    read_configuration,
+)
+from crossarch.layout import Layout
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+def plan(
+    table: ChosenTables = None,
+    price: Annotated[
+        float | None, typer.Option(min=0.0, help="Of an hour of a device, in your currency.")
+    ] = None,
+    as_json: AsJson = False,
+    config: ConfigDirectory = CONFIG,
+    preset: Presets = None,
+    selection: SelectionJson = None,
+    results: Results = None,
+) -> None:
+    """Count the distinct runs behind each table and figure, how many are left, and what they will take.
+
+    Hours are estimated for each device that a run was measured on, here or in results/reproduction.
+
+    Examples: `crossarch plan --preset config/presets/paper.yaml --table table2 --table table7` -
+    `crossarch plan --preset config/presets/paper.yaml --price 0.4`
+    """
+    from rich.console import Console
+
+    from crossarch import overview
+    from crossarch.overview.cost import costs, read_measured
+
+    configuration = read_configuration(config, preset, selection)
+    layout = layout_of(configuration, results)
+    made = overview.planned(configuration, layout, table or chosen_targets(configuration))
+    files = [*layout.finished_runs(), *Layout(REPRODUCTION).finished_runs()]
+    priced = costs(configuration, made.left, read_measured(files))
+    if as_json:
+        typer.echo(json.dumps({**made.to_json(), "costs": [one.to_json() for one in priced]}))
+    else:
+        Console().print(overview.plan_view(made, priced, price))
+
+
+def status(
+    table: ChosenTables = None,
+    as_json: AsJson = False,
+    watch: Annotated[
+        float | None, typer.Option(min=0.5, help="Look again every so many seconds, until Ctrl-C.")
+    ] = None,
+    config: ConfigDirectory = CONFIG,
+    preset: Presets = None,
+    selection: SelectionJson = None,
+    results: Results = None,
+) -> None:
+    """Show which cells of the tables are done, running, failed or missing.
+
+    Read off the files: *done* has metrics, *failed* a log that ends in an error, *running* a log that
+    ends in none (also a training that was killed outright: see how old its last line is).
+
+    Example: `crossarch status --preset config/presets/cpu.yaml --watch 10`
+    """
+    from rich.console import Console
+    from rich.live import Live
+
+    from crossarch import overview
+
+    configuration = read_configuration(config, preset, selection)
+    layout = layout_of(configuration, results)
+    names = table or chosen_targets(configuration)
+    runs = overview.planned(configuration, layout, names).runs
+
+    def view() -> "RenderableType":
+        return overview.status_view(configuration, names, overview.run_statuses(layout, runs))
+
+    if as_json:
+        found = overview.run_statuses(layout, runs).values()
+        answer = {"counts": overview.counted(found), "runs": [one.to_json() for one in found]}
+        typer.echo(json.dumps(answer))
+    elif watch is None:
+        Console().print(view())
+    else:
+        with Live(view(), auto_refresh=False) as live:
+            while True:
+                time.sleep(watch)
+                live.update(view(), refresh=True)

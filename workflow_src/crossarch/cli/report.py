@@ -1,0 +1,200 @@
+"""Verbs of the stages collect and render, and what is kept of them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from crossarch.cli.complete import complete_collection, complete_finished, complete_rendered
+from crossarch.cli.options import (
+    CONFIG,
+    REPRODUCTION,
+    AsJson,
+    ConfigDirectory,
+    Presets,
+    Results,
+    SelectionJson,
+    layout_of,
+    read_configuration,
+    tell_files,
+    unknown_name,
+)
+from crossarch.config import Configuration, collection_runs, load_configuration, parse_run, parse_set
+from crossarch.errors import ConfigError, DataError
+from crossarch.files import write_text
+from crossarch.layout import Layout
+from crossarch.progress import working
+
+REPORT = "report"
+
+
+def collect(
+    collection: Annotated[
+        str,
+        typer.Argument(
+            help="A table, a figure, all chosen `tables`, or also the figures: `runs`.",
+            autocompletion=complete_collection,
+        ),
+    ] = "runs",
+    selection: SelectionJson = None,
+    every: Annotated[
+        bool, typer.Option("--every", help="All finished runs, whatever is chosen.")
+    ] = False,
+    as_json: AsJson = False,
+    config: ConfigDirectory = CONFIG,
+    preset: Presets = None,
+    results: Results = None,
+) -> None:
+    """Gather the metrics of finished runs into one tidy CSV.
+
+    A run whose settings are not those that the configuration asks for today is left out, and named.
+
+    Example: `crossarch collect --every --results results/reproduction`
+    """
+    from crossarch.report import collect_runs, outdated, write_runs
+
+    configuration = read_configuration(config, preset, selection)
+    layout = layout_of(configuration, results)
+    if every:
+        files = layout.finished_runs()
+    else:
+        runs = collection_runs(configuration, collection)
+        files = [layout.run_metrics(one) for one in runs]
+    old = outdated(configuration, files)
+    for file, reason in old.items():
+        typer.echo(f"left out: {file}: {reason}", err=True)
+    path = layout.metrics(collection)
+    write_runs(collect_runs(file for file in files if file not in old), path)
+    left_out = {str(file): reason for file, reason in old.items()}
+    tell_files([path], as_json, left_out=left_out)
+
+
+def render(
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="A table, a figure, `report`, or a distilled set: SOURCE/DATASET/ipcN.",
+            autocompletion=complete_rendered,
+        ),
+    ],
+    selection: SelectionJson = None,
+    runs: Annotated[
+        Path | None, typer.Option(help="Tidy CSV of runs; default: what was collected for it.")
+    ] = None,
+    as_json: AsJson = False,
+    config: ConfigDirectory = CONFIG,
+    preset: Presets = None,
+    results: Results = None,
+) -> None:
+    """Write a table (CSV, Markdown, LaTeX), a figure (CSV, PDF, SVG, PNG, caption) or the HTML report.
+
+    A figure or the report for which nothing was collected is made of all finished runs. Of a set that
+    was distilled here it is the curve: accuracy against steps (CSV, PDF, SVG, PNG).
+
+    Examples: `crossarch render table2 --preset config/presets/cpu.yaml`, `crossarch render figure1`,
+    `crossarch render report`, `crossarch render own-frepo/digits/ipc1`
+    """
+    configuration = read_configuration(config, preset, selection)
+    layout = layout_of(configuration, results)
+    with working(f"Rendering {name}"):
+        files = _render(configuration, layout, name, runs)
+    tell_files(files, as_json)
+
+
+def _render(configuration: Configuration, layout: Layout, name: str, runs: Path | None) -> list[Path]:
+    """Write what `render` is about; gives the files."""
+    from crossarch.report import collect_runs, read_runs, render_table
+    from crossarch.report.figures import draw_distillation, render_figure
+    from crossarch.report.page import render_page
+
+    if name in configuration.tables:
+        without_runs = configuration.table(name).layout == "settings"
+        metrics = collect_runs([]) if without_runs else read_runs(runs or layout.metrics(name))
+        return render_table(configuration, name, metrics, layout.tables)
+    if name in configuration.figures or name == REPORT:
+        collected = runs or layout.metrics("runs" if name == REPORT else name)
+        unmade = runs is None and not collected.exists()
+        metrics = collect_runs(layout.finished_runs()) if unmade else read_runs(collected)
+        if name == REPORT:
+            return [render_page(configuration, metrics, layout)]
+        return render_figure(configuration, name, metrics, layout.figures)
+    if distilled := parse_set(name):
+        return draw_distillation(configuration, layout, distilled)
+    raise ConfigError(unknown_name(configuration, name, REPORT))
+
+
+def scorecard(
+    selection: SelectionJson = None,
+    runs: Annotated[
+        Path | None, typer.Option(help="Tidy CSV of runs; default: that of all chosen tables.")
+    ] = None,
+    as_json: AsJson = False,
+    config: ConfigDirectory = CONFIG,
+    preset: Presets = None,
+    results: Results = None,
+) -> None:
+    """Put every number of the paper beside ours, and tell which of its claims hold.
+
+    Example: `crossarch scorecard --preset config/presets/cpu.yaml`
+    """
+    from crossarch.report import read_runs, render_scorecard
+
+    configuration = read_configuration(config, preset, selection)
+    layout = layout_of(configuration, results)
+    metrics = read_runs(runs or layout.metrics("runs"))
+    tell_files(render_scorecard(configuration, metrics, layout), as_json)
+
+
+def reproduction(
+    readme: Annotated[Path, typer.Option(help="Page that tells how far the reproduction is.")] = Path(
+        "README.md"
+    ),
+    runs: Annotated[
+        Path | None, typer.Option(help="Tidy CSV of runs; default: that of all chosen tables.")
+    ] = None,
+    config: ConfigDirectory = CONFIG,
+    preset: Presets = None,
+    results: Annotated[Path, typer.Option(help="Folder whose metrics are kept in git.")] = REPRODUCTION,
+) -> None:
+    """Write the page about the measured results that are kept, and the paragraph of the README.
+
+    Example: `crossarch reproduction --preset config/presets/reproduction.yaml`
+    """
+    from crossarch.report import read_runs
+    from crossarch.report.reproduction import render_reproduction
+
+    configuration = read_configuration(config, preset)
+    layout = layout_of(configuration, results)
+    metrics = read_runs(runs or layout.metrics("runs"))
+    for path in render_reproduction(configuration, metrics, layout, readme):
+        typer.echo(path)
+
+
+def publish(
+    runs: Annotated[
+        list[str] | None,
+        typer.Argument(help="Runs; default: all finished ones.", autocompletion=complete_finished),
+    ] = None,
+    destination: Annotated[
+        Path, typer.Option(help="Folder whose metrics are kept in git.")
+    ] = REPRODUCTION,
+    as_json: AsJson = False,
+    config: ConfigDirectory = CONFIG,
+    results: Results = None,
+) -> None:
+    """Copy the metrics of finished runs to where measured results are kept.
+
+    Example: `crossarch publish cifar10-jpeg/frepo/ipc1/cnn/baseline/seed0`
+    """
+    from crossarch.report import collect_runs
+    from crossarch.report.synthetic import SYNTHETIC, any_synthetic
+
+    layout = layout_of(load_configuration(config), results)
+    files = [layout.run_metrics(parse_run(run)) for run in runs] if runs else layout.finished_runs()
+    collected = collect_runs(files)  # refuses what is broken before anything is copied
+    if any_synthetic(collected["device"]):
+        raise DataError(f"publish: found runs on the device {SYNTHETIC!r}, allowed: measured runs")
+    copies = {file: destination / file.relative_to(layout.results) for file in files}
+    for file, copy in copies.items():
+        write_text(copy, file.read_text(encoding="utf-8"))
+    tell_files(copies.values(), as_json)

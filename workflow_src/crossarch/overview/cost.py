@@ -1,0 +1,116 @@
+"""How long what is left will take, and what it costs: from the speed of runs that were measured."""
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from pydantic import ValidationError
+
+from crossarch.config import Configuration, RunId, RunSettings, resolve
+from crossarch.models import gflop_an_epoch, gflop_an_evaluation
+from crossarch.report.synthetic import SYNTHETIC
+
+TEST_IMAGES = 10_000  # where no run on the data set tells; that of CIFAR
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One measured run: how many GFLOP a second it did on which device."""
+
+    arch: str
+    dataset: str
+    device: str
+    training: float
+    evaluation: float
+    test_images: int
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What the runs that are left take on one device, one after the other."""
+
+    device: str
+    measured: int  # runs that this rests on
+    hours: float
+    of_other_networks: int  # runs whose own network was not measured there
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {
+            "device": self.device,
+            "measured_runs": self.measured,
+            "hours": round(self.hours, 2),
+            "runs_of_networks_not_measured": self.of_other_networks,
+        }
+
+
+def read_measured(files: Iterable[Path]) -> list[Measured]:
+    """The speeds in `metrics.json` files; a file that tells none (damaged, synthetic) is left out."""
+    found = []
+    for file in files:
+        try:
+            content = json.loads(file.read_text(encoding="utf-8"))
+            if content["device"] == SYNTHETIC:
+                continue
+            settings = RunSettings.model_validate({"run": content["run"], **content["settings"]})
+            images = content.get("images") or {}
+            trained = images.get("training", settings.run.ipc * settings.network.classes)
+            tested = images.get("test", TEST_IMAGES)
+            seconds = content["seconds"]
+            found.append(
+                Measured(
+                    arch=settings.network.arch,
+                    dataset=settings.run.dataset,
+                    device=content["device"],
+                    training=settings.epochs * gflop_an_epoch(settings, trained) / seconds["training"],
+                    evaluation=len(content["evaluations"])
+                    * gflop_an_evaluation(settings, tested)
+                    / seconds["evaluation"],
+                    test_images=tested,
+                )
+            )
+        except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError, ValidationError):
+            continue
+    return found
+
+
+def costs(
+    configuration: Configuration, runs: Sequence[RunId], measured: Sequence[Measured]
+) -> list[Cost]:
+    """What `runs` take on each device that something was measured on.
+
+    Work is counted from the networks (`crossarch.models.describe`) and divided by the median speed of
+    the same network on that device; of all networks where it has not been measured there.
+    """
+    all_settings = [resolve(configuration, run) for run in runs]
+    test_images = {one.dataset: one.test_images for one in measured}
+    return [
+        _cost(device, all_settings, [one for one in measured if one.device == device], test_images)
+        for device in sorted({one.device for one in measured})
+    ]
+
+
+def _cost(
+    device: str,
+    runs: Sequence[RunSettings],
+    measured: Sequence[Measured],
+    test_images: Mapping[str, int],
+) -> Cost:
+    known = {one.arch for one in measured}
+    seconds = 0.0
+    for settings in runs:
+        arch = settings.network.arch
+        alike = [one for one in measured if one.arch == arch or arch not in known]
+        trained = settings.run.ipc * settings.network.classes
+        tested = test_images.get(settings.run.dataset, TEST_IMAGES)
+        tests = math.ceil(settings.epochs / settings.evaluate_every)
+        training = settings.epochs * gflop_an_epoch(settings, trained)
+        testing = tests * gflop_an_evaluation(settings, tested)
+        seconds += training / median(one.training for one in alike)
+        seconds += testing / median(one.evaluation for one in alike)
+    others = sum(settings.network.arch not in known for settings in runs)
+    return Cost(device, len(measured), seconds / 3600, others)

@@ -1,0 +1,118 @@
+"""One finished run as its `metrics.json` tells it, and what today's configuration says about it."""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from crossarch.config import Configuration, parse_run
+from crossarch.config.complain import validated
+from crossarch.config.differ import differences
+from crossarch.errors import ConfigError, DataError
+from crossarch.layout import Layout
+from crossarch.report.collect import Metrics, outdated, read_mapping
+from crossarch.report.page.results import Evaluation, Loss, paper_accuracies
+
+Difference = tuple[str, Any, Any]
+
+
+class Provenance(Metrics):
+    """All that is shown of a `metrics.json` beside its settings."""
+
+    evaluations: tuple[Evaluation, ...] = ()
+    losses: tuple[Loss, ...] = ()
+    versions: dict[str, str] = Field(default={})
+    inputs: dict[str, str] = Field(default={})
+
+
+@dataclass(frozen=True)
+class Record:
+    """A finished run: the file, what it tells, and its resolved settings as they stand there."""
+
+    file: Path
+    metrics: Provenance
+    settings: Mapping[str, Any]
+
+    @cached_property
+    def accuracies(self) -> list[tuple[float, float]]:
+        """(epoch, test accuracy in percent)."""
+        return [(one.epoch, one.accuracy) for one in self.metrics.evaluations]
+
+    @cached_property
+    def losses(self) -> list[tuple[float, float]]:
+        """(epoch, mean training loss of it)."""
+        return [(one.epoch, one.loss) for one in self.metrics.losses]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the configuration of today says about a run.
+
+    `base` is the recipe that its recipe starts from and `changes` what differs from it; `outdated` why
+    it would be trained anew (None: it would not); `paper` what the paper prints for its cell (percent).
+    """
+
+    base: str | None
+    changes: tuple[Difference, ...]
+    outdated: str | None
+    paper: float | None
+
+
+def find_metrics(layout: Layout, run: str) -> Path:
+    """The metrics of a run given by its path under `runs/`, or by its folder or `metrics.json` itself.
+
+    Raises ConfigError if it is not the path of a run, DataError if no such run has finished.
+    """
+    given = Path(run)
+    asked = parse_run(given.as_posix().rstrip("/"))
+    for file in (given / "metrics.json", given, layout.run_metrics(asked)):
+        if file.name == "metrics.json" and file.is_file():
+            return file
+    finished = [parse_run(file.as_posix()).path for file in layout.finished_runs()]
+    near = difflib.get_close_matches(asked.path, finished, n=1, cutoff=0.8)
+    hint = f"; the nearest is {near[0]}" if near else ""
+    raise DataError(
+        f"{layout.run_metrics(asked)}: no such file, the run has not finished "
+        f"({len(finished)} have under {layout.results}{hint})"
+    )
+
+
+def read_record(file: Path) -> Record:
+    """Read the metrics of a run. Raises DataError, naming file and key, where they are broken."""
+    data = read_mapping(file)
+    try:
+        return Record(file, validated(Provenance, data, str(file)), data["settings"])
+    except ConfigError as error:  # the mistake is in a result, not in a setting
+        raise DataError(str(error)) from None
+
+
+def judge(configuration: Configuration, record: Record) -> Judgement:
+    """Hold a run against today's configuration, which need not know its recipe or source any more."""
+    run = record.metrics.run
+    book = configuration.recipe_book
+    base = book.recipes.get(run.recipe, {}).get("base")
+    changes: tuple[Difference, ...] = ()
+    if base is not None:
+        recipe = book.recipe(base, run.protocol, ipc=run.ipc, arch=run.arch, source=run.source)
+        today = recipe.model_dump(mode="json")
+        parts = {name: today[name] for name in today if name in record.settings and name != "network"}
+        changes = tuple(differences(parts, {name: record.settings[name] for name in parts}))
+    return Judgement(
+        base=base,
+        changes=changes,
+        outdated=outdated(configuration, [record.file]).get(record.file),
+        paper=_paper(configuration, record),
+    )
+
+
+def _paper(configuration: Configuration, record: Record) -> float | None:
+    run = record.metrics.run
+    if run.dataset not in configuration.datasets:
+        return None
+    original = configuration.distilled_from(run.dataset)
+    cell = (original, run.source, run.ipc, run.recipe, run.arch)
+    return paper_accuracies(configuration).get(cell)
