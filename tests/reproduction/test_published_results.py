@@ -1,6 +1,7 @@
 """The results kept in git: made with today's settings, and rendered from nothing but themselves."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from crossarch.config import (
     read_overrides,
     resolve,
 )
+from crossarch.errors import DataError
 from crossarch.layout import Layout
 from crossarch.report import (
     collect_runs,
@@ -21,6 +23,7 @@ from crossarch.report import (
     render_scorecard,
     render_table,
 )
+from crossarch.report.reproduction import BEGIN, END, render_reproduction
 
 PROJECT = Path(__file__).parents[2]
 PUBLISHED = Layout(PROJECT / "results" / "reproduction")
@@ -66,3 +69,37 @@ def test_the_published_scorecard_is_what_the_metrics_give(
 
 def test_no_published_run_is_left_out(configuration: Configuration) -> None:
     assert outdated(configuration, RUNS) == {}
+
+
+def test_the_pages_that_tell_of_them_are_what_the_metrics_give(
+    tmp_path: Path, configuration: Configuration
+) -> None:
+    layout = Layout(tmp_path / "results")
+    layout.results.mkdir()
+    shutil.copy(PUBLISHED.results / "findings.md", layout.results)
+    readme = Path(shutil.copy(PROJECT / "README.md", tmp_path))
+    kept = readme.read_text()
+    begin, end = kept.index(BEGIN) + len(BEGIN), kept.index(END)
+    readme.write_text(f"{kept[:begin]}\nsomething else\n{kept[end:]}")
+    page, *_ = render_reproduction(configuration, collect_runs(RUNS), layout, readme)
+    assert readme.read_text() == kept
+    assert page.read_text() == (PUBLISHED.results / "README.md").read_text()
+
+
+def test_the_page_counts_what_is_there(configuration: Configuration) -> None:
+    """Against the metrics themselves."""
+    page = (PUBLISHED.results / "README.md").read_text()
+    all_metrics = [json.loads(file.read_text()) for file in RUNS]
+    hours = sum(sum(metrics["seconds"].values()) for metrics in all_metrics) / 3600
+    assert f"{len(RUNS)} runs at full length, {hours:.0f} hours" in page
+    for metrics in all_metrics:
+        assert metrics["commit"] in page
+
+
+def test_a_readme_without_the_marks_is_one_line(tmp_path: Path, configuration: Configuration) -> None:
+    (tmp_path / "findings.md").write_text("## Found\n")
+    readme = tmp_path / "README.md"
+    readme.write_text("# A page\n")
+    with pytest.raises(DataError, match=r"README\.md: found no lines <!-- reproduced"):
+        render_reproduction(configuration, collect_runs(RUNS), Layout(tmp_path), readme)
+    assert readme.read_text() == "# A page\n"

@@ -14,13 +14,6 @@ from crossarch.config.schema import Table
 from crossarch.report.note import note, settings_note
 from crossarch.report.numbers import LIST_SEPARATOR, printed, printed_signed
 
-ARCH_TITLES = {
-    "cnn": "3-layer CNN",
-    "resnet18": "ResNet18",
-    "alexnet": "AlexNet",
-    "vgg11": "VGG11",
-    "resnet50": "ResNet50",
-}
 NOT_RUN = "—"
 NOT_APPLICABLE = "-"
 HAS, LACKS = "✓", "×"
@@ -112,14 +105,14 @@ def _settings(configuration: Configuration, table: Table, recipes: pd.DataFrame)
 
 def _block(configuration: Configuration, table: Table, dataset: str, cells: pd.DataFrame) -> Block:
     comparison = "paper" in cells
-    title = _title(configuration, table.title, dataset)
+    title = _about(configuration, table, table.title, dataset)
     caption = (
         "Test accuracies (%): ours, the paper's, and the difference in points. Bold is the best of "
         "ours for each network."
     )
     return Block(
         title=f"{title}: ours and the paper's" if comparison else title,
-        caption=caption if comparison else table.caption,
+        caption=caption if comparison else _caption(configuration, table, dataset),
         headings=tuple(_factors(table)) or SET_AND_METHOD,
         archs=tuple(_arch_title(configuration, arch, cells) for arch in cells["arch"].unique()),
         rows=tuple(
@@ -156,23 +149,26 @@ def _ticks(table: Table, factors: object) -> tuple[str, ...]:
 def _arch_title(configuration: Configuration, arch: str, cells: pd.DataFrame) -> str:
     """The network's name; the CNN's depth is that for the data set, where all sources agree."""
     if arch != "cnn":
-        return ARCH_TITLES[arch]
+        return configuration.arch_title(arch)
     pairs = cells[["source", "dataset"]].drop_duplicates().itertuples(index=False)
     depths = {len(network_widths(configuration, source, dataset)) for source, dataset in pairs}
     return f"{depths.pop()}-layer CNN" if len(depths) == 1 else "CNN"
 
 
-def _title(configuration: Configuration, title: str, dataset: str) -> str:
-    """The table's title, naming what it was really measured on."""
+def _about(configuration: Configuration, table: Table, text: str, dataset: str) -> str:
+    """A text of the table, naming what it was really measured on."""
+    assert table.dataset is not None  # a table that is measured has one
     measured_on = configuration.dataset(dataset).title
-    original = configuration.dataset(configuration.distilled_from(dataset)).title
-    if measured_on == original or original not in title:
-        return title
-    return title.replace(original, measured_on)
+    return text.replace(configuration.dataset(table.dataset).title, measured_on)
+
+
+def _caption(configuration: Configuration, table: Table, dataset: str) -> str:
+    """The table's caption: the sets are still those of what a stand-in stands in for."""
+    return _about(configuration, table, table.caption, configuration.distilled_from(dataset))
 
 
 def _recipe_title(configuration: Configuration, recipe: str) -> str:
-    return str(configuration.recipe_book.recipes[recipe].get("title", recipe))
+    return configuration.recipe_book.title(recipe)
 
 
 def _cell(cell: pd.Series) -> Cell:

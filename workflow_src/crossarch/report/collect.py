@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from crossarch.config import Configuration, RunId, RunSettings, parse_run, resolve
 from crossarch.config.complain import validated
+from crossarch.config.differ import differences
 from crossarch.errors import ConfigError, DataError
 from crossarch.report.tidy import checked, read_tidy, write_tidy
 
@@ -167,26 +168,19 @@ def read_runs(path: Path) -> pd.DataFrame:
 
 
 def _outdated(configuration: Configuration, file: Path) -> str | None:
-    data = _read_mapping(file)
+    data = read_mapping(file)
     try:
         today = resolve(configuration, parse_run(file.as_posix()))
         made = validated(RunSettings, {"run": data.get("run"), **data.get("settings", {})}, "settings")
     except ConfigError as error:  # what it was made with exists no longer
         return str(error)
-    settings = (one.model_dump(mode="json", exclude={"evaluate_every"}) for one in (made, today))
-    return _first_difference(*settings, key="settings")
+    then, now = (one.model_dump(mode="json", exclude={"evaluate_every"}) for one in (made, today))
+    first = next(differences(then, now, key="settings"), None)
+    return f"{first[0]}: made with {first[1]!r}, today {first[2]!r}" if first else None
 
 
-def _first_difference(made: Any, today: Any, *, key: str) -> str | None:
-    """`settings.keep_rate.min: made with 0.4, today 0.5`, or None where both are the same."""
-    if isinstance(made, Mapping) and isinstance(today, Mapping):
-        names = dict.fromkeys([*made, *today])
-        found = (_first_difference(made.get(n), today.get(n), key=f"{key}.{n}") for n in names)
-        return next(filter(None, found), None)
-    return None if made == today else f"{key}: made with {made!r}, today {today!r}"
-
-
-def _read_mapping(file: Path) -> Mapping[str, Any]:
+def read_mapping(file: Path) -> Mapping[str, Any]:
+    """A file of JSON that holds a mapping; DataError with one line, naming the place, if it does not."""
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -203,7 +197,7 @@ def _read_mapping(file: Path) -> Mapping[str, Any]:
 
 
 def _read_metrics(file: Path) -> Metrics:
-    data = _read_mapping(file)
+    data = read_mapping(file)
     try:
         metrics = validated(Metrics, data, str(file))
         expected = parse_run(file.as_posix())

@@ -76,8 +76,7 @@ def _epochs(configuration: Configuration, measured: pd.DataFrame) -> list[str]:
         return []
     parts = []
     for (epochs, full), group in other.groupby(["epochs", "recipe_epochs"], sort=False):
-        recipes = configuration.recipe_book.recipes
-        titles = [recipes[name].get("title", name) for name in group["recipe"].unique()]
+        titles = map(configuration.recipe_book.title, group["recipe"].unique())
         parts.append(f"{epochs} instead of {full} ({listed(titles)})")
     return [f"Epochs: {', '.join(parts)}."]
 

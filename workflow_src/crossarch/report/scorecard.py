@@ -169,7 +169,9 @@ def _table_part(
     measured = pd.DataFrame(columns=columns)
     if table_datasets(configuration, table):
         cells = table_cells(configuration, table, runs)
-        cells = cells[cells["n"] > 0].rename(columns={"dataset": "measured_on", "mean": "ours"})
+        of_the_paper = ~cells["dataset"].map(configuration.is_besides)
+        cells = cells[(cells["n"] > 0) & of_the_paper]
+        cells = cells.rename(columns={"dataset": "measured_on", "mean": "ours"})
         itself_first = cells.sort_values(
             "measured_on", key=lambda names: names != table.dataset, kind="stable"
         )

@@ -8,7 +8,7 @@ from tabulate import tabulate
 from crossarch.config import Configuration
 from crossarch.files import write_text
 from crossarch.layout import Layout
-from crossarch.report.blocks import ARCH_TITLES, NOT_RUN
+from crossarch.report.blocks import NOT_RUN
 from crossarch.report.markdown import escaped
 from crossarch.report.note import listed
 from crossarch.report.numbers import LIST_SEPARATOR, printed, printed_signed
@@ -128,7 +128,7 @@ def _cell_row(configuration: Configuration, row: pd.Series) -> dict[str, str]:
         "DD": escaped(configuration.source(str(row["source"])).title),
         "IPC": str(row["ipc"]),
         "Recipe": escaped(str(row["recipe"])),
-        "Network": ARCH_TITLES[str(row["arch"])],
+        "Network": configuration.arch_title(str(row["arch"])),
         "Measured on": _datasets(configuration, row["measured_on"]),
         "Seeds": str(row["n"] or NOT_RUN),
         "Ours": _spread(row["ours"], row["std"]),

@@ -20,6 +20,7 @@ from crossarch.config import (
     recipe_factors,
     run_recipe,
     table_datasets,
+    table_recipes,
     table_sources,
 )
 from crossarch.config.schema import Table
@@ -94,7 +95,8 @@ def table_cells(configuration: Configuration, table: Table, runs: pd.DataFrame) 
     """All cells of `table`, one row each, once for each selected data set; in the paper's order.
 
     `runs` is the table of `collect_runs`. Of it count the runs of the selection's protocol and
-    seeds on a selected data set that is the table's own or stands in for it. Columns, in percent:
+    seeds on the data sets of `table_datasets`; one that no table is about has no number of the paper.
+    Columns, in percent:
 
     - dataset, source, ipc, recipe, arch: the cell; protocol, accuracy (`best` or `last`): the kind;
     - applicable: whether the cell exists (no DropPath or distillation on the source's own network);
@@ -117,7 +119,9 @@ def table_cells(configuration: Configuration, table: Table, runs: pd.DataFrame) 
         (runs["protocol"] == selection.protocol)
         & runs["seed"].isin(selection.seeds)
         & runs["dataset"].isin(datasets)
-        & runs["source"].isin(table_sources(configuration, table))
+        & runs["source"].isin(
+            {name for dataset in datasets for name in table_sources(configuration, table, dataset)}
+        )
     ]
     grid = _grid(configuration, table, datasets)
     possible = grid.loc[grid["applicable"], _CELL]
@@ -126,6 +130,8 @@ def table_cells(configuration: Configuration, table: Table, runs: pd.DataFrame) 
         .merge(_baselines(configuration, chosen, column), on=_BLOCK, how="left")
         .merge(paper_numbers(configuration, table), on=_CELL[1:], how="left")
     )
+    besides = cells["dataset"].map(configuration.is_besides)  # the paper is not about it
+    cells[["paper", "paper_std"]] = cells[["paper", "paper_std"]].mask(besides)
     own = cells["arch"] == cells["source"].map(lambda name: configuration.source(name).arch)
     cells = cells.assign(
         n=cells["n"].fillna(0),
@@ -171,7 +177,8 @@ def _schema(columns: Iterable[str]) -> pa.DataFrameSchema:
 
 def _factors(configuration: Configuration, table: Table) -> dict[str, str | None]:
     """The factors that each recipe of `table` has, as one text."""
-    factors = {recipe: recipe_factors(configuration, table, recipe) for recipe in table.recipes}
+    recipes = table_recipes(configuration, table)
+    factors = {recipe: recipe_factors(configuration, table, recipe) for recipe in recipes}
     return {recipe: LIST_SEPARATOR.join(has) or None for recipe, has in factors.items()}
 
 

@@ -4,6 +4,7 @@
 `accuracy`, `schedules` and `diagram` draw; `style` holds everything that is a matter of looks.
 """
 
+from crossarch.report.figures.distillation import draw_distillation
 from crossarch.report.figures.render import FORMATS, render_figure
 
-__all__ = ["FORMATS", "render_figure"]
+__all__ = ["FORMATS", "draw_distillation", "render_figure"]

@@ -1,5 +1,6 @@
 """Accuracies over IPC, fractions or hyper-parameters: Figures 1, 3, 4 and 7."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +10,15 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FixedLocator, NullLocator
 from matplotlib.transforms import ScaledTranslation
 
-from crossarch.config import Configuration
+from crossarch.config import Configuration, figure_panels
 from crossarch.config.schema import Accuracies, Figure, Line, Panel
 from crossarch.report.figures.points import read_points
 from crossarch.report.figures.style import (
-    ARCH_COLOURS,
-    ARCH_MARKERS,
     COLOURS,
     GREY,
+    arch_look,
     canvas,
+    own_look,
     save,
     watermark,
 )
@@ -38,19 +39,25 @@ def draw_accuracies(configuration: Configuration, figure: Figure, csv: Path) -> 
     drawing = figure.drawing
     assert isinstance(drawing, Accuracies)
     points = read_points(csv)
+    own = list(configuration.network_files)
     datasets = list(points["dataset"].unique())
-    labels = dict.fromkeys(line.label for panel in drawing.panels for line in _all_lines(panel))
+    panels = {name: figure_panels(configuration, drawing, name) for name in datasets}
+    every = [panel for row in panels.values() for panel in row]
+    labels = dict.fromkeys(line.label for panel in every for line in _all_lines(panel))
     rows = -(-len(labels) // _LEGEND_COLUMNS[figure.columns])
     height = _ROW_HEIGHT * len(datasets) + _LEGEND_ROW * rows + _MARGIN
     with canvas(figure.columns, height) as page:
-        grid = page.subplots(len(datasets), len(drawing.panels), sharey="row", squeeze=False)
+        columns = max(map(len, panels.values()))
+        grid = page.subplots(len(datasets), columns, sharey="row", squeeze=False)
         for row, dataset in zip(grid, datasets, strict=True):
             of_dataset = points[points["dataset"] == dataset]
-            for axes, panel in zip(row, drawing.panels, strict=True):
-                _draw_panel(axes, panel, of_dataset[of_dataset["panel"] == panel.title])
+            for axes, panel in zip(row, panels[dataset], strict=False):
+                _draw_panel(axes, panel, of_dataset[of_dataset["panel"] == panel.title], own)
+            for axes in row[len(panels[dataset]) :]:
+                axes.set_axis_off()
             title = configuration.dataset(dataset).title
             row[0].set_ylabel(f"Test accuracy (%)\n{title}")
-        _legend(page, drawing, columns=-(-len(labels) // rows))
+        _legend(page, every, own, columns=-(-len(labels) // rows))
         if any_synthetic(points["device"]):
             watermark(page, NOTICE)
         return save(page, csv.with_suffix(""))
@@ -60,7 +67,7 @@ def _all_lines(panel: Panel) -> tuple[Line, ...]:
     return (*panel.lines, *panel.references)
 
 
-def _draw_panel(axes: Axes, panel: Panel, points: pd.DataFrame) -> None:
+def _draw_panel(axes: Axes, panel: Panel, points: pd.DataFrame, own: Sequence[str]) -> None:
     axes.set_title(panel.title, loc="left")
     axes.set_xlabel(panel.x.title)
     axes.set_xscale(panel.x.scale)
@@ -71,11 +78,11 @@ def _draw_panel(axes: Axes, panel: Panel, points: pd.DataFrame) -> None:
     _leave_room(axes, panel, places)
     for place, line in enumerate(panel.lines):
         aside = _APART * (place - (len(panel.lines) - 1) / 2)
-        _draw_line(axes, line, points[points["line"] == line.label], aside)
+        _draw_line(axes, _look(line, own), points[points["line"] == line.label], aside)
     for line in panel.references:
         level = points.loc[points["line"] == line.label, "mean"].dropna()
         if not level.empty:
-            axes.axhline(level.iloc[0], **_look(line, marker=False))
+            axes.axhline(level.iloc[0], **_look(line, own, marker=False))
     if not points["n"].any():
         look = {"ha": "center", "va": "center", "color": GREY, "fontstyle": "italic"}
         axes.text(0.5, 0.5, NOTHING, look, transform=axes.transAxes)
@@ -93,11 +100,10 @@ def _leave_room(axes: Axes, panel: Panel, places: list[float]) -> None:
         axes.set_xlim(first - room, last + room)
 
 
-def _draw_line(axes: Axes, line: Line, points: pd.DataFrame, aside: float) -> None:
+def _draw_line(axes: Axes, look: dict[str, Any], points: pd.DataFrame, aside: float) -> None:
     """Measured points with their error bars, joined where neighbours were measured."""
     if not points["n"].any():
         return
-    look = _look(line)
     where = axes.transData + ScaledTranslation(aside / 72, 0, axes.figure.dpi_scale_trans)
     x, mean, std = points["x"], points["mean"], points["std"]
     for edge in (mean - std.fillna(0.0), mean + std.fillna(0.0)):
@@ -108,24 +114,28 @@ def _draw_line(axes: Axes, line: Line, points: pd.DataFrame, aside: float) -> No
     axes.autoscale_view(scalex=False)
 
 
-def _look(line: Line, marker: bool = True) -> dict[str, Any]:
-    """Colour, dash and marker of a line; baselines have hollow markers."""
-    colour = COLOURS[line.colour or ARCH_COLOURS[line.arch]]
+def _look(line: Line, own: Sequence[str], marker: bool = True) -> dict[str, Any]:
+    """Colour, dash and marker of a line; baselines have hollow markers.
+
+    `own` are the user's own networks, whose looks follow from their order.
+    """
+    of_arch = own_look(own.index(line.arch)) if line.arch in own else arch_look(line.arch)
+    colour = COLOURS[line.colour or of_arch.colour]
     look: dict[str, Any] = {"color": colour, "linestyle": line.dash}
     if marker:
         face = "white" if line.dash == "dashed" else colour
-        look |= {"marker": ARCH_MARKERS[line.arch], "markerfacecolor": face}
+        look |= {"marker": of_arch.marker, "markerfacecolor": face}
     return look
 
 
-def _legend(page: Canvas, drawing: Accuracies, columns: int) -> None:
+def _legend(page: Canvas, panels: Sequence[Panel], own: Sequence[str], columns: int) -> None:
     """One entry for each line of the figure, below the panels, whether measured or not."""
     handles = {}
     axes = page.axes[0]
-    for panel in drawing.panels:
+    for panel in panels:
         for line in _all_lines(panel):
             if line.label not in handles:
-                look = _look(line, marker=line not in panel.references)
+                look = _look(line, own, marker=line not in panel.references)
                 (handles[line.label],) = axes.plot([], [], **look)
     page.legend(
         handles.values(), handles.keys(), loc="outside lower center", ncols=columns, columnspacing=1.4

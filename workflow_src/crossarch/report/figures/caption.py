@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from crossarch.config import Configuration
-from crossarch.config.schema import Figure, ScheduleCurve
+from crossarch.config.schema import Accuracies, Figure, ScheduleCurve
 from crossarch.report.note import listed
 from crossarch.report.numbers import LIST_SEPARATOR
 from crossarch.report.synthetic import NOTICE, any_synthetic
@@ -18,7 +18,11 @@ def caption(configuration: Configuration, name: str, points: pd.DataFrame | None
     """
     figure = configuration.figure(name)
     sentences = [figure.caption]
-    if points is not None:
+    if points is not None and isinstance(figure.drawing, Accuracies):
+        names = dict.fromkeys(configuration.distilled_from(name) for name in points["dataset"])
+        titles = listed(configuration.dataset(name).title for name in names)
+        about = configuration.dataset(figure.drawing.dataset).title
+        sentences = [figure.caption.replace(about, titles)]
         for dataset, group in points.groupby("dataset", sort=False):
             sentences += _of_dataset(configuration, str(dataset), group)
     elif isinstance(figure.drawing, ScheduleCurve):
@@ -82,9 +86,8 @@ def _left_out(points: pd.DataFrame) -> Iterator[str]:
 def _epochs(configuration: Configuration, measured: pd.DataFrame) -> Iterator[str]:
     """`1000 (Baseline)`, and what the recipe asks for where a run had another number."""
     each = measured.assign(epochs=measured["epochs"].str.split(LIST_SEPARATOR)).explode("epochs")
-    recipes = configuration.recipe_book.recipes
     for (epochs, asked), rows in each.groupby(["epochs", "recipe_epochs"], sort=False):
-        titles = listed(recipes[name].get("title", name) for name in rows["recipe"].unique())
+        titles = listed(map(configuration.recipe_book.title, rows["recipe"].unique()))
         instead = "" if epochs == str(asked) else f" instead of {asked}"
         yield f"{epochs}{instead} ({titles})"
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib.style
@@ -30,6 +31,8 @@ ARCH_COLOURS = {
     "resnet50": "vermillion",
 }
 ARCH_MARKERS = {"cnn": "o", "resnet18": "s", "alexnet": "^", "vgg11": "D", "resnet50": "v"}
+OWN_COLOURS = ("blue", "purple", "yellow")  # of networks of the user's own, in turn
+OWN_MARKERS = ("P", "X", "*", "h", "p")
 GREY = "#595959"
 FORMATS = ("pdf", "svg", "png")
 
@@ -64,6 +67,25 @@ _METADATA: dict[str, dict[str, str | None]] = {
     "svg": {"Date": None, "Creator": None},
     "png": {"Software": None},
 }
+
+
+@dataclass(frozen=True)
+class Look:
+    """Colour (a name of `COLOURS`) and marker of a network."""
+
+    colour: str
+    marker: str
+
+
+def arch_look(arch: str) -> Look:
+    """The look of a network of ours."""
+    return Look(ARCH_COLOURS[arch], ARCH_MARKERS[arch])
+
+
+def own_look(place: int) -> Look:
+    """The look of the user's own network number `place`; the first fifteen differ."""
+    colour = OWN_COLOURS[place % len(OWN_COLOURS)]
+    return Look(colour, OWN_MARKERS[place % len(OWN_MARKERS)])
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from crossarch import __version__
 from crossarch.config import Configuration, needs_runs
 from crossarch.files import write_text
 from crossarch.layout import Layout
-from crossarch.report.blocks import ARCH_TITLES, NOT_RUN
+from crossarch.report.blocks import NOT_RUN
 from crossarch.report.figures.caption import caption
 from crossarch.report.figures.points import read_points
 from crossarch.report.numbers import printed, printed_signed
@@ -79,7 +79,7 @@ def render_page(configuration: Configuration, runs: pd.DataFrame, layout: Layout
         script=_asset("script.js"),
         style_hash=_digest("style.css"),
         script_hash=_digest("script.js"),
-        archs=[Choice(arch, title) for arch, title in ARCH_TITLES.items()],
+        archs=_archs(configuration),
         rows=shown,
         titles=_TITLES,
         filters=_filters(configuration, shown),
@@ -130,9 +130,8 @@ def _title(configuration: Configuration, kind: str, value: object) -> str:
     if kind == "source" and name in configuration.sources:
         return configuration.sources[name].title
     if kind == "recipe":
-        titles = {
-            key: str(of.get("title", key)) for key, of in configuration.recipe_book.recipes.items()
-        }
+        book = configuration.recipe_book
+        titles = {key: book.title(key) for key in book.recipes}
         title = titles.get(name, name)
         first = next((key for key, other in titles.items() if other == title), name)
         return title if name == first else f"{title} ({name})"  # Table 8 prints what Table 2 does
@@ -148,7 +147,12 @@ def _filters(configuration: Configuration, shown: list[Row]) -> dict[str, list[C
         filters[kind] = [Choice(str(one), _title(configuration, kind, one)) for one in ordered]
     if len(filters["protocol"]) < 2:
         del filters["protocol"]
-    return filters | {"arch": [Choice(arch, title) for arch, title in ARCH_TITLES.items()]}
+    return filters | {"arch": _archs(configuration)}
+
+
+def _archs(configuration: Configuration) -> list[Choice]:
+    """All networks, in the order of the columns."""
+    return [Choice(arch, configuration.arch_title(arch)) for arch in configuration.archs]
 
 
 def _notices(configuration: Configuration, runs: pd.DataFrame) -> list[str]:
@@ -184,7 +188,7 @@ def _data(configuration: Configuration, shown: list[Row]) -> dict[str, Any]:
 def _cell_data(configuration: Configuration, row: Row, cell: Cell) -> dict[str, Any]:
     names = [_title(configuration, kind, getattr(row, kind)) for kind in ("recipe", "source")]
     return {
-        "title": f"{ARCH_TITLES[cell.arch]}, {names[0]}",
+        "title": f"{configuration.arch_title(cell.arch)}, {names[0]}",
         "set": f"{names[1]}, IPC {row.ipc}, tested on {_title(configuration, 'dataset', row.dataset)}"
         f", protocol {row.protocol}",
         "mean": cell.mean,

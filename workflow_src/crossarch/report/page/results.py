@@ -12,7 +12,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from crossarch.config import Configuration, RunId, applies, figure_points, grid, table_datasets
 from crossarch.config.complain import validated
-from crossarch.config.schema import ARCHS
 from crossarch.errors import ConfigError, DataError
 from crossarch.layout import Layout
 from crossarch.report.tables import BASELINE
@@ -114,7 +113,7 @@ def rows(configuration: Configuration, runs: pd.DataFrame, layout: Layout) -> li
     `layout`, where they are. A cell prints the mean of the selection's `accuracy`. Raises DataError
     for a metrics file or a file of the paper's numbers that is broken.
     """
-    paper = _paper(configuration)
+    paper = paper_accuracies(configuration)
     measured = {
         key: group.sort_values("seed") for key, group in runs.groupby([*_ROW, "arch"], sort=False)
     }
@@ -123,7 +122,7 @@ def rows(configuration: Configuration, runs: pd.DataFrame, layout: Layout) -> li
     for key in dict.fromkeys([*_planned(configuration), *_keys(runs)]):
         cells = {
             arch: _cell(configuration, layout, Row(*key), arch, measured, paper, references)
-            for arch in ARCHS
+            for arch in configuration.archs
         }
         made.append(Row(*key, cells=cells))
     return _with_best(made)
@@ -228,7 +227,7 @@ def _curve(file: Path) -> Curve:
     return Curve(evaluations=curve.evaluations, losses=curve.losses[step - 1 :: step])
 
 
-def _paper(configuration: Configuration) -> dict[tuple[object, ...], float]:
+def paper_accuracies(configuration: Configuration) -> dict[tuple[object, ...], float]:
     """The paper's accuracies by data set, source, IPC, recipe and network; Table 2 before Table 7."""
     files = dict.fromkeys(map(configuration.paper_file, configuration.tables.values()))
     numbers: dict[tuple[object, ...], float] = {}

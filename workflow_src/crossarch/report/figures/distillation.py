@@ -1,0 +1,75 @@
+"""The curve of a distillation: test accuracy of a fresh network against the steps made so far."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pandera.pandas as pa
+
+from crossarch.config import Configuration, SetId
+from crossarch.errors import DataError
+from crossarch.layout import Layout
+from crossarch.report.figures.style import ARCH_COLOURS, ARCH_MARKERS, COLOURS, GREY, canvas, save
+from crossarch.report.tidy import DECIMALS, checked, write_tidy
+
+CURVE = pa.DataFrameSchema(
+    {
+        "step": pa.Column(int, pa.Check.ge(0), unique=True),
+        "accuracy": pa.Column(float, pa.Check.in_range(0, 100), nullable=True),
+        "loss": pa.Column(float, pa.Check.ge(0), nullable=True),
+    },
+    strict=True,
+    coerce=True,
+)
+_HEIGHT = 2.3  # inches
+
+
+def draw_distillation(configuration: Configuration, layout: Layout, target: SetId) -> list[Path]:
+    """Write the CSV of a finished distillation and draw it: PDF, SVG, PNG; gives the files.
+
+    `accuracy` is in percent, `loss` the mean over the steps since the last one. Raises DataError if
+    there is no whole record.
+    """
+    record = _read(layout.distillation(target))
+    csv, *_ = layout.distillation_curve(target)
+    curve = curve_of(record)
+    write_tidy(curve, csv)
+    title = f"{configuration.source(target.source).title}, {configuration.dataset(target.dataset).title}"
+    arch = record["settings"]["network"]["arch"]
+    with canvas(columns=1, height=_HEIGHT) as page:
+        axes = page.subplots()
+        tests = curve.dropna(subset="accuracy")
+        colour, marker = COLOURS[ARCH_COLOURS[arch]], ARCH_MARKERS[arch]
+        (accuracies,) = axes.plot(tests["step"], tests["accuracy"], color=colour, marker=marker)
+        axes.set(xlabel="Steps", ylabel="Test accuracy (%)")
+        axes.set_title(f"{title}, IPC {target.ipc}", loc="left")
+        beside = axes.twinx()
+        beside.grid(visible=False)
+        losses = curve.dropna(subset="loss")
+        (line,) = beside.plot(losses["step"], losses["loss"], color=GREY, linewidth=0.8)
+        beside.set_ylabel("Loss", color=GREY)
+        labels = ["fresh network on the set", "regression (loss)"]
+        page.legend([accuracies, line], labels, loc="outside lower center", ncols=2)
+        return [csv, *save(page, csv.with_suffix(""))]
+
+
+def curve_of(record: dict[str, Any]) -> pd.DataFrame:
+    """step, accuracy, loss: one row for each step at which either was noted, in order."""
+    columns = {"evaluations": "accuracy", "losses": "loss"}
+    parts = (
+        pd.DataFrame(record[part], columns=["step", name]).set_index("step")
+        for part, name in columns.items()
+    )
+    joined = pd.concat(parts, axis=1).sort_index().reset_index()
+    return checked(joined[list(CURVE.columns)].round(DECIMALS), CURVE, "curve")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        return {part: record[part] for part in ("settings", "evaluations", "losses")}
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file; distil the set first: crossarch distil") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path}: is not the record of a distillation: {error}") from None

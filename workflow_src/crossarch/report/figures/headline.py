@@ -1,0 +1,67 @@
+"""The headline in one picture: how far the recipe brings each network, beside what the paper prints."""
+
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from crossarch.config import Configuration
+from crossarch.report.figures.style import COLOURS, GREY, canvas, save
+
+BEFORE, AFTER = "baseline", "full"
+LOOKS = {"ours": COLOURS["vermillion"], "paper": GREY}
+_ROW, _MARGIN = 0.32, 1.0  # inches
+_APART = 0.17  # of a row, between ours and the paper's
+
+
+def draw_headline(configuration: Configuration, cells: pd.DataFrame, stem: Path) -> list[Path]:
+    """Write `<stem>.{pdf,svg,png}` from the cells of the scorecard; none where nothing was measured.
+
+    A panel for each distilled set, a row for each network of which both recipes were measured; the line
+    is what the network that the set was distilled with has with the baseline.
+    """
+    ends = cells[cells["recipe"].isin([BEFORE, AFTER]) & (cells["n"] > 0)]
+    ends = ends.drop_duplicates(["dataset", "source", "ipc", "recipe", "arch"])
+    panels = [
+        (configuration.source(str(source)), int(str(ipc)), of_set)
+        for (source, ipc), of_set in ends.groupby(["source", "ipc"], sort=False)
+        if _networks(of_set)
+    ]
+    if not panels:
+        return []
+    rows = max(len(_networks(of_set)) for *_, of_set in panels)
+    with canvas(columns=2, height=_ROW * rows + _MARGIN) as page:
+        grid = page.subplots(1, len(panels), sharex=True, squeeze=False)[0]
+        for axes, (settings, ipc, of_set) in zip(grid, panels, strict=True):
+            _panel(configuration, axes, of_set, str(settings.arch))
+            axes.set_title(f"{settings.title}, {ipc} image{'s' if ipc > 1 else ''} per class")
+        handles, labels = grid[0].get_legend_handles_labels()
+        page.legend(handles, labels, loc="outside lower center", ncols=3)
+        return save(page, stem)
+
+
+def _networks(of_set: pd.DataFrame) -> list[str]:
+    """The networks that both recipes were measured of, in the order of the table."""
+    counts = of_set.groupby("arch", sort=False)["recipe"].nunique()
+    return [str(arch) for arch in counts.index[counts == 2]]
+
+
+def _panel(configuration: Configuration, axes: Axes, of_set: pd.DataFrame, own: str) -> None:
+    values = of_set.set_index(["arch", "recipe"])
+    networks = _networks(of_set)
+    for shift, (whose, colour) in zip((-_APART, _APART), LOOKS.items(), strict=True):
+        label = {"ours": "measured here", "paper": "in the paper"}[whose]
+        places = [place + shift for place in range(len(networks))]
+        before = [float(values.loc[(arch, BEFORE), whose]) for arch in networks]  # type: ignore[arg-type]
+        after = [float(values.loc[(arch, AFTER), whose]) for arch in networks]  # type: ignore[arg-type]
+        axes.hlines(places, before, after, color=colour, linewidth=1.4)
+        axes.plot(before, places, "o", color=colour, mfc="white", label=f"baseline, {label}")
+        axes.plot(after, places, "o", color=colour, label=f"full recipe, {label}")
+        if (own, BEFORE) in values.index:
+            level = float(values.loc[(own, BEFORE), whose])  # type: ignore[arg-type]
+            named = f"{configuration.arch_title(own)}, baseline" if whose == "ours" else None
+            axes.axvline(level, color=colour, linewidth=0.9, linestyle="--", label=named)
+    axes.set_yticks(range(len(networks)), [configuration.arch_title(arch) for arch in networks])
+    axes.set_ylim(len(networks) - 0.5, -0.5)
+    axes.grid(visible=False, axis="y")
+    axes.set_xlabel("Test accuracy (%)")
