@@ -122,7 +122,9 @@ def main() -> None:
     parser.add_argument(
         "--backends", nargs="+", default=["file"], choices=["file", "db"], help="of Snakemake's records"
     )
-    parser.add_argument("--output", type=Path, default=HERE / "many_cells.json", help="JSON file")
+    parser.add_argument(
+        "--output", type=Path, default=HERE / "results" / "many_cells.json", help="JSON file"
+    )
     arguments = parser.parse_args()
     rows = []
     for seeds in arguments.seeds:
