@@ -1,4 +1,4 @@
-# make test: set-up and all tests, from nothing.   make run: set-up and the pipeline.
+# make test: set-up and all tests, from nothing.   make run: set-up and the pipeline, by default the demo.
 # make check: style, types, workflow lint.         make lock: renew requirements.lock.
 
 PYTHON ?= python3
@@ -30,6 +30,7 @@ test: setup
 test-fast: setup
 	python -m pytest -m "not slow"
 
+ARGS ?= table2 figure1 report --configfile config/presets/demo.yaml
 run: setup
 	snakemake --cores all $(ARGS)
 
@@ -43,8 +44,8 @@ check: setup
 # What pyproject.toml needs beyond the lock is added to it; a line that is deleted first is renewed.
 lock:
 	rm -rf $(CACHE)/lock && $(PYTHON) -m venv $(CACHE)/lock
-	$(CACHE)/lock/bin/python -m pip install --quiet -e '.[dev]' -c requirements.lock
-	$(CACHE)/lock/bin/python -m pip freeze --exclude-editable | tr 'A-Z_' 'a-z-' \
+	$(CACHE)/lock/bin/python -m pip install --quiet -e '.[dev]' setuptools -c requirements.lock
+	$(CACHE)/lock/bin/python -m pip freeze --all --exclude pip --exclude-editable | tr 'A-Z_' 'a-z-' \
 		| grep -v '^crossarch==' | sort -f \
 		| sed -E 's/^((nvidia|cuda)-.*|triton==.*)$$/\1 ; sys_platform == "linux"/' > $(CACHE)/new.lock
 	{ head -n 1 requirements.lock; cat $(CACHE)/new.lock; } > $(CACHE)/whole.lock

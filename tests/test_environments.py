@@ -130,8 +130,9 @@ def test_an_environment_has_what_its_commands_import(name: str, used: tuple[str,
 @cache
 def imported_by(verb: str) -> set[str]:
     """The packages that the modules behind a verb of the command line import themselves."""
-    tree = ast.parse((PROJECT / "workflow_src" / "crossarch" / "cli.py").read_text())
-    [function] = [f for f in ast.walk(tree) if isinstance(f, ast.FunctionDef) and f.name == verb]
+    modules = (PROJECT / "workflow_src" / "crossarch" / "cli").glob("*.py")
+    nodes = (node for file in modules for node in ast.walk(ast.parse(file.read_text())))
+    [function] = [f for f in nodes if isinstance(f, ast.FunctionDef) and f.name == verb]
     wanted = {n.module for n in ast.walk(function) if isinstance(n, ast.ImportFrom) and n.module}
     program = (
         f"import sys, crossarch.cli, {', '.join(sorted(wanted)) or 'crossarch'}\n"

@@ -5,15 +5,37 @@ from pathlib import Path
 
 import pytest
 
-PAGES = ("README.md", "config/README.md", "docs/cluster.md")
+PAGES = ("README.md", "docs/own.md", "docs/cluster.md", "docs/protocols.md")
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_options_that_take_several_values_do_not_swallow_a_target(project: Path, page: str) -> None:
-    told = re.findall(r"(?:snakemake |ARGS=\")[^`\n\"#]*", (project / page).read_text())
+    text = (project / page).read_text()
+    told = re.findall(r"(?:snakemake |ARGS=\")[^`\n\"#]*", text)
     assert told
     for command in told:
         for option, values in re.findall(r"(--configfile|--config) ([^-]\S*(?: [^-\s]\S*)*)", command):
             for value in values.split():
-                fits = (project / value).is_file() if option == "--configfile" else "=" in value
+                is_file = (project / value).is_file() or f"`{value}`" in text  # the reader's own
+                fits = is_file if option == "--configfile" else "=" in value
                 assert fits or "..." in value, command
+
+
+def test_the_readme_shows_what_the_benchmark_measured(project: Path) -> None:
+    sections = (project / "benchmarks/results/speed.md").read_text().split("\n\n")
+    tables = [text.strip() for text in sections if text.startswith("|")]
+    shown = (project / "README.md").read_text()
+    assert len([table for table in tables if table in shown]) == 2
+
+
+def test_what_the_pages_point_to_is_there(project: Path) -> None:
+    pages = [project / "README.md", project / "CONTRIBUTING.md", project / "config/README.md"]
+    pages += [project / "benchmarks/README.md", *sorted((project / "docs").glob("*.md"))]
+    pages.append(project / "results/reproduction/README.md")
+    links = [
+        (page, link)
+        for page in pages
+        for link in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text())
+    ]
+    assert len(links) > 20
+    assert [(page.name, link) for page, link in links if not (page.parent / link).exists()] == []

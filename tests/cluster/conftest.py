@@ -292,7 +292,14 @@ class Site:
     def metrics(self, run: str) -> dict[str, Any]:
         """What metrics.json of a run says apart from time and place."""
         text = (self.folder / "results" / "runs" / run / "metrics.json").read_text()
-        volatile = ("seconds", "images_per_second", "peak_memory_mib", "finished", "commit")
+        volatile = (
+            "seconds",
+            "images_per_second",
+            "gflop_per_second",
+            "peak_memory_mib",
+            "finished",
+            "commit",
+        )
         return {key: value for key, value in json.loads(text).items() if key not in volatile}
 
 

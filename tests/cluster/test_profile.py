@@ -23,7 +23,8 @@ def test_by_itself_it_names_no_partition_and_no_account(monkeypatch: pytest.Monk
     profile = read(monkeypatch)
     assert profile["executor"] == "slurm"
     assert profile["default-resources"] == {"mem_mb": 4000, "runtime": "30 * attempt"}
-    assert profile["set-resources"] == {"train": {"gpu": 1, "mem_mb": 8000, "runtime": "120 * attempt"}}
+    on_a_gpu = {"gpu": 1, "mem_mb": 8000, "runtime": "120 * attempt"}
+    assert profile["set-resources"] == {"train": on_a_gpu, "distil": on_a_gpu}
     assert not {"groups", "resources"} & profile.keys()
 
 

@@ -42,13 +42,13 @@ def granted() -> str | None:
 
 
 def slow_down(trainer: Any) -> None:
-    train_epoch = trainer._Run.train_epoch
+    train_epoch = trainer.Training.train_epoch
 
     def slowly(self: Any, epoch: int) -> None:
         train_epoch(self, epoch)
         time.sleep(float((watch / "pace").read_text()))
 
-    trainer._Run.train_epoch = slowly
+    trainer.Training.train_epoch = slowly
 
 
 arguments = sys.orig_argv
