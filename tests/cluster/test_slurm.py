@@ -158,6 +158,8 @@ def test_a_preempted_training(site: Site, first_run: Site) -> None:
 
 
 def test_a_node_that_goes_down(site: Site, first_run: Site) -> None:
+    """What dies with its node may not hear of it: so the state of each epoch is kept."""
+    (site.watch / "save_every").write_text("0")
     node = f"NodeName={socket.gethostname().split('.')[0]}"
 
     def fail(job: str) -> None:
