@@ -24,11 +24,14 @@ $(READY):
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	@touch $@
 
+# Files of tests share the cores, and each takes one.
+PYTEST := OMP_NUM_THREADS=1 python -m pytest -n logical --maxprocesses 4 --dist loadfile
+
 test: setup
-	python -m pytest
+	$(PYTEST)
 
 test-fast: setup
-	python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 ARGS ?= table2 figure1 report --configfile config/presets/demo.yaml
 run: setup

@@ -139,20 +139,17 @@ def packing(rounds: int) -> list[Row]:
     """Two trainings of one thread each against one of two: epochs a second in all."""
     rows = []
     for arch in COMPARED:
-        ratios, rates = [], []
-        for _ in range(max(2, rounds // 3)):
-            two = sum(epochs_a_second(arch, processes=2, threads=1))
-            one = sum(epochs_a_second(arch, processes=1, threads=2))
-            ratios.append(two / one)
-            rates.append((two, one))
-        two, one = rates[len(rates) // 2]
+        two, one = [], []
+        for _ in range(rounds):
+            two.append(sum(epochs_a_second(arch, processes=2, threads=1)))
+            one.append(sum(epochs_a_second(arch, processes=1, threads=2)))
         rows.append(
             {
                 "network": arch,
                 "norm": "batch",
-                "two jobs, 1 thread each": round(two, 2),
-                "one job, 2 threads": round(one, 2),
-                "ratio": round(median(ratios), 2),
+                "two jobs, 1 thread each": round(median(two), 2),
+                "one job, 2 threads": round(median(one), 2),
+                "ratio": round(timing.ratio(two, one), 2),
             }
         )
     return rows
