@@ -693,7 +693,7 @@ def test_a_tenth_of_the_length_is_a_tenth_of_every_number_of_epochs() -> None:
     )
     baseline = shortened(book.recipe("baseline", "paper", ipc=1, arch="cnn", source="mtt"), 0.1)
     assert baseline.schedule == StepSchedule(name="step", milestones=(50,), factor=0.1)
-    assert book.recipe("full", "demo", ipc=10, arch="alexnet", source="mtt").epochs == 400
+    assert book.recipe("full", "demo", ipc=10, arch="alexnet", source="mtt").epochs == 600
 
 
 @given(
@@ -722,4 +722,4 @@ def test_a_longer_recipe_of_ones_own_is_allowed_under_every_protocol(directory: 
     }
     loaded = load_configuration(directory, overrides=[("--config", {"own_recipes": longer})])
     found = loaded.recipe_book.recipe("wo_dp-short", "demo", ipc=1, arch="vgg11", source="mtt")
-    assert found.epochs == 70
+    assert found.epochs == 105
