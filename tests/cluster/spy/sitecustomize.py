@@ -1,8 +1,8 @@
 """Python loads this before a job's own code: it notes each training, and disturbs it as a test wants.
 
 `watch/trainings` gets a JSON line when a training starts and when it ends; a file `watch/fail` makes the
-next one fail; `watch/pace` holds the seconds that an epoch takes longer, and `watch/save_every` those between
-two states, if it is there.
+next one fail; `watch/pace` holds the seconds that an epoch takes longer, and `watch/save_every` those
+between two states, if it is there.
 """
 
 import atexit
