@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tomllib
 from functools import cache
-from importlib.metadata import packages_distributions
+from importlib.metadata import metadata, packages_distributions
 from pathlib import Path
 
 import pytest
@@ -54,6 +54,16 @@ def locked() -> dict[str, str]:
     lines = (PROJECT / "requirements.lock").read_text().splitlines()
     pins = (line.split(";")[0].strip().partition("==") for line in lines if "==" in line)
     return {canonicalize_name(name): version for name, _, version in pins}
+
+
+def test_what_is_locked_takes_the_oldest_python_that_is_promised() -> None:
+    """Debian 12 has 3.11.2; a package may want a later bugfix of it."""
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    oldest = project["requires-python"].removeprefix(">=") + ".0"
+    here = {canonicalize_name(name) for names in packages_distributions().values() for name in names}
+    bounds = {name: metadata(name)["Requires-Python"] or "" for name in locked() if name in here}
+    assert len(bounds) > 50
+    assert {name: bound for name, bound in bounds.items() if oldest not in SpecifierSet(bound)} == {}
 
 
 @pytest.mark.parametrize("file", ENVIRONMENTS, ids=lambda file: file.stem)
