@@ -28,6 +28,7 @@ NOTHING = "no run measured yet"
 _ROW_HEIGHT, _LEGEND_ROW, _MARGIN = 2.3, 0.14, 0.15  # inches
 _LEGEND_COLUMNS = {1: 2, 2: 5}
 _APART = 0.9  # points between lines, to the side, so that equal accuracies do not hide each other
+_APART_AT_ONE_PLACE = 14.0  # where no line has anywhere to go to
 
 
 def draw_accuracies(configuration: Configuration, figure: Figure, csv: Path) -> list[Path]:
@@ -76,8 +77,9 @@ def _draw_panel(axes: Axes, panel: Panel, points: pd.DataFrame, own: Sequence[st
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xticks(places, [f"{place:g}" for place in places])
     _leave_room(axes, panel, places)
-    for place, line in enumerate(panel.lines):
-        aside = _APART * (place - (len(panel.lines) - 1) / 2)
+    apart = _APART if len(places) > 1 else _APART_AT_ONE_PLACE
+    for number, line in enumerate(panel.lines):
+        aside = apart * (number - (len(panel.lines) - 1) / 2)
         _draw_line(axes, _look(line, own), points[points["line"] == line.label], aside)
     for line in panel.references:
         level = points.loc[points["line"] == line.label, "mean"].dropna()
