@@ -83,6 +83,27 @@ class Layout:
         return sorted((self.results / "runs").glob("*/*/ipc*/*/*/seed*/metrics.json"))
 
     @property
+    def analyses(self) -> Path:
+        """What analyses found: a table and a figure of each, and a folder of records by run."""
+        return self.results / "analysis"
+
+    def analysis_record(self, analysis: str, run: RunId) -> Path:
+        """What an analysis (`curvature`, `whitening`, `agreement`) measured of one run, JSON."""
+        return self.analyses / analysis / f"{run.path}.json"
+
+    def analysis_records(self, analysis: str) -> list[Path]:
+        """The records of every run that an analysis has measured, in order."""
+        return sorted((self.analyses / analysis).glob("*/*/ipc*/*/*/seed*.json"))
+
+    def landscape(self, run: RunId) -> Path:
+        """The training loss in the plane of two eigenvectors of its Hessian, CSV."""
+        return self.analyses / "curvature" / f"{run.path}-landscape.csv"
+
+    def analysis_files(self, analysis: str) -> list[Path]:
+        """Every file of an analysis of several runs."""
+        return [self.analyses / f"{analysis}.{kind}" for kind in ("csv", "md", "pdf", "svg", "png")]
+
+    @property
     def states(self) -> Path:
         """States of unfinished work; not an output of any rule, so that no retry deletes them."""
         return self.results / "states"

@@ -117,7 +117,7 @@ def _render(configuration: Configuration, layout: Layout, name: str, runs: Path 
         metrics = collect_runs(layout.finished_runs()) if unmade else read_runs(collected)
         if name == REPORT:
             return [render_page(configuration, metrics, layout)]
-        return render_figure(configuration, name, metrics, layout.figures)
+        return render_figure(configuration, name, metrics, layout.figures, layout)
     if distilled := parse_set(name):
         return draw_distillation(configuration, layout, distilled)
     raise ConfigError(unknown_name(configuration, name, REPORT))
