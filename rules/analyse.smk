@@ -16,7 +16,7 @@ rule analyse_curvature:
     resources:
         device=selection.device,
         slots_per_gpu=selection.slots_per_gpu,
-        mem_mb=8000,
+        mem_mb=12000,
     params:
         run=RUN_PATTERN,
         selection=CURVATURE,

@@ -21,7 +21,7 @@ CLASSES, SIDE, TESTED = 3, 8, 30
 
 @dataclass(frozen=True)
 class Bench:
-    """Results of two tiny trainings, and the configuration that they are analysed with."""
+    """Where tiny trainings lie, and the configuration that they are analysed with."""
 
     configuration: Configuration
     layout: Layout
@@ -37,7 +37,8 @@ def _tiny(settings: RunSettings) -> RunSettings:
     small = {"classes": CLASSES, "image_size": SIDE, "widths": (4, 4)}
     update: dict[str, Any] = {
         "network": settings.network.model_copy(update=small),
-        "teacher_network": settings.teacher_network and settings.teacher_network.model_copy(update=small),
+        "teacher_network": settings.teacher_network
+        and settings.teacher_network.model_copy(update=small),
         "epochs": 4,
         "batch_size": 4,
         "optimizer": settings.optimizer.model_copy(update={"lr": 1e-2}),
@@ -57,15 +58,22 @@ def configured(**selection: Any) -> Configuration:
 
 @pytest.fixture
 def bench(make_bench: Callable[..., Bench]) -> Bench:
-    """Analyses as small as they get, of batch-norm networks with soft labels."""
+    """A finished CNN with batch norm, trained on soft labels."""
     return make_bench()
 
 
 @pytest.fixture
-def make_bench(tmp_path: Path) -> Callable[..., Bench]:
-    """Makes a bench; `arch` is the student's network."""
+def taught(bench: Bench) -> Bench:
+    """The same with a student of it."""
+    train(bench, bench.student)
+    return bench
 
-    def make(arch: str = "alexnet", **curvature: Any) -> Bench:
+
+@pytest.fixture
+def make_bench(tmp_path: Path) -> Callable[..., Bench]:
+    """Makes a bench with a finished teacher; `curvature` is how that is to be measured."""
+
+    def make(**curvature: Any) -> Bench:
         small = {"eigenvalues": 3, "tolerance": 1e-3, "extent": 0.5, "points": 3, **curvature}
         configuration = configured(curvature=small)
         layout = Layout(tmp_path / "results")
@@ -83,10 +91,9 @@ def make_bench(tmp_path: Path) -> Callable[..., Bench]:
             configuration,
             layout,
             teacher=parse_run("cifar10/frepo/ipc1/cnn/wo_dp_kd/seed0"),
-            student=parse_run(f"cifar10/frepo/ipc1/{arch}/full/seed0"),
+            student=parse_run("cifar10/frepo/ipc1/alexnet/full/seed0"),
         )
-        for run in (made.teacher, made.student):
-            train(made, run)
+        train(made, made.teacher)
         return made
 
     return make

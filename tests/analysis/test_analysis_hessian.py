@@ -212,7 +212,8 @@ def test_a_network_without_second_derivatives_is_one_line() -> None:
     class NormOfOurOwn(nn.GroupNorm):
         """Not one of PyTorch's own class, so that it is left as it is."""
 
-    made = nn.Sequential(NormOfOurOwn(3, 3), nn.Flatten(), nn.Linear(3 * SIDE * SIDE, CLASSES)).double()
+    layers = (nn.Conv2d(3, 2, 3), NormOfOurOwn(2, 2), nn.Flatten(), nn.Linear(2 * 6 * 6, CLASSES))
+    made = nn.Sequential(*layers).double()
     operator = hessian_of_loss(made, data(soft=False))
     with pytest.raises(CrossarchError, match="the Hessian of this network cannot be computed") as caught:
         operator.matvec(np.ones(operator.shape[0]))

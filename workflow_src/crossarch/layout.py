@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from crossarch.analysis import MEASURED
 from crossarch.config import Configuration, RunId, SetId
 
 
@@ -98,6 +99,11 @@ class Layout:
     def landscape(self, run: RunId) -> Path:
         """The training loss in the plane of two eigenvectors of its Hessian, CSV."""
         return self.analyses / "curvature" / f"{run.path}-landscape.csv"
+
+    def analysis_of(self, run: RunId) -> list[Path]:
+        """Every file that analyses of one run may have made."""
+        records = [self.analysis_record(name, run) for name in MEASURED]
+        return [*records, self.landscape(run)]
 
     def analysis_files(self, analysis: str) -> list[Path]:
         """Every file of an analysis of several runs."""

@@ -14,8 +14,8 @@ from crossarch.report.scorecard import bootstrap_interval
 CELL = ["dataset", "source", "ipc", "arch", "recipe"]
 ALL = "all"  # in a column that the row is not about
 INTERVALS = (
-    "In brackets: 95% percentile intervals of the mean, bootstrapped over what it is the mean of; of two "
-    "or three they say little."
+    "In brackets: 95% percentile intervals of the mean, bootstrapped over what it is the mean of; of "
+    "two or three they say little."
 )
 
 

@@ -18,9 +18,9 @@ from torch import Tensor, nn
 
 from crossarch.errors import CrossarchError
 
-with warnings.catch_warnings():  # of torch.jit, which a library below it uses
-    warnings.simplefilter("ignore", FutureWarning)
-    from curvlinops import HessianLinearOperator
+# PyTorch and a library below curvlinops use what PyTorch is about to drop.
+warnings.filterwarnings("ignore", r"`torch\.jit\.script` is deprecated", FutureWarning)
+from curvlinops import HessianLinearOperator  # noqa: E402
 
 Batches = Sequence[tuple[Tensor, Tensor]]
 """Images (n, C, H, W) and targets, (n,) class indices or (n, classes) probabilities."""

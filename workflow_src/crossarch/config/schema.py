@@ -599,7 +599,7 @@ class CurvatureSettings(Model):
 
     eigenvalues: Int = Field(default=20, ge=2)
     tolerance: Float = Field(default=1e-4, gt=0, lt=1)
-    extent: Float = Field(default=1.0, gt=0)
+    extent: Float = Field(default=0.2, gt=0)
     points: Int = Field(default=25, ge=3)
 
     @model_validator(mode="after")

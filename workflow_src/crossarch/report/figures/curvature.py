@@ -201,23 +201,25 @@ def _draw_row(page: Any, drawing: CurvatureDrawing, table: pd.DataFrame, levels:
 
 def _draw_eigenvalues(axes: Axes, drawing: CurvatureDrawing, table: pd.DataFrame) -> None:
     axes.set_title("(a) Eigenvalues of the Hessian", loc="left")
-    axes.set_xlabel("Rank by magnitude")
-    axes.set_ylabel("Eigenvalue")
+    axes.set_xlabel("Rank")
+    axes.set_ylabel("Magnitude of the eigenvalue")
     values = table[table["part"] == EIGENVALUE]
     for place, (label, recipe) in enumerate(drawing.recipes.items()):
         of_run = values[values["recipe"] == recipe]
         if of_run.empty:
             continue
+        colour, marker = COLOURS[LINES[place % len(LINES)]], MARKERS[place % len(MARKERS)]
+        ranks, magnitudes = of_run["rank"].astype(int), of_run["value"].abs()
+        axes.plot(ranks, magnitudes, color=colour, marker=marker, label=label)
+        below = of_run["value"] < 0
         axes.plot(
-            *(of_run["rank"].astype(int), of_run["value"]),
-            color=COLOURS[LINES[place % len(LINES)]],
-            marker=MARKERS[place % len(MARKERS)],
-            label=label,
+            *(ranks[below], magnitudes[below]),
+            **{"color": colour, "marker": marker, "markerfacecolor": "white", "linestyle": ""},
         )
     if values.empty:
         _say_nothing(axes)
         return
-    axes.set_yscale("log" if (values["value"] > 0).all() else "linear")
+    axes.set_yscale("log")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend()
 
@@ -231,7 +233,6 @@ def _draw_landscape(surface: Any, contour: Axes, points: pd.DataFrame, levels: N
     surface.plot_surface(
         *(first, second, np.log10(shown)),
         cmap="viridis",
-        facecolors=None,
         linewidth=0,
         antialiased=True,
         vmin=np.log10(levels[0]),
@@ -240,6 +241,10 @@ def _draw_landscape(surface: Any, contour: Axes, points: pd.DataFrame, levels: N
         cstride=1,
     )
     surface.set_zlim(np.log10(levels[0]), np.log10(levels[-1]))
+    surface.view_init(**_VIEW)
+    surface.tick_params(pad=-3, labelsize=6)
+    for name, label in (("x", "α₁"), ("y", "α₂"), ("z", "log₁₀ loss")):
+        getattr(surface, f"set_{name}label")(label, labelpad=-8, fontsize=6.5)
     filled = contour.contourf(first, second, shown, levels=levels, norm=norm, cmap="viridis")
     contour.contour(first, second, shown, levels=levels, norm=norm, colors="white", linewidths=0.3)
     contour.set_aspect("equal")
@@ -263,6 +268,7 @@ def curvature_sentences(
     configuration: Configuration, drawing: CurvatureDrawing, table: pd.DataFrame
 ) -> Iterator[str]:
     """What was measured, and how, as sentences for the caption; all of it is read off the table."""
+    negative = int((table.loc[table["part"] == EIGENVALUE, "value"] < 0).sum())
     named = {recipe: label for label, recipe in drawing.recipes.items()}
     if table.empty:
         yield "No run analysed yet."
@@ -277,6 +283,8 @@ def curvature_sentences(
         "network in evaluation mode: no DropPath, batch norms with their running statistics. Weights "
         "are those after the last epoch."
     )
+    if negative:
+        yield f"Hollow markers: negative eigenvalues, {negative} in all."
     yield f"Protocol: {listed(runs['protocol'].unique())}. Seed: {listed(runs['seed'].unique())}."
     for dataset, group in runs.groupby("dataset", sort=False):
         title = configuration.dataset(str(dataset)).title
