@@ -214,7 +214,10 @@ def _draw_eigenvalues(axes: Axes, drawing: CurvatureDrawing, table: pd.DataFrame
         below = of_run["value"] < 0
         axes.plot(
             *(ranks[below], magnitudes[below]),
-            **{"color": colour, "marker": marker, "markerfacecolor": "white", "linestyle": ""},
+            color=colour,
+            marker=marker,
+            markerfacecolor="white",
+            linestyle="",
         )
     if values.empty:
         _say_nothing(axes)
