@@ -9,6 +9,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow_src"))
 
+from crossarch.analysis import MEASURED, SUMMARISED
+from crossarch.analysis.chosen import chosen_runs
 from crossarch.config import (
     RUN_PATTERN,
     SetId,
@@ -16,6 +18,7 @@ from crossarch.config import (
     chosen_sets,
     collection_runs,
     distilled_set,
+    figure_runs,
     load_configuration,
     needs_runs,
     parse_run,
@@ -26,6 +29,7 @@ from crossarch.config import (
     resolve_distil,
     schedule_recipe,
     set_whitening,
+    shows_curvature,
     table_words,
 )
 from crossarch.digests import stage_digest
@@ -75,7 +79,10 @@ os.environ.update(
 CONTAINER = os.getenv("CROSSARCH_CONTAINER")  # an image made from Dockerfile or apptainer.def
 TRAINING_ENVIRONMENT = f"../envs/{'train-cuda' if selection.device == 'cuda' else 'train'}.yaml"
 # What decides the contents of tables, as one value that a change of triggers their jobs.
-SELECTION = selection.model_dump_json(exclude={"device", "threads", "slots_per_gpu", "results"})
+NOT_IN_TABLES = {"device", "threads", "slots_per_gpu", "results", "curvature"}
+SELECTION = selection.model_dump_json(exclude=NOT_IN_TABLES)
+# What decides how the curvature of a run is measured.
+CURVATURE = selection.model_dump_json(include={"curvature"})
 REPRODUCTION = Layout(Path("results/reproduction"))
 SETTINGS_TABLES = [name for name, table in configuration.tables.items() if table.layout == "settings"]
 MEASURED_TABLES = [name for name in configuration.tables if name not in SETTINGS_TABLES]
@@ -255,11 +262,60 @@ def training_inputs(wildcards):
     return {name: str(path) for name, path in inputs.items()}
 
 
+@one_line
 def figure_metrics(wildcards):
-    """The collected runs of a figure that shows runs."""
+    """The collected runs of a figure that shows runs, and the records of one that shows curvature."""
     if wildcards.figure not in MEASURED_FIGURES:
         return {}
-    return {"metrics": str(layout.metrics(wildcards.figure))}
+    inputs = {"metrics": str(layout.metrics(wildcards.figure))}
+    if shows_curvature(configuration.figures[wildcards.figure]):
+        runs = figure_runs(configuration, wildcards.figure)
+        inputs["records"] = [str(layout.analysis_record("curvature", run)) for run in runs]
+        inputs["landscapes"] = [str(layout.landscape(run)) for run in runs]
+    return inputs
+
+
+def analysis_files(analysis):
+    """What an analysis of several runs makes."""
+    return [str(path) for path in layout.analysis_files(analysis)]
+
+
+def finished_inputs(settings, weights):
+    """What a run left that an analysis takes up."""
+    folder = layout.run(settings.run)
+    return {"metrics": layout.run_metrics(settings.run), "weights": folder / f"{weights}.safetensors"}
+
+
+def curvature_inputs(wildcards):
+    """A finished run and what it was trained on."""
+    settings = settings_of(wildcards)
+    inputs = finished_inputs(settings, "last")
+    inputs["distilled"] = layout.training_set(configuration, settings.run)
+    return {name: str(path) for name, path in inputs.items()}
+
+
+def analysed_inputs(wildcards):
+    """A finished run, and the test set in every space, or in its own beside its teacher."""
+    settings = settings_of(wildcards)
+    dataset, own = settings.run.dataset, settings.whitening
+    inputs = {name: str(path) for name, path in finished_inputs(settings, "last").items()}
+    spaces = [own] if wildcards.analysis == "agreement" else dict.fromkeys([own, *AUDITED])
+    inputs["tests"] = [str(layout.test_set(dataset, space)) for space in spaces]
+    if wildcards.analysis == "agreement" and settings.teacher:
+        teacher = finished_inputs(
+            settings_of_path(settings.teacher.path), settings.distillation.checkpoint
+        )
+        inputs |= {f"teacher_{name}": str(path) for name, path in teacher.items()}
+    return inputs
+
+
+@one_line
+def summary_inputs(analysis):
+    """The metrics of all runs that an analysis is about and, where it measures them, their records."""
+    runs = chosen_runs(configuration, analysis)
+    records = [layout.analysis_record(analysis, run) for run in runs]
+    measured = records if analysis in MEASURED else []
+    return [str(path) for path in (*map(layout.run_metrics, runs), *measured)]
 
 
 @one_line

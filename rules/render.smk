@@ -88,6 +88,7 @@ rule reproduction:
         paper=sorted({file for name in MEASURED_TABLES for file in paper_file(name)}),
         preset="config/presets/reproduction.yaml",
         findings="results/reproduction/findings.md",
+        records=[path for name in MEASURED for path in REPRODUCTION.analysis_records(name)],
     output:
         runs=REPRODUCTION.metrics("runs"),
         tables=REPRODUCTION.table_files("table2", "main"),
@@ -95,6 +96,7 @@ rule reproduction:
         figure=REPRODUCTION.figure_files("figure1"),
         page=REPRODUCTION.page,
         readme="results/reproduction/README.md",
+        analyses=[path for name in SUMMARISED for path in REPRODUCTION.analysis_files(name)],
     log:
         "results/logs/reproduction.log",
     localrule: True
@@ -103,9 +105,13 @@ rule reproduction:
     params:
         options=f"--preset config/presets/reproduction.yaml --results {REPRODUCTION.results}",
         results=REPRODUCTION.results,
+        analyses=" ".join(SUMMARISED),
         code=[
             stage_digest(stage)
-            for stage in ("collect", "render", "scorecard", "figures", "page", "reproduction")
+            for stage in (
+                *("collect", "render", "scorecard", "figures", "page", "reproduction"),
+                "analysis",
+            )
         ],
         words=[words_of("table2"), figure_words("figure1")],
     shell:
@@ -114,4 +120,6 @@ rule reproduction:
         " && python -m crossarch scorecard {params.options} --runs {output.runs}"
         " && python -m crossarch render figure1 {params.options} --runs {output.runs}"
         " && python -m crossarch render report {params.options} --runs {output.runs}"
+        " && for analysis in {params.analyses}; do python -m crossarch analyse $analysis --summary"
+        " {params.options} --page docs/analysis.md || exit 1; done"
         " && python -m crossarch reproduction {params.options} --runs {output.runs} ) > {log} 2>&1"

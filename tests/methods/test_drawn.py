@@ -75,6 +75,11 @@ def test_a_run_on_real_images_has_a_subset_of_its_seed_that_its_teacher_shares()
     assert str(subset) == "results/distilled/real/cifar10-jpeg/ipc25/seed2.safetensors"
     assert layout.training_set(configuration, settings.teacher) == subset
     assert (settings.batch_size, settings.whitening) == (100, "standardise")
+    stronger = parse_run("cifar10-jpeg/real/ipc25/resnet50/full-teacher_resnet18/seed2")  # Figure 7 (b)
+    teacher = resolve(configuration, stronger).teacher
+    assert teacher is not None
+    assert (teacher.arch, teacher.recipe, teacher.seed) == ("resnet18", "wo_dp_kd", 2)
+    assert layout.training_set(configuration, teacher) == subset
     with pytest.raises(
         ConfigError, match=r"real\.drawn\.cifar10: found no set with ipc 7, allowed: 10, "
     ):

@@ -23,11 +23,13 @@ from crossarch.report import (
     render_scorecard,
     render_table,
 )
-from crossarch.report.reproduction import BEGIN, END, render_reproduction
+from crossarch.report.marked import marks
+from crossarch.report.reproduction import REPRODUCED, render_reproduction
 
 PROJECT = Path(__file__).parents[2]
 PUBLISHED = Layout(PROJECT / "results" / "reproduction")
 RUNS = PUBLISHED.finished_runs()
+BEGIN, END = marks(REPRODUCED)
 
 
 @pytest.fixture(scope="module")

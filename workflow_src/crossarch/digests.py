@@ -17,6 +17,8 @@ _CELLS = (
     *("report/collect.py", "report/tidy.py", "report/numbers.py", "report/note.py"),
     *("report/tables.py", "report/blocks.py", "report/markdown.py"),
 )
+# What every analysis of one run stands on.
+_FINISHED = ("analysis/finished.py", "analysis/record.py", "analysis/where.py")
 STAGES: dict[str, tuple[str, ...]] = {
     "prepare": ("data/*.py",),
     "audit": ("audit/*.py",),
@@ -26,6 +28,21 @@ STAGES: dict[str, tuple[str, ...]] = {
     ),
     "curve": ("report/figures/distillation.py", "report/figures/style.py", "report/tidy.py"),
     "train": ("models/*.py", "running/*.py", "training/*.py"),
+    "curvature": (
+        *("analysis/hessian.py", "analysis/landscape.py", "analysis/curvature.py", *_FINISHED),
+        *("models/*.py", "training/losses.py"),
+    ),
+    "testing": (
+        *("analysis/predictions.py", "analysis/testing.py", *_FINISHED),
+        *("models/*.py", "running/evaluation.py"),
+    ),
+    "analysis": (
+        *("analysis/summary.py", "analysis/cells.py", "analysis/drawing.py", "analysis/record.py"),
+        *("analysis/chosen.py", "analysis/selection.py", "analysis/protocols.py"),
+        *("analysis/whitening.py", "analysis/agreement.py"),
+        *("report/collect.py", "report/note.py", "report/numbers.py", "report/scorecard.py"),
+        *("report/synthetic.py", "report/tidy.py", "report/figures/style.py"),
+    ),
     "collect": ("report/collect.py", "report/tidy.py"),
     "render": (
         *_CELLS,
@@ -37,6 +54,7 @@ STAGES: dict[str, tuple[str, ...]] = {
     "scorecard": (*_CELLS, "report/claims.py", "report/scorecard.py", "report/scorecard_page.py"),
     "figures": (
         "report/figures/*.py",
+        "analysis/record.py",
         "report/note.py",
         "report/numbers.py",
         "report/synthetic.py",
@@ -44,10 +62,11 @@ STAGES: dict[str, tuple[str, ...]] = {
         "config/figures.py",
         "training/schedules.py",
     ),
-    "reproduction": ("report/reproduction.py", "report/figures/headline.py"),
+    "reproduction": ("report/reproduction.py", "report/marked.py", "report/figures/headline.py"),
     "page": (
         "report/page/*",
         "report/figures/caption.py",
+        "report/figures/curvature.py",
         "report/numbers.py",
         "report/synthetic.py",
     ),

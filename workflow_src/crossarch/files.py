@@ -1,10 +1,14 @@
 """Whole files or none: everything that the project writes goes through here."""
 
+import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from crossarch.errors import DataError
 
 
 @contextmanager
@@ -34,6 +38,23 @@ def write_text(destination: Path, text: str) -> None:
     """Write `text` as UTF-8, atomically."""
     with atomic_path(destination) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def read_mapping(file: Path) -> Mapping[str, Any]:
+    """A file of JSON that holds a mapping; DataError with one line, naming the place, if it does not."""
+    try:
+        data = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError(f"{file}: no such file") from None
+    except json.JSONDecodeError as error:
+        raise DataError(
+            f"{file}: line {error.lineno}, column {error.colno}: is not JSON: {error.msg}"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{file}: cannot be read: {error}") from None
+    if not isinstance(data, Mapping):
+        raise DataError(f"{file}: found {type(data).__name__}, allowed: a mapping of names")
+    return data
 
 
 def _umask() -> int:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from crossarch.analysis import MEASURED
 from crossarch.config import Configuration, RunId, SetId
 
 
@@ -81,6 +82,32 @@ class Layout:
     def finished_runs(self) -> list[Path]:
         """The metrics of every run that has ended, in order."""
         return sorted((self.results / "runs").glob("*/*/ipc*/*/*/seed*/metrics.json"))
+
+    @property
+    def analyses(self) -> Path:
+        """What analyses found: a table and a figure of each, and a folder of records by run."""
+        return self.results / "analysis"
+
+    def analysis_record(self, analysis: str, run: RunId) -> Path:
+        """What an analysis (`curvature`, `whitening`, `agreement`) measured of one run, JSON."""
+        return self.analyses / analysis / f"{run.path}.json"
+
+    def analysis_records(self, analysis: str) -> list[Path]:
+        """The records of every run that an analysis has measured, in order."""
+        return sorted((self.analyses / analysis).glob("*/*/ipc*/*/*/seed*.json"))
+
+    def landscape(self, run: RunId) -> Path:
+        """The training loss in the plane of two eigenvectors of its Hessian, CSV."""
+        return self.analyses / "curvature" / f"{run.path}-landscape.csv"
+
+    def analysis_of(self, run: RunId) -> list[Path]:
+        """Every file that analyses of one run may have made."""
+        records = [self.analysis_record(name, run) for name in MEASURED]
+        return [*records, self.landscape(run)]
+
+    def analysis_files(self, analysis: str) -> list[Path]:
+        """Every file of an analysis of several runs."""
+        return [self.analyses / f"{analysis}.{kind}" for kind in ("csv", "md", "pdf", "svg", "png")]
 
     @property
     def states(self) -> Path:

@@ -1,5 +1,6 @@
 """The command line: one verb a stage. Heavy imports wait until a verb needs them."""
 
+from crossarch.cli.analyse import analyse
 from crossarch.cli.app import app, main
 from crossarch.cli.audit import audit
 from crossarch.cli.describe import describe, schedule
@@ -13,7 +14,7 @@ from crossarch.cli.train import evaluate, train
 
 # In the order of `crossarch --help`, which is that of the stages.
 VERBS = {
-    "Stages": (fetch, prepare, audit, distil, train, collect, render, scorecard),
+    "Stages": (fetch, prepare, audit, distil, train, analyse, collect, render, scorecard),
     "Before": (plan, describe, schedule, mirror),
     "Meanwhile and after": (status, show, compare, evaluate, publish, reproduction),
 }

@@ -17,8 +17,8 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     help="""How much accuracy is lost on distilled data when the test network is another one?
 
-    The stages, each a verb: **fetch** - **prepare** - **audit** - **distil** - **train** - **collect** -
-    **render**.
+    The stages, each a verb: **fetch** - **prepare** - **audit** - **distil** - **train** -
+    **analyse** - **collect** - **render**.
     What there is to do: **plan**. How far it is: **status**. What came of it: **show**, **compare**.
     Snakemake calls them in order (`snakemake --cores 2 table2`); by hand they do one thing each.
 

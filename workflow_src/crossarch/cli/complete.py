@@ -12,6 +12,7 @@ from typing import Any
 import typer
 import yaml
 
+from crossarch.analysis import ANALYSES
 from crossarch.config.schema import ARCHS, PROTOCOLS, WHITENINGS
 from crossarch.layout import Layout
 
@@ -119,6 +120,7 @@ complete_collection = _among(
 complete_rendered = _among(
     lambda context: [*_names(context, "tables"), *_names(context, "figures"), "report"]
 )
+complete_analysis = _among(lambda context: ANALYSES)
 complete_device = _among(lambda context: ("auto", "cpu", "cuda", "mps"))
 complete_whitening = _among(lambda context: WHITENINGS)
 complete_protocol = _among(lambda context: PROTOCOLS)

@@ -117,7 +117,7 @@ def _render(configuration: Configuration, layout: Layout, name: str, runs: Path 
         metrics = collect_runs(layout.finished_runs()) if unmade else read_runs(collected)
         if name == REPORT:
             return [render_page(configuration, metrics, layout)]
-        return render_figure(configuration, name, metrics, layout.figures)
+        return render_figure(configuration, name, metrics, layout.figures, layout)
     if distilled := parse_set(name):
         return draw_distillation(configuration, layout, distilled)
     raise ConfigError(unknown_name(configuration, name, REPORT))
@@ -182,7 +182,7 @@ def publish(
     config: ConfigDirectory = CONFIG,
     results: Results = None,
 ) -> None:
-    """Copy the metrics of finished runs to where measured results are kept.
+    """Copy the metrics of finished runs, and what analyses measured of them, to where they are kept.
 
     Example: `crossarch publish cifar10-jpeg/frepo/ipc1/cnn/baseline/seed0`
     """
@@ -194,7 +194,13 @@ def publish(
     collected = collect_runs(files)  # refuses what is broken before anything is copied
     if any_synthetic(collected["device"]):
         raise DataError(f"publish: found runs on the device {SYNTHETIC!r}, allowed: measured runs")
-    copies = {file: destination / file.relative_to(layout.results) for file in files}
+    records = [
+        record
+        for file in files
+        for record in layout.analysis_of(parse_run(file.as_posix()))
+        if record.exists()
+    ]
+    copies = {file: destination / file.relative_to(layout.results) for file in (*files, *records)}
     for file, copy in copies.items():
         write_text(copy, file.read_text(encoding="utf-8"))
     tell_files(copies.values(), as_json)

@@ -14,6 +14,7 @@ from crossarch.config.figures import (
     needs_runs,
     renderable_figures,
     schedule_recipe,
+    shows_curvature,
 )
 from crossarch.config.load import Configuration, load_configuration, read_overrides
 from crossarch.config.own import NetworkFile, network_code
@@ -85,6 +86,7 @@ __all__ = [
     "selected",
     "selected_files",
     "set_whitening",
+    "shows_curvature",
     "split_recipe",
     "table_archs",
     "table_datasets",

@@ -1,6 +1,6 @@
 """Which runs a figure is made of, and where in the figure each of them stands."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from string import ascii_lowercase
 
@@ -9,7 +9,15 @@ from crossarch.config.complain import unknown
 from crossarch.config.load import Configuration
 from crossarch.config.resolve import applies
 from crossarch.config.runs import RunId
-from crossarch.config.schema import Accuracies, Figure, Line, Panel, Recipe, ScheduleCurve
+from crossarch.config.schema import (
+    Accuracies,
+    CurvatureDrawing,
+    Figure,
+    Line,
+    Panel,
+    Recipe,
+    ScheduleCurve,
+)
 from crossarch.errors import ConfigError
 
 
@@ -17,7 +25,8 @@ from crossarch.errors import ConfigError
 class FigurePoint:
     """One point of a figure: a run with the first seed, standing for those with all seeds.
 
-    `x` is None for a reference, which is drawn across the whole panel.
+    `x` is None for a reference, which is drawn across the whole panel, and for a run whose curvature is
+    shown: it stands for itself alone.
     """
 
     panel: str
@@ -34,6 +43,9 @@ def figure_points(configuration: Configuration, name: str) -> list[FigurePoint]:
     recipe that does not exist.
     """
     drawing = configuration.figure(name).drawing
+    if isinstance(drawing, CurvatureDrawing):
+        _check_curvature_names(configuration, name, drawing)
+        return list(_curvature_points(configuration, drawing))
     if not isinstance(drawing, Accuracies):
         return []
     _check_names(configuration, name, drawing)
@@ -87,13 +99,16 @@ def _measurable_panels(
 def figure_runs(configuration: Configuration, name: str) -> list[RunId]:
     """The runs of a figure that the configuration selects, each once; teachers not included.
 
-    A point whose training set sources.yaml does not have is left out.
+    A point whose training set sources.yaml does not have is left out. Curvature is shown of one seed.
     """
+    seeds = configuration.selection.seeds
+    if isinstance(configuration.figure(name).drawing, CurvatureDrawing):
+        seeds = seeds[:1]
     runs = dict.fromkeys(
         point.run.model_copy(update={"seed": seed})
         for point in figure_points(configuration, name)
         if selected(configuration, point.run) and has_training_set(configuration, point.run)
-        for seed in configuration.selection.seeds
+        for seed in seeds
     )
     return list(runs)
 
@@ -121,7 +136,35 @@ def renderable_figures(configuration: Configuration) -> list[str]:
 
 def needs_runs(figure: Figure) -> bool:
     """Whether a figure shows runs at all."""
-    return isinstance(figure.drawing, Accuracies)
+    return isinstance(figure.drawing, Accuracies | CurvatureDrawing)
+
+
+def shows_curvature(figure: Figure) -> bool:
+    """Whether a figure shows the curvature where runs ended."""
+    return isinstance(figure.drawing, CurvatureDrawing)
+
+
+def _curvature_points(configuration: Configuration, drawing: CurvatureDrawing) -> Iterator[FigurePoint]:
+    """The runs whose curvature is shown, for each selected data set that the figure is about."""
+    selection = configuration.selection
+    known = configuration.source(drawing.source).ipcs(drawing.dataset)
+    chosen = [ipc for ipc in drawing.ipc if selection.ipc is None or ipc in selection.ipc]
+    ipc = next((each for each in chosen if each in known), drawing.ipc[0])
+    for dataset in selection.datasets:
+        if configuration.distilled_from(dataset) != drawing.dataset:
+            continue
+        for label, recipe in drawing.recipes.items():
+            run = RunId(
+                dataset=dataset,
+                source=drawing.source,
+                ipc=ipc,
+                arch=drawing.arch,
+                recipe=recipe,
+                protocol=selection.protocol,
+                seed=selection.seeds[0],
+            )
+            if applies(configuration, run):
+                yield FigurePoint(configuration.dataset(dataset).title, label, None, run)
 
 
 def _panel_points(configuration: Configuration, panel: Panel, dataset: str) -> Iterator[FigurePoint]:
@@ -172,3 +215,21 @@ def _check_names(configuration: Configuration, name: str, drawing: Accuracies) -
                 if recipe not in recipes:
                     where = f"{key} ({line.label})"
                     raise ConfigError(unknown(file, where, recipe, recipes, what="recipe"))
+
+
+def _check_curvature_names(configuration: Configuration, name: str, drawing: CurvatureDrawing) -> None:
+    """As `_check_names`, of a figure that shows curvature."""
+    file = f"{configuration.directory}/figures.yaml"
+    pools: tuple[tuple[str, str, Collection[str]], ...] = (
+        ("dataset", drawing.dataset, configuration.datasets),
+        ("source", drawing.source, configuration.sources),
+        ("arch", drawing.arch, configuration.archs),
+        *(
+            (f"recipes ({label})", recipe, configuration.recipe_book.recipes)
+            for label, recipe in drawing.recipes.items()
+        ),
+    )
+    for key, found, allowed in pools:
+        if found not in allowed:
+            what = "network" if key == "arch" else key.partition(" ")[0].removesuffix("s")
+            raise ConfigError(unknown(file, f"{name}.drawing.{key}", found, allowed, what=what))

@@ -21,6 +21,7 @@ from crossarch.config.schema import (
     PROTOCOLS,
     Accuracies,
     CosineSchedule,
+    CurvatureDrawing,
     Dataset,
     Figure,
     PeriodicSchedule,
@@ -141,7 +142,8 @@ class Configuration:
         """
         about = {table.dataset for table in self.tables.values()}
         drawings = (figure.drawing for figure in self.figures.values())
-        about |= {drawing.dataset for drawing in drawings if isinstance(drawing, Accuracies)}
+        measured = Accuracies | CurvatureDrawing
+        about |= {drawing.dataset for drawing in drawings if isinstance(drawing, measured)}
         return self.distilled_from(dataset) not in about
 
     def chosen_sources(self, dataset: str) -> list[str]:

@@ -537,6 +537,20 @@ class ScheduleCurve(Model):
     ipc: Ipc
 
 
+class CurvatureDrawing(Model):
+    """The curvature of the training loss where runs ended, one run for each of `recipes` (by label).
+
+    Of `ipc` the first counts that the configuration chooses and the source has; of the seeds the first.
+    """
+
+    name: Literal["curvature"]
+    dataset: Name
+    source: Name
+    ipc: Chosen[Ipc]
+    arch: Arch
+    recipes: dict[str, RecipeName] = Field(min_length=1)
+
+
 class Diagram(Model):
     """A drawing that does not depend on any run."""
 
@@ -549,7 +563,9 @@ class Figure(Model):
     title: str
     caption: str
     columns: Literal[1, 2]
-    drawing: Annotated[Accuracies | ScheduleCurve | Diagram, Field(discriminator="name")]
+    drawing: Annotated[
+        Accuracies | ScheduleCurve | CurvatureDrawing | Diagram, Field(discriminator="name")
+    ]
 
 
 # --- config.yaml --------------------------------------------------------------------------------
@@ -572,6 +588,25 @@ class Arithmetic(Model):
     precision: Literal["float32", "tf32", "bfloat16"] = "float32"
     compile: bool = False
     deterministic: bool = False
+
+
+class CurvatureSettings(Model):
+    """How the curvature at the end of a run is measured (Appendix B.5).
+
+    `eigenvalues` of the Hessian, each to a relative `tolerance`; the landscape is computed at `points` x
+    `points` places up to `extent` from the weights along each of two eigenvectors of length 1.
+    """
+
+    eigenvalues: Int = Field(default=20, ge=2)
+    tolerance: Float = Field(default=1e-4, gt=0, lt=1)
+    extent: Float = Field(default=0.2, gt=0)
+    points: Int = Field(default=25, ge=3)
+
+    @model_validator(mode="after")
+    def _with_a_middle(self) -> "CurvatureSettings":
+        if self.points % 2 == 0:
+            raise ValueError(f"points ({self.points}) must be odd, so that the weights are one of them")
+        return self
 
 
 class OwnNetwork(Model):
@@ -613,4 +648,5 @@ class Selection(Model):
     threads: Positive
     slots_per_gpu: Positive
     arithmetic: Arithmetic = Field(default=Arithmetic())
+    curvature: CurvatureSettings = Field(default=CurvatureSettings())
     results: str = Field(min_length=1)

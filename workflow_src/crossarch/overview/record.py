@@ -13,8 +13,9 @@ from crossarch.config import Configuration, parse_run
 from crossarch.config.complain import validated
 from crossarch.config.differ import differences
 from crossarch.errors import ConfigError, DataError
+from crossarch.files import read_mapping
 from crossarch.layout import Layout
-from crossarch.report.collect import Metrics, outdated, read_mapping
+from crossarch.report.collect import Metrics, outdated
 from crossarch.report.page.results import Evaluation, Loss, paper_accuracies
 
 Difference = tuple[str, Any, Any]

@@ -1,7 +1,6 @@
 """The metrics of all finished runs as one tidy table, `results/metrics/runs.csv`: a row a run."""
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +12,7 @@ from crossarch.config import Configuration, RunId, RunSettings, parse_run, resol
 from crossarch.config.complain import validated
 from crossarch.config.differ import differences
 from crossarch.errors import ConfigError, DataError
+from crossarch.files import read_mapping
 from crossarch.report.tidy import checked, read_tidy, write_tidy
 
 Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
@@ -177,23 +177,6 @@ def _outdated(configuration: Configuration, file: Path) -> str | None:
     then, now = (one.model_dump(mode="json", exclude={"evaluate_every"}) for one in (made, today))
     first = next(differences(then, now, key="settings"), None)
     return f"{first[0]}: made with {first[1]!r}, today {first[2]!r}" if first else None
-
-
-def read_mapping(file: Path) -> Mapping[str, Any]:
-    """A file of JSON that holds a mapping; DataError with one line, naming the place, if it does not."""
-    try:
-        data = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DataError(f"{file}: no such file") from None
-    except json.JSONDecodeError as error:
-        raise DataError(
-            f"{file}: line {error.lineno}, column {error.colno}: is not JSON: {error.msg}"
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{file}: cannot be read: {error}") from None
-    if not isinstance(data, Mapping):
-        raise DataError(f"{file}: found {type(data).__name__}, allowed: a mapping of names")
-    return data
 
 
 def _read_metrics(file: Path) -> Metrics:

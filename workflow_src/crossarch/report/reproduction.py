@@ -3,7 +3,6 @@
 Everything but `findings.md`, where people write down what they found out, is made from the metrics.
 """
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,19 +11,18 @@ import pandas as pd
 from tabulate import tabulate
 
 from crossarch.config import Configuration
-from crossarch.errors import DataError
 from crossarch.files import write_text
 from crossarch.layout import Layout
 from crossarch.report.blocks import NOT_RUN
 from crossarch.report.figures.headline import draw_headline
 from crossarch.report.markdown import escaped
+from crossarch.report.marked import check_marked, renew
 from crossarch.report.numbers import printed, printed_signed
 from crossarch.report.scorecard import scorecard_cells, scorecard_summary
 
-BEGIN, END = "<!-- reproduced: made by `snakemake reproduction` -->", "<!-- /reproduced -->"
+REPRODUCED = "reproduced"
 FINDINGS = "findings.md"
 HEADLINE = "headline"
-_BLOCK = re.compile(f"(?<={re.escape(BEGIN)}\n).*(?={re.escape(END)})", re.DOTALL)
 
 
 def render_reproduction(
@@ -34,17 +32,14 @@ def render_reproduction(
 
     `readme` keeps all but what stands between the two marks; DataError if it lacks them.
     """
-    text = readme.read_text(encoding="utf-8")
-    if not _BLOCK.search(text):
-        raise DataError(f"{readme}: found no lines {BEGIN} and {END}, needed for what was reproduced")
+    check_marked(readme, REPRODUCED)
     cells = scorecard_cells(configuration, runs)
     summary = scorecard_summary(configuration, cells)
     pictures = draw_headline(configuration, cells, layout.figures / HEADLINE)
     findings = (layout.results / FINDINGS).read_text(encoding="utf-8")
     page = layout.results / "README.md"
     write_text(page, reproduction_page(configuration, runs, cells, summary, findings))
-    told = f"{headline(configuration, runs, cells, summary)}\n"
-    write_text(readme, _BLOCK.sub(lambda _: told, text))
+    renew(readme, REPRODUCED, headline(configuration, runs, cells, summary))
     return [page, readme, *pictures]
 
 

@@ -1,30 +1,36 @@
 """The caption that lies beside a figure: the paper's words, then what was measured and on what."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pandas as pd
 
 from crossarch.config import Configuration
-from crossarch.config.schema import Accuracies, Figure, ScheduleCurve
+from crossarch.config.schema import Accuracies, CurvatureDrawing, Figure, ScheduleCurve
+from crossarch.report.figures.curvature import curvature_sentences, read_curvature
+from crossarch.report.figures.points import read_points
 from crossarch.report.note import listed
 from crossarch.report.numbers import LIST_SEPARATOR
 from crossarch.report.synthetic import NOTICE, any_synthetic
 
 
-def caption(configuration: Configuration, name: str, points: pd.DataFrame | None) -> str:
+def caption(configuration: Configuration, name: str, csv: Path) -> str:
     """The caption of figure `name` as one paragraph of plain text.
 
-    `points` are those of a figure that shows runs; everything said about runs is read off them.
+    `csv` is what the figure is drawn from; everything said about runs is read off it.
     """
     figure = configuration.figure(name)
     sentences = [figure.caption]
-    if points is not None and isinstance(figure.drawing, Accuracies):
+    if isinstance(figure.drawing, Accuracies):
+        points = read_points(csv)
         names = dict.fromkeys(configuration.distilled_from(name) for name in points["dataset"])
         titles = listed(configuration.dataset(name).title for name in names)
         about = configuration.dataset(figure.drawing.dataset).title
         sentences = [figure.caption.replace(about, titles)]
         for dataset, group in points.groupby("dataset", sort=False):
             sentences += _of_dataset(configuration, str(dataset), group)
+    elif isinstance(figure.drawing, CurvatureDrawing):
+        sentences += curvature_sentences(configuration, figure.drawing, read_curvature(csv))
     elif isinstance(figure.drawing, ScheduleCurve):
         curve, protocol = figure.drawing, configuration.selection.protocol
         sentences.append(f"Recipe: {curve.recipe}, protocol: {protocol}.")

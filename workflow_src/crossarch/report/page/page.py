@@ -10,12 +10,11 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from crossarch import __version__
-from crossarch.config import Configuration, needs_runs
+from crossarch.config import Configuration
 from crossarch.files import write_text
 from crossarch.layout import Layout
 from crossarch.report.blocks import NOT_RUN
 from crossarch.report.figures.caption import caption
-from crossarch.report.figures.points import read_points
 from crossarch.report.numbers import printed, printed_signed
 from crossarch.report.page.results import Cell, Row, rows
 from crossarch.report.synthetic import NOTICE, any_synthetic
@@ -214,13 +213,12 @@ def _pictures(configuration: Configuration, layout: Layout) -> list[Picture]:
         figure = configuration.figure(name)
         image, csv = layout.figures / f"{name}.svg", layout.figures / f"{name}.csv"
         if image.is_file() and csv.is_file():
-            points = read_points(csv) if needs_runs(figure) else None
             encoded = base64.b64encode(image.read_bytes()).decode()
             pictures.append(
                 Picture(
                     number=name.removeprefix("figure"),
                     title=figure.title,
-                    caption=caption(configuration, name, points),
+                    caption=caption(configuration, name, csv),
                     wide=figure.columns == 2,
                     image=f"data:image/svg+xml;base64,{encoded}",
                 )

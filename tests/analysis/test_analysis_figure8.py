@@ -1,0 +1,182 @@
+"""Figure 8: which runs it is made of, and what is drawn and said of their records."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from synthetic_runs import configured, run_row, runs_of  # type: ignore[import-not-found]
+
+from crossarch.analysis.landscape import offsets, write_landscape
+from crossarch.analysis.record import CurvatureRecord, write_record
+from crossarch.config import RunId, figure_runs, load_configuration, renderable_figures
+from crossarch.errors import ConfigError, DataError
+from crossarch.layout import Layout
+from crossarch.report.figures import FORMATS, render_figure
+from crossarch.report.figures.caption import caption
+from crossarch.report.synthetic import NOTICE, SYNTHETIC
+
+DIGEST = "0123456789abcdef"
+EIGENVALUES = {"full": 8.0, "full-adamw": 80.0}
+
+
+def analysed(layout: Layout, run: RunId, **changes: Any) -> None:
+    """A made-up record and landscape of a run: a bowl as steep as its largest eigenvalue."""
+    top = EIGENVALUES[run.recipe]
+    record = {
+        "run": run,
+        "digest": DIGEST,
+        "images": 10 * run.ipc,
+        "provenance": {},
+        "settings": {"eigenvalues": 20},
+        "parameters": 1000,
+        "loss": 0.25,
+        "gradient_norm": 0.01,
+        "eigenvalues": [top / rank for rank in range(1, 21)],
+        "residuals": [1e-5 * top] * 20,
+        "products": 123,
+        "seconds": {"eigenvalues": 100.0, "landscape": 50.0},
+        **changes,
+    }
+    write_record(CurvatureRecord.model_validate(record), layout.analysis_record("curvature", run))
+    places = offsets(1.0, 5)
+    losses = 0.25 + 0.5 * (top * places[:, None] ** 2 + top / 2 * places[None] ** 2)
+    write_landscape(places, losses, layout.landscape(run))
+
+
+def words_in(svg: Path) -> list[str]:
+    return re.findall(r"<!-- (.*?) -->", svg.read_text())
+
+
+def runs_and_rows(**selection: Any) -> tuple[Any, list[RunId], pd.DataFrame]:
+    configuration = configured(datasets=["cifar10-jpeg"], figures=["figure8"], **selection)
+    runs = figure_runs(configuration, "figure8")
+    rows = [run_row(43.0, epochs=4000, **run.model_dump()) for run in runs]
+    for row in rows:
+        row["epochs"] = 4000
+    return configuration, runs, runs_of(rows)
+
+
+def test_the_first_ipc_that_is_chosen_and_the_first_seed() -> None:
+    paths = {
+        None: "cifar10/frepo/ipc10/resnet18",
+        (1, 10): "cifar10/frepo/ipc10/resnet18",
+        (1,): "cifar10/frepo/ipc1/resnet18",
+        (50, 1): "cifar10/frepo/ipc1/resnet18",
+        (50,): "cifar10/frepo/ipc50/resnet18",
+    }
+    for ipc, folder in paths.items():
+        found = [run.path for run in figure_runs(configured(ipc=ipc, seeds=[2, 0]), "figure8")]
+        assert found == [f"{folder}/full/seed2", f"{folder}/full-adamw/seed2"]
+    assert figure_runs(configured(archs=["alexnet"]), "figure8") == []
+    narrowed = figure_runs(configured(recipes=["full"]), "figure8")
+    assert [run.recipe for run in narrowed] == ["full"]
+    figures = ["figure8"]
+    assert renderable_figures(configured(figures=figures, datasets=["cifar100"])) == []
+
+
+def test_full_adamw_is_full_with_the_optimiser_of_the_baseline() -> None:
+    book = load_configuration(Path(__file__).parents[2] / "config").recipe_book
+    at = {"protocol": "paper", "ipc": 1, "arch": "resnet18", "source": "frepo"}
+    adamw, full, baseline = (book.recipe(name, **at) for name in ("full-adamw", "full", "baseline"))
+    assert adamw.optimizer == baseline.optimizer
+    other = {"title", "optimizer"}
+    assert adamw.model_dump(exclude=other) == full.model_dump(exclude=other)
+
+
+def test_what_is_drawn_and_said(tmp_path: Path) -> None:
+    configuration, runs, rows = runs_and_rows(ipc=[1])
+    layout = Layout(tmp_path)
+    for run in runs:
+        analysed(layout, run)
+    files = render_figure(configuration, "figure8", rows, layout.figures, layout)
+    assert {file.name for file in files} == {f"figure8.{kind}" for kind in ("csv", "md", *FORMATS)}
+    table = pd.read_csv(layout.figures / "figure8.csv")
+    assert table.groupby(["recipe", "part"]).size().to_dict() == {
+        (recipe, part): count
+        for recipe in EIGENVALUES
+        for part, count in (("eigenvalue", 20), ("landscape", 25))
+    }
+    top = table[(table["part"] == "eigenvalue") & (table["rank"] == 1)].set_index("recipe")["value"]
+    assert top.to_dict() == EIGENVALUES
+    words = words_in(layout.figures / "figure8.svg")
+    for word in (
+        "(a) Eigenvalues of the Hessian",
+        "(b) Lion",
+        "(c) AdamW",
+        "Magnitude of the eigenvalue",
+    ):
+        assert word in words
+    assert NOTICE not in words
+    said = caption(configuration, "figure8", layout.figures / "figure8.csv")
+    assert "Measured with 1 image per class (the paper: 10)." in said
+    assert "no DropPath, batch norms with their running statistics" in said
+    assert "CIFAR-10 (JPEG copy), a stand-in, not CIFAR-10 itself" in said
+    assert "Lion: 4000 epochs, test accuracy 43.0%, training cross-entropy 0.25 on 10 images" in said
+    assert "20 eigenvalues from 80 to 4" in said
+    assert "(123 Hessian-vector products, 150 s with the landscape)" in said
+    again = render_figure(configuration, "figure8", rows, tmp_path / "again", layout)
+    assert [file.read_bytes() for file in again] == [file.read_bytes() for file in files]
+
+
+def test_negative_eigenvalues_are_told(tmp_path: Path) -> None:
+    configuration, runs, rows = runs_and_rows(ipc=[1])
+    layout = Layout(tmp_path)
+    for run in runs:
+        analysed(layout, run, eigenvalues=[9.0, -4.0, 1.0, -0.5], residuals=[1e-3] * 4)
+    render_figure(configuration, "figure8", rows, layout.figures, layout)
+    assert (
+        "Hollow markers: negative eigenvalues, 4 in all." in (layout.figures / "figure8.md").read_text()
+    )
+
+
+def test_both_landscapes_have_one_scale(tmp_path: Path) -> None:
+    """The colour bar reaches from the least to the largest loss of both."""
+    configuration, runs, rows = runs_and_rows(ipc=[1])
+    layout = Layout(tmp_path)
+    for run in runs:
+        analysed(layout, run)
+    render_figure(configuration, "figure8", rows, layout.figures, layout)
+    highest = 0.25 + 0.5 * 80 * 1.5
+    ticks = np.geomspace(0.25, highest, 12)[::3]
+    words = words_in(layout.figures / "figure8.svg")
+    assert all(f"{tick:.2g}" in words for tick in ticks)
+
+
+def test_what_was_not_analysed_is_told(tmp_path: Path) -> None:
+    configuration, runs, rows = runs_and_rows(ipc=[1])
+    layout = Layout(tmp_path)
+    render_figure(configuration, "figure8", rows, layout.figures, layout)
+    assert "No run analysed yet." in (layout.figures / "figure8.md").read_text()
+    assert words_in(layout.figures / "figure8.svg").count("no run analysed yet") == 3
+    analysed(layout, runs[0])
+    render_figure(configuration, "figure8", rows, layout.figures, layout)
+    assert "Not analysed and left out: AdamW." in (layout.figures / "figure8.md").read_text()
+    assert words_in(layout.figures / "figure8.svg").count("no run analysed yet") == 1
+
+
+def test_made_up_runs_are_marked(tmp_path: Path) -> None:
+    configuration, runs, rows = runs_and_rows(ipc=[1])
+    layout = Layout(tmp_path)
+    for run in runs:
+        analysed(layout, run)
+    render_figure(configuration, "figure8", rows.assign(device=SYNTHETIC), layout.figures, layout)
+    assert NOTICE in words_in(layout.figures / "figure8.svg")
+    assert NOTICE in (layout.figures / "figure8.md").read_text()
+
+
+def test_mistakes_are_one_line(tmp_path: Path) -> None:
+    configuration, runs, rows = runs_and_rows(ipc=[1])
+    layout = Layout(tmp_path)
+    analysed(layout, runs[0], digest="fedcba9876543210")
+    with pytest.raises(
+        DataError, match=rf"analyse it again: crossarch analyse curvature {runs[0].path}"
+    ):
+        render_figure(configuration, "figure8", rows, layout.figures, layout)
+    other = configured(datasets=["cifar100"])
+    with pytest.raises(ConfigError, match=r"datasets: found cifar100, but figure8 is not of them$"):
+        render_figure(other, "figure8", rows, layout.figures, layout)
+    with pytest.raises(ConfigError, match=r"curvature: points \(4\) must be odd"):
+        configured(curvature={"points": 4})

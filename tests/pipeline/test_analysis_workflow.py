@@ -1,0 +1,83 @@
+"""Figure 8 and the analyses in the workflow: trained, analysed, drawn, and only what changed again."""
+
+import csv
+import json
+from typing import Any
+
+import pytest
+from conftest import Workspace  # type: ignore[import-not-found]
+
+pytestmark = pytest.mark.slow
+
+TARGETS = ("figure8", "analysis")
+
+
+def small(workspace: Workspace) -> None:
+    """Figure 8 of AlexNet, with few eigenvalues; one table."""
+
+    def choose(data: dict[str, Any]) -> None:
+        data["recipes"] += ["full-adamw"]
+        data["tables"] = ["table2"]
+        data["figures"] = ["figure8"]
+        data["curvature"] = {"eigenvalues": 2, "tolerance": 0.1, "extent": 0.5, "points": 3}
+
+    workspace.edit("config.yaml", choose)
+    workspace.edit("figures.yaml", lambda data: data["figure8"]["drawing"].update(arch="alexnet"))
+
+
+def test_figure_8_and_the_analyses(workspace: Workspace) -> None:
+    small(workspace)
+    finished = workspace.snakemake(*TARGETS)
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    results = workspace.folder / "results"
+    folder = results / "analysis" / "curvature" / "cifar10-jpeg" / "frepo" / "ipc1" / "alexnet"
+    for recipe in ("full", "full-adamw"):
+        record = json.loads((folder / recipe / "seed0.json").read_text())
+        assert len(record["eigenvalues"]) == 2
+        assert (folder / recipe / "seed0-landscape.csv").is_file()
+    caption = (results / "figures" / "figure8.md").read_text()
+    assert "Measured with 1 image per class (the paper: 10)." in caption
+    assert "Not analysed" not in caption
+    rows = list(csv.DictReader((results / "analysis" / "selection.csv").open()))
+    assert (
+        rows[0]["n"] == "4"
+    )  # CNN: baseline, wo_dp_kd; AlexNet: baseline, wo_dp_kd, full ... of Table 2
+    spaces = list(csv.DictReader((results / "analysis" / "whitening.csv").open()))
+    assert {row["space"] for row in spaces} == {"none", "standardise", "zca-kornia", "zca-frepo"}
+    (agreement,) = csv.DictReader((results / "analysis" / "agreement.csv").open())
+    assert (agreement["recipe"], agreement["taught_by"]) == ("full", "cnn/wo_dp_kd")
+    assert workspace.planned(*TARGETS) == {}
+
+    workspace.edit("config.yaml", lambda data: data["curvature"].update(points=5))
+    again = {"analyse_curvature": 2, "render_figure": 1, "figure8": 1}
+    assert workspace.planned(*TARGETS) == again
+
+    planned = workspace.planned("protocols")
+    assert planned["train"] == 2 * 5  # what `paper` has, under two other protocols
+    assert not {"figure8", "analyse_curvature"} & planned.keys()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["curvatur"], "found unknown name 'curvatur' (did you mean 'curvature'?)"),
+        (["curvature"], "found no RUN for curvature, allowed: one or more finished runs"),
+        (["selection", "a/b/ipc1/c/d/seed0"], "found RUNS for selection, allowed: RUNS for curvature"),
+        (["curvature", "cifar10-jpeg/frepo/ipc1/cnn/full/seed0"], "train the run first"),
+        (["selection", "--page", "config/config.yaml"], "found no lines <!-- selection"),
+    ],
+)
+def test_mistakes_are_one_line(arguments: list[str], said: str, workspace: Workspace) -> None:
+    finished = workspace.crossarch("analyse", *arguments)
+    assert finished.returncode in (2, 4)
+    assert said in finished.stderr
+    assert len(finished.stderr.strip().splitlines()) == 1
+    assert not (workspace.folder / "results" / "analysis").exists()
+
+
+def test_by_hand_nothing_measured_is_said(workspace: Workspace) -> None:
+    finished = workspace.crossarch("analyse", "selection", "--json")
+    assert finished.returncode == 0, finished.stderr
+    told = json.loads(finished.stdout)
+    assert told["found"] == "Not measured yet."
+    assert len(told["files"]) == 5

@@ -1,0 +1,73 @@
+"""What the tables of all analyses have in common: cells, means over seeds, intervals over cells."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from crossarch.analysis.record import Record
+from crossarch.config import Configuration
+from crossarch.report.note import listed
+from crossarch.report.numbers import printed, printed_signed
+from crossarch.report.scorecard import bootstrap_interval
+
+CELL = ["dataset", "source", "ipc", "arch", "recipe"]
+ALL = "all"  # in a column that the row is not about
+INTERVALS = (
+    "In brackets: 95% percentile intervals of the mean, bootstrapped over what it is the mean of; of "
+    "two or three they say little."
+)
+
+
+def qualified(runs: pd.DataFrame) -> "pd.Series[str]":
+    """The recipe of each run as its path has it: `full`, `full@released`."""
+    return runs["recipe"].where(runs["protocol"] == "paper", runs["recipe"] + "@" + runs["protocol"])
+
+
+def run_columns(record: Record) -> dict[str, Any]:
+    """The columns that say which run a record is of; the recipe is qualified by its protocol."""
+    run = record.run
+    return {
+        **{name: getattr(run, name) for name in (*CELL, "seed")},
+        "recipe": run.qualified_recipe,
+    }
+
+
+def set_names(cells: pd.DataFrame) -> "pd.Series[str]":
+    """`frepo IPC 1`: the set of each cell."""
+    return cells["source"] + " IPC " + cells["ipc"].astype(str)
+
+
+def interval(values: "pd.Series[float]") -> tuple[float, float]:
+    """The 95% percentile interval of the mean of `values`, each drawn for itself; NaN below two."""
+    return bootstrap_interval(values, pd.Series(range(len(values)), values.index))
+
+
+def told(values: "pd.Series[float]", what: str) -> str:
+    """`+0.3 points on average over 4 runs (-0.1 to +0.6)`, the interval where there is one."""
+    mean = f"{printed_signed(values.mean())} points on average over {len(values)} {what}"
+    if len(values) < 2:
+        return mean
+    low, high = interval(values)
+    return f"{mean} ({printed_signed(low)} to {printed_signed(high)})"
+
+
+def percent(value: float) -> str:
+    """`43.1%`."""
+    return f"{printed(value)}%"
+
+
+def measured_on(configuration: Configuration, datasets: Iterable[str]) -> str:
+    """`Measured on CIFAR-10 (JPEG copy), a stand-in, not CIFAR-10 itself.`"""
+    parts = []
+    for name in dict.fromkeys(datasets):
+        original = configuration.distilled_from(name)
+        stand_in = f", a stand-in, not {configuration.dataset(original).title} itself"
+        title = configuration.dataset(name).title if name in configuration.datasets else name
+        parts.append(f"{title}{stand_in if original != name else ''}")
+    return f"Measured on {listed(parts)}." if parts else ""
+
+
+def frame(rows: Iterable[Mapping[str, Any]], columns: Iterable[str]) -> pd.DataFrame:
+    """A table of rows, with these columns also where there is no row."""
+    return pd.DataFrame(list(rows), columns=list(columns))

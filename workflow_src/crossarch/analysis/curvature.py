@@ -1,0 +1,109 @@
+"""The curvature of the training loss where a run ended, from files to files (Appendix B.5, Figure 8)."""
+
+import time
+from importlib.metadata import version
+
+import torch
+from torch import nn
+
+from crossarch.analysis.finished import FinishedRun, read_finished
+from crossarch.analysis.hessian import Batches, hessian_of_loss, mean_loss, top_eigenpairs
+from crossarch.analysis.landscape import landscape, offsets, write_landscape
+from crossarch.analysis.record import CurvatureRecord, CurvatureSeconds, write_record
+from crossarch.analysis.where import OnProgress, Where, silent
+from crossarch.config import Configuration, RunId
+from crossarch.data import ImageSet
+from crossarch.data.ensure import ensure_training_set
+from crossarch.errors import ConfigError
+from crossarch.layout import Layout
+from crossarch.running.provenance import provenance, sha256
+from crossarch.training.losses import make_targets
+
+BATCH = 100  # training images at a time
+SOLVERS = ("scipy", "curvlinops-for-pytorch")
+
+
+def measure_curvature(
+    configuration: Configuration,
+    layout: Layout,
+    run: RunId,
+    where: Where,
+    progress: OnProgress = silent,
+) -> CurvatureRecord:
+    """Measure the Hessian of the training loss where `run` ended, and the loss around it (Appendix B.5).
+
+    The loss is the cross-entropy of all images of the training set, not augmented, with the run's own
+    targets; the network is in evaluation mode. How is up to `curvature` in config.yaml. Writes the
+    landscape, then the record. Raises DataError where the run has not ended or its files do not fit.
+    """
+    settings = configuration.selection.curvature
+    finished = read_finished(layout, run)
+    training_set = ensure_training_set(configuration, layout, run)
+    inputs = {
+        "weights": sha256(finished.weights("last")),
+        "distilled": finished.check_input("distilled", training_set),
+    }
+    network = finished.network("last").eval()
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    if settings.eigenvalues >= parameters:
+        raise ConfigError(
+            f"curvature.eigenvalues: found {settings.eigenvalues}, allowed: less than the {parameters} "
+            f"parameters of {run.path}"
+        )
+    with where.taken() as device:
+        network = network.to(device)
+        batches = _batches(finished, finished.load_set(training_set), device)
+        loss, gradient_norm = _loss_and_gradient(network, batches)
+        started = time.perf_counter()
+        pairs = top_eigenpairs(
+            hessian_of_loss(network, batches),
+            settings.eigenvalues,
+            settings.tolerance,
+            lambda products: progress("Hessian-vector products", products, None),
+        )
+        halfway = time.perf_counter()
+        places, total = offsets(settings.extent, settings.points), settings.points**2
+        losses = landscape(
+            network,
+            batches,
+            pairs.vectors[:, :2],
+            places,
+            lambda points: progress("Landscape", points, total),
+        )
+        ended = time.perf_counter()
+        record = CurvatureRecord(
+            run=run,
+            digest=finished.digest,
+            images=sum(len(images) for images, _ in batches),
+            settings=settings,
+            parameters=parameters,
+            loss=loss,
+            gradient_norm=gradient_norm,
+            eigenvalues=tuple(map(float, pairs.values)),
+            residuals=tuple(map(float, pairs.residuals)),
+            products=pairs.products,
+            seconds=CurvatureSeconds(
+                eigenvalues=round(halfway - started, 1), landscape=round(ended - halfway, 1)
+            ),
+            provenance=provenance(device, where.threads, inputs)
+            | {"solver": {name: version(name) for name in SOLVERS}},
+        )
+    write_landscape(places, losses, layout.landscape(run))
+    write_record(record, layout.analysis_record("curvature", run))
+    return record
+
+
+def _batches(finished: FinishedRun, training_set: ImageSet, device: torch.device) -> Batches:
+    """All training images with the targets that the run was trained with, on `device`."""
+    targets = make_targets(training_set.labels, finished.settings.labels).to(device)
+    images = training_set.images.to(device)
+    return list(zip(images.split(BATCH), targets.split(BATCH), strict=True))
+
+
+def _loss_and_gradient(network: nn.Module, batches: Batches) -> tuple[float, float]:
+    """The loss at the weights of `network`, and the length of its gradient."""
+    loss = mean_loss(network, batches)
+    parameters = list(network.parameters())
+    gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
+    squares = [gradient.square().sum() for gradient in gradients if gradient is not None]
+    return loss.item(), torch.stack(squares).sum().sqrt().item()

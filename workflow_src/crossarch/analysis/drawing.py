@@ -1,0 +1,85 @@
+"""How the figures of analyses look: a row a group, a marker a network, a line at nothing."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from crossarch.config import Configuration
+from crossarch.report.figures.style import COLOURS, GREY, arch_look, canvas, own_look, save, watermark
+from crossarch.report.synthetic import NOTICE
+
+NOTHING = "no run measured yet"
+_ROW, _MARGIN, _LEGEND = 0.3, 0.7, 0.3  # inches
+_ASIDE = 0.3  # of a row, from the markers to the mean with its interval
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What is drawn: `points` has `row` (its label), `arch` and `value`; an axis with a title.
+
+    `means` has `row`, `mean`, `low` and `high`: what is drawn below the points of a row.
+    """
+
+    axis: str
+    points: pd.DataFrame
+    means: pd.DataFrame = field(
+        default_factory=lambda: pd.DataFrame(columns=["row", "mean", "low", "high"])
+    )
+
+    @property
+    def labels(self) -> list[str]:
+        """The rows from above."""
+        return list(self.points["row"].unique())
+
+
+def draw_rows(configuration: Configuration, rows: Rows, stem: Path, synthetic: bool) -> list[Path]:
+    """Write `<stem>.{pdf,svg,png}`; says so on its face where there is nothing; gives the files."""
+    labels = rows.labels
+    with canvas(columns=2, height=_ROW * max(len(labels), 2) + _MARGIN + _LEGEND) as page:
+        axes = page.subplots()
+        axes.set_xlabel(rows.axis)
+        axes.set_yticks(range(len(labels)), labels)
+        axes.set_ylim(max(len(labels), 1) - 0.5, -0.5)
+        axes.grid(visible=False, axis="y")
+        axes.axvline(0.0, color=GREY, linewidth=0.6)
+        if not labels:
+            look = {"ha": "center", "va": "center", "color": GREY, "fontstyle": "italic"}
+            axes.text(0.5, 0.5, NOTHING, look, transform=axes.transAxes)
+            axes.xaxis.set_tick_params(labelbottom=False)
+        places = {label: place for place, label in enumerate(labels)}
+        _networks(configuration, axes, rows.points, places)
+        _means(axes, rows.means, places)
+        if labels:
+            handles, names = axes.get_legend_handles_labels()
+            page.legend(handles, names, loc="outside lower center", ncols=6)
+        if synthetic:
+            watermark(page, NOTICE)
+        return save(page, stem)
+
+
+def _networks(
+    configuration: Configuration, axes: Axes, points: pd.DataFrame, places: dict[str, int]
+) -> None:
+    """A hollow marker a point, in the look of its network."""
+    own = list(configuration.network_files)
+    for arch, lines in points.groupby("arch", sort=False):
+        name = str(arch)
+        look = own_look(own.index(name)) if name in own else arch_look(name)
+        axes.plot(
+            *(lines["value"], lines["row"].map(places)),
+            linestyle="",
+            marker=look.marker,
+            color=COLOURS[look.colour],
+            markerfacecolor="none",
+            label=configuration.arch_title(name),
+        )
+
+
+def _means(axes: Axes, means: pd.DataFrame, places: dict[str, int]) -> None:
+    """A bar from low to high where there is an interval, and a tick at the mean."""
+    for line in means.to_dict("records"):
+        y = places[line["row"]] + _ASIDE
+        axes.plot([line["low"], line["high"]], [y, y], color=GREY, linewidth=2.4, alpha=0.5)
+        axes.plot(line["mean"], y, marker="|", color=GREY, markersize=7)

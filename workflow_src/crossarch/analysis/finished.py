@@ -1,0 +1,88 @@
+"""A finished run as an analysis takes it up: its settings as it was made with them, and its weights."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from crossarch.config import RunId, RunSettings
+from crossarch.config.complain import validated
+from crossarch.data import ImageSet
+from crossarch.data.store import load_fitting, load_metadata
+from crossarch.errors import ConfigError, DataError
+from crossarch.files import read_mapping
+from crossarch.layout import Layout
+from crossarch.running.provenance import sha256
+from crossarch.training.run import load_network
+
+Checkpoint = Literal["best", "last"]
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run that has ended: where it lies, its resolved settings, the contents of its `metrics.json`."""
+
+    folder: Path
+    settings: RunSettings
+    metrics: dict[str, Any]
+
+    @property
+    def run(self) -> RunId:
+        """Which run it is."""
+        return self.settings.run
+
+    @cached_property
+    def digest(self) -> str:
+        """The hash of its settings, as its metrics and weights have it."""
+        return str(self.metrics.get("digest"))
+
+    def weights(self, checkpoint: Checkpoint) -> Path:
+        """The file of its weights."""
+        return self.folder / f"{checkpoint}.safetensors"
+
+    def network(self, checkpoint: Checkpoint) -> nn.Module:
+        """Its network with stored weights, on the CPU.
+
+        Raises DataError where the file is missing or damaged, or is not of the run of the metrics.
+        """
+        path = self.weights(checkpoint)
+        network = load_network(self.settings.network, path)
+        found = load_metadata(path).get("digest")
+        if found != self.digest:
+            raise DataError(
+                f"{path}: digest: found {found!r}, but {self.folder}/metrics.json has {self.digest!r}: "
+                "the two are not of one training"
+            )
+        return network
+
+    def load_set(self, path: Path) -> ImageSet:
+        """An image set that fits its network, float32; DataError if it does not."""
+        network = self.settings.network
+        shape = (network.channels, network.image_size, network.image_size)
+        return load_fitting(path, network.classes, shape, torch.float32)
+
+    def check_input(self, name: str, path: Path) -> str:
+        """The SHA-256 of `path`; DataError unless these bytes were the run's input `name`."""
+        found, made_from = sha256(path), self.metrics.get("inputs", {}).get(name)
+        if found != made_from:
+            raise DataError(
+                f"{path}: found SHA-256 {found}, but {self.run.path} was made from {made_from}; make "
+                "the file again, or the run"
+            )
+        return found
+
+
+def read_finished(layout: Layout, run: RunId) -> FinishedRun:
+    """The finished run under `layout`; DataError if it has not ended or its metrics are not whole."""
+    file = layout.run_metrics(run)
+    if not file.exists():
+        raise DataError(f"{file}: no such file; train the run first: crossarch train {run.path}")
+    metrics = dict(read_mapping(file))
+    try:
+        settings = {"run": metrics.get("run"), **dict(metrics.get("settings") or {})}
+        return FinishedRun(layout.run(run), validated(RunSettings, settings, str(file)), metrics)
+    except ConfigError as error:  # the mistake is in a result, not in a setting
+        raise DataError(str(error)) from None

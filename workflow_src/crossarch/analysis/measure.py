@@ -1,0 +1,10 @@
+"""The analyses of one run by name."""
+
+from crossarch.analysis.curvature import measure_curvature
+from crossarch.analysis.testing import measure_agreement, measure_whitening
+
+MEASURES = {
+    "curvature": measure_curvature,
+    "whitening": measure_whitening,
+    "agreement": measure_agreement,
+}

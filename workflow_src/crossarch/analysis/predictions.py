@@ -1,0 +1,64 @@
+"""What networks answer on the test set, and how often two of them answer the same."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from crossarch.running.evaluation import BATCH_SIZE, channels_last, folded
+
+
+@torch.inference_mode()
+def predictions(network: nn.Module, images: Tensor) -> Tensor:
+    """The class of the largest logit of each of `images` (N, C, H, W), (N,) int64; evaluation mode."""
+    fast = folded(network)
+    return torch.cat([fast(channels_last(batch)).argmax(1) for batch in images.split(BATCH_SIZE)])
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How two networks answer the same images, all in percent of them.
+
+    `expected` is the agreement of two networks that have these confusion matrices and, given the class
+    of an image, answer independently of each other.
+    """
+
+    agreement: float
+    expected: float
+    both_right: float
+    first: float  # accuracy
+    second: float
+
+
+def agreement(first: Tensor, second: Tensor, labels: Tensor, classes: int) -> Agreement:
+    """Compare two networks' answers (N,) on images of classes `labels` (N,), int64 below `classes`."""
+    count = len(labels)
+
+    def percent(hits: Tensor) -> float:
+        return 100.0 * int(hits.sum()) / count
+
+    return Agreement(
+        agreement=percent(first == second),
+        expected=expected_agreement(
+            confusion(first, labels, classes), confusion(second, labels, classes)
+        ),
+        both_right=percent((first == labels) & (second == labels)),
+        first=percent(first == labels),
+        second=percent(second == labels),
+    )
+
+
+def confusion(answers: Tensor, labels: Tensor, classes: int) -> Tensor:
+    """How many images of each class (row) got each answer (column), (classes, classes) float64."""
+    counts = torch.bincount(labels * classes + answers, minlength=classes * classes)
+    return counts.view(classes, classes).double()
+
+
+def expected_agreement(first: Tensor, second: Tensor) -> float:
+    """Percent of images on which answers drawn by two confusion matrices (C, C) would be the same.
+
+    sum over classes y of n_y / N sum over answers k of p1(k | y) p2(k | y).
+    """
+    images = first.sum(1)
+    same = (first * second).sum(1) / images.clamp(min=1)
+    return 100.0 * float(same.sum() / images.sum())

@@ -1,0 +1,58 @@
+"""What following the authors' code instead of the paper's text changes, cell by cell."""
+
+import pandas as pd
+
+from crossarch.analysis.cells import CELL, frame, interval, told
+from crossarch.analysis.chosen import OTHERS, REFERENCE
+from crossarch.analysis.drawing import Rows
+
+TITLE = "What the protocol changes"
+AXIS = "Difference from protocol `paper` (points)"
+COLUMNS = (*CELL, "protocol", "n", "paper", "other", "difference", "low", "high")
+
+
+def protocols_table(runs: pd.DataFrame, accuracy: str) -> pd.DataFrame:
+    """Accuracies (percent) of cells that were measured under `paper` and under another protocol.
+
+    `runs` is the table of `collect_runs`, `accuracy` is `best` or `last`. Runs are compared seed by
+    seed. Columns: data set, source, IPC, network, recipe, protocol, n (seeds), paper, other (means),
+    difference in points, low and high (95% percentile interval of the mean difference when seeds are
+    drawn with replacement, missing below two).
+    """
+    numbers = runs.rename(columns={f"accuracy_{accuracy}": "accuracy"})[
+        [*CELL, "protocol", "seed", "accuracy"]
+    ]
+    reference = numbers[numbers["protocol"] == REFERENCE].drop(columns="protocol")
+    others = numbers[numbers["protocol"].isin(OTHERS)]
+    pairs = others.merge(reference, on=[*CELL, "seed"], suffixes=("", "_paper"))
+    rows = []
+    for key, group in pairs.groupby([*CELL, "protocol"], sort=False):
+        difference = group["accuracy"] - group["accuracy_paper"]
+        low, high = interval(difference)
+        rows.append(
+            {
+                **dict(zip([*CELL, "protocol"], key, strict=True)),
+                "n": len(group),
+                "paper": group["accuracy_paper"].mean(),
+                "other": group["accuracy"].mean(),
+                "difference": difference.mean(),
+                "low": low,
+                "high": high,
+            }
+        )
+    return frame(rows, COLUMNS)
+
+
+def protocols_finding(table: pd.DataFrame) -> str:
+    """What the table says, in a sentence for each protocol; nothing where it is empty."""
+    sentences = [
+        f"`{protocol}` differs from `{REFERENCE}` by {told(cells['difference'], 'cells')}."
+        for protocol, cells in table.groupby("protocol", sort=False)
+    ]
+    return " ".join(sentences)
+
+
+def protocols_rows(table: pd.DataFrame) -> Rows:
+    """A row a recipe and protocol: the difference of each network."""
+    names = table["recipe"] + "@" + table["protocol"]
+    return Rows(AXIS, table.assign(row=names, value=table["difference"]))

@@ -1,0 +1,96 @@
+"""What analyses measure of one run, as it is stored. Imports nothing heavy."""
+
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import Field
+
+from crossarch.config import RunId
+from crossarch.config.complain import validated
+from crossarch.config.schema import CurvatureSettings, Model, Whitening
+from crossarch.errors import ConfigError, DataError
+from crossarch.files import read_mapping, write_text
+
+R = TypeVar("R", bound="Record")
+
+
+class Record(Model):
+    """What all records say: of which run, of which weights, on how many images, made where and when.
+
+    `digest` is that of the run's settings. `provenance` has what a run's metrics have: device, threads,
+    versions, machine, commit, SHA-256 of what was read, time, and the peak of memory in MiB.
+    """
+
+    run: RunId
+    digest: str = Field(pattern=r"^[0-9a-f]{16}$")
+    checkpoint: Literal["last"] = "last"
+    images: int = Field(ge=1)
+    provenance: dict[str, Any]
+
+
+class CurvatureSeconds(Model):
+    """Wall clock of the two parts."""
+
+    eigenvalues: float
+    landscape: float
+
+
+class CurvatureRecord(Record):
+    """The Hessian of the training cross-entropy at the end of a run (Appendix B.5).
+
+    `images` are those of the training set, not augmented; the network is in evaluation mode: no
+    DropPath, batch norms with their running statistics. `loss` and `gradient_norm` are those at the
+    weights. `eigenvalues` are those of the largest magnitude, that first; `residuals` the lengths of
+    H v - lambda v, `products` the Hessian-vector products that it took.
+    """
+
+    settings: CurvatureSettings
+    parameters: int
+    loss: float
+    gradient_norm: float
+    eigenvalues: tuple[float, ...]
+    residuals: tuple[float, ...]
+    products: int
+    seconds: CurvatureSeconds
+
+
+class WhiteningRecord(Record):
+    """Test accuracies (percent) of a run's final weights with the test set in each space.
+
+    `own` is the space that the run was tested in, `recorded` the accuracy that its metrics have there.
+    """
+
+    own: Whitening
+    recorded: float
+    accuracies: dict[Whitening, float]
+    seconds: float
+
+
+class AgreementRecord(Record):
+    """How often a student answers as its teacher does, in percent of the test images.
+
+    `expected` is what two networks with their confusion matrices would come to if they answered
+    independently of each other, given the class. `teacher_checkpoint` is what the student was taught by.
+    """
+
+    teacher: RunId
+    teacher_checkpoint: Literal["best", "last"]
+    agreement: float
+    expected: float
+    both_right: float
+    student_accuracy: float
+    teacher_accuracy: float
+    seconds: float
+
+
+def write_record(record: Record, destination: Path) -> None:
+    """Write a record as JSON, atomically."""
+    write_text(destination, record.model_dump_json(indent=1) + "\n")
+
+
+def read_record(kind: type[R], file: Path) -> R:
+    """Read a record back; DataError with one line if it is missing or not one."""
+    try:
+        return validated(kind, dict(read_mapping(file)), str(file))
+    except ConfigError as error:  # the mistake is in a result, not in a setting
+        raise DataError(str(error)) from None

@@ -1,0 +1,97 @@
+"""How much of the gap between networks comes from testing in another pixel space than the set's own.
+
+Networks are trained in the space of their set and tested on the same images in every space. The gap is
+that of the tables, the other way round: the source's own network with the baseline, minus the network.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from crossarch.analysis.cells import CELL, frame, run_columns, set_names, told
+from crossarch.analysis.drawing import Rows
+from crossarch.analysis.record import WhiteningRecord
+from crossarch.config import Configuration
+from crossarch.report.numbers import printed
+from crossarch.report.tables import BASELINE
+
+TITLE = "What testing in another pixel space costs"
+AXIS = "Change of the gap to the sets' own network (points)"
+COLUMNS = (*CELL, "space", "own", "n", "accuracy", "reference", "gap", "error", "change")
+_SET = ["dataset", "source", "ipc", "protocol", "seed"]
+
+
+def whitening_table(configuration: Configuration, records: Sequence[WhiteningRecord]) -> pd.DataFrame:
+    """Accuracies and gaps of each cell in each space, means over n seeds.
+
+    Columns: data set, source, IPC, network, recipe (with its protocol), space, own (whether it is the
+    space that the cell is tested in), n, accuracy (percent), reference (that of the source's own network
+    with the baseline, tested in the same space), gap (reference minus accuracy, points), error (standard
+    error of the gap that the number of test images leaves, points), change (gap minus the gap in the own
+    space). The gap is missing where the reference was not measured, and for the source's own network.
+    """
+    rows = [
+        {
+            **run_columns(record),
+            "protocol": record.run.protocol,
+            "images": record.images,
+            "is_reference": record.run.recipe == BASELINE
+            and record.run.arch == configuration.source(record.run.source).arch,
+            "is_own_network": record.run.arch == configuration.source(record.run.source).arch,
+            "space": space,
+            "own": space == record.own,
+            "accuracy": accuracy,
+        }
+        for record in records
+        for space, accuracy in record.accuracies.items()
+    ]
+    if not rows:
+        return frame([], COLUMNS)
+    tests = pd.DataFrame(rows)
+    reference = tests.loc[tests["is_reference"], [*_SET, "space", "accuracy"]]
+    tests = tests.merge(
+        reference.rename(columns={"accuracy": "reference"}), on=[*_SET, "space"], how="left"
+    )
+    tests["reference"] = tests["reference"].mask(tests["is_own_network"])
+    tests["gap"] = tests["reference"] - tests["accuracy"]
+    tests["variance"] = (_variance(tests["accuracy"]) + _variance(tests["reference"])) / tests["images"]
+    run = [*CELL, "seed"]
+    own = tests.loc[tests["own"], [*run, "gap"]].rename(columns={"gap": "own_gap"})
+    tests = tests.merge(own, on=run, how="left")
+    tests["change"] = tests["gap"] - tests["own_gap"]
+    cells = tests.groupby([*CELL, "space", "own"], sort=False)
+    means = cells[["accuracy", "reference", "gap", "change"]].mean()
+    means["n"] = cells["seed"].nunique()
+    means["error"] = np.sqrt(cells["variance"].mean() / means["n"])
+    return means.reset_index()[list(COLUMNS)]
+
+
+def whitening_finding(table: pd.DataFrame, records: Sequence[WhiteningRecord]) -> str:
+    """What the table says, a sentence for each space; nothing where nothing was measured."""
+    if not records:
+        return ""
+    again = max(abs(record.recorded - record.accuracies[record.own]) for record in records)
+    sentences = [
+        f"Tested a second time in their own space, the final weights of {len(records)} runs are at most "
+        f"{printed(again)} points from what their trainings recorded."
+    ]
+    gaps = table[table["gap"].notna()]
+    if gaps.empty:
+        return f"{sentences[0]} No gap: the baseline of the sets' own network was not measured."
+    own = gaps.loc[gaps["own"], "gap"]
+    sentences.append(f"In their own space the networks lie {told(-own, 'cells')} from that baseline.")
+    for space, cells in gaps[~gaps["own"]].groupby("space", sort=False):
+        sentences.append(f"In `{space}` the gap changes by {told(cells['change'], 'cells')}.")
+    return " ".join(sentences)
+
+
+def whitening_rows(table: pd.DataFrame) -> Rows:
+    """A row a space that is not the cells' own, for each set: the change of each network's gap."""
+    gaps = table[table["change"].notna() & ~table["own"].astype(bool)]
+    return Rows(AXIS, gaps.assign(row=set_names(gaps) + ", " + gaps["space"], value=gaps["change"]))
+
+
+def _variance(percent: "pd.Series[float]") -> "pd.Series[float]":
+    """The variance of one test image's hit, in points squared."""
+    return percent * (100 - percent)

@@ -1,0 +1,189 @@
+"""The verb of the stage analyse."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+from crossarch.analysis import ANALYSES, MEASURED, SUMMARISED, Summarised
+from crossarch.cli.complete import complete_analysis, complete_finished
+from crossarch.cli.options import (
+    CONFIG,
+    AsJson,
+    ConfigDirectory,
+    Device,
+    Presets,
+    Results,
+    SelectionJson,
+    Threads,
+    layout_of,
+    read_configuration,
+    tell_files,
+)
+from crossarch.config import Configuration, RunId, parse_run, resolve
+from crossarch.config.complain import unknown
+from crossarch.errors import ConfigError
+from crossarch.layout import Layout
+from crossarch.progress import tracked
+
+if TYPE_CHECKING:
+    from crossarch.analysis.where import OnProgress
+
+
+def analyse(
+    analysis: Annotated[
+        str,
+        typer.Argument(
+            help="curvature, selection, whitening, protocols or agreement.",
+            autocompletion=complete_analysis,
+        ),
+    ],
+    runs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Measure these finished runs alone (curvature, whitening, agreement).",
+            autocompletion=complete_finished,
+        ),
+    ] = None,
+    summary: Annotated[
+        bool, typer.Option("--summary", help="Measure nothing: only gather the records that there are.")
+    ] = False,
+    chosen: Annotated[
+        bool,
+        typer.Option("--chosen", help="Of the runs of the chosen tables, all of which must be there."),
+    ] = False,
+    page: Annotated[
+        Path | None, typer.Option(help="Page whose marked paragraph about the analysis is made anew.")
+    ] = None,
+    device: Device = "auto",
+    slots_per_gpu: Annotated[
+        int | None, typer.Option(min=1, help="Jobs at a time on one GPU; default: the config's.")
+    ] = None,
+    threads: Threads = 1,
+    as_json: AsJson = False,
+    selection: SelectionJson = None,
+    config: ConfigDirectory = CONFIG,
+    preset: Presets = None,
+    results: Results = None,
+) -> None:
+    """Look behind the accuracies of finished runs.
+
+    **curvature**: eigenvalues of the Hessian of the training loss where a run ended, and the loss around
+    it (Figure 8; `crossarch render figure8` draws it). **selection**: what choosing the best test is
+    worth. **whitening**: what testing in another pixel space costs. **protocols**: what following the
+    authors' code instead of the text changes. **agreement**: how often a student answers as its teacher.
+
+    With RUNS their records are made anew. Without, `whitening` and `agreement` measure every finished
+    run that has no record, and all but `curvature` write a table, a figure and a page about all of
+    them. Runs that were made with other settings than today's are left out, and named.
+
+    Examples: `crossarch analyse selection --results results/reproduction` -
+    `crossarch analyse curvature cifar10-jpeg/frepo/ipc1/resnet18/full/seed0` -
+    `crossarch analyse whitening --preset config/presets/cpu.yaml`
+    """
+    if analysis not in ANALYSES:
+        raise ConfigError(unknown("command line", "analysis", analysis, ANALYSES))
+    configuration = read_configuration(config, preset, selection)
+    layout = layout_of(configuration, results)
+    named = [parse_run(run) for run in runs or ()]
+    if named and (analysis not in MEASURED or summary or chosen):
+        raise ConfigError(
+            f"analyse: found RUNS for {analysis}, allowed: RUNS for {', '.join(MEASURED)}, without "
+            "--summary and --chosen"
+        )
+    if not named and analysis not in SUMMARISED:
+        raise ConfigError(f"analyse: found no RUN for {analysis}, allowed: one or more finished runs")
+    if named:
+        files = _measure(configuration, layout, analysis, named, device, slots_per_gpu, threads)
+        tell_files(files, as_json)
+        return
+    about = _about(configuration, layout, analysis, chosen)
+    if analysis in MEASURED and not summary:
+        missing = [run for run in about if not layout.analysis_record(analysis, run).exists()]
+        _measure(configuration, layout, analysis, missing, device, slots_per_gpu, threads)
+    if analysis in MEASURED and not chosen:
+        about = [run for run in about if layout.analysis_record(analysis, run).exists()]
+    files, told = _summarise(configuration, layout, cast(Summarised, analysis), about, page)
+    tell_files(files, as_json, found=told)
+
+
+def _about(configuration: Configuration, layout: Layout, analysis: str, chosen: bool) -> list[RunId]:
+    """The runs of a summary: those of the chosen tables, or all that ended with today's settings."""
+    from crossarch.analysis.chosen import chosen_runs
+    from crossarch.report import outdated
+
+    if chosen:
+        return chosen_runs(configuration, analysis)
+    files = layout.finished_runs()
+    old = outdated(configuration, files)
+    for file, reason in old.items():
+        typer.echo(f"left out: {file}: {reason}", err=True)
+    ended = [parse_run(file.as_posix()) for file in files if file not in old]
+    if analysis == "agreement":
+        return [run for run in ended if resolve(configuration, run).teacher]
+    return ended
+
+
+def _measure(
+    configuration: Configuration,
+    layout: Layout,
+    analysis: str,
+    runs: Sequence[RunId],
+    device: str,
+    slots_per_gpu: int | None,
+    threads: int,
+) -> list[Path]:
+    """Make the record of each run; gives the files."""
+    from crossarch.analysis.measure import MEASURES
+    from crossarch.analysis.where import Where
+
+    slots = slots_per_gpu or configuration.selection.slots_per_gpu
+    where = Where(device, slots, threads)
+    for run in runs if len(runs) == 1 else tracked(runs, f"Analysing: {analysis}"):
+        with _showing(run, alone=len(runs) == 1) as progress:
+            MEASURES[analysis](configuration, layout, run, where, progress)
+    return [layout.analysis_record(analysis, run) for run in runs]
+
+
+def _summarise(
+    configuration: Configuration,
+    layout: Layout,
+    analysis: Summarised,
+    runs: Sequence[RunId],
+    page: Path | None,
+) -> tuple[list[Path], str]:
+    """Write the table, the figure and the page; gives the files and what was found, in words."""
+    from crossarch.analysis.summary import write_findings
+    from crossarch.report.marked import check_marked, renew
+
+    if page:
+        check_marked(page, analysis)
+    files, told = write_findings(configuration, layout, analysis, runs)
+    if page:
+        renew(page, analysis, told)
+        files.append(page)
+    return files, told
+
+
+@contextmanager
+def _showing(run: RunId, alone: bool) -> Iterator["OnProgress"]:
+    """Yield what shows on stderr, where it is a terminal, how far the analysis of one run is."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    if not (alone and console.is_terminal):
+        yield lambda doing, done, total: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        tasks: dict[str, int] = {}
+
+        def show(doing: str, done: int, total: int | None) -> None:
+            if doing not in tasks:
+                tasks[doing] = bar.add_task(f"{run.path}: {doing}", total=total)
+            bar.update(tasks[doing], completed=done)  # type: ignore[arg-type]
+
+        yield show
