@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 PAGES = ("README.md", "docs/own.md", "docs/cluster.md", "docs/protocols.md")
@@ -26,6 +27,29 @@ def test_the_readme_shows_what_the_benchmark_measured(project: Path) -> None:
     tables = [text.strip() for text in sections if text.startswith("|")]
     shown = (project / "README.md").read_text()
     assert len([table for table in tables if table in shown]) == 2
+
+
+def test_the_readme_shows_what_the_demo_measured(project: Path) -> None:
+    demo = project / "results/reproduction/demo"
+    lines = (demo / "table2.md").read_text().splitlines()
+    shown = (project / "README.md").read_text()
+    assert "\n".join(line for line in lines if line.startswith("|")) in shown
+
+    runs = pd.read_csv(demo / "runs.csv").pivot(index="seed", columns=["arch", "recipe"])
+    best = runs["accuracy_best"]
+    cnn = best["cnn", "baseline"]
+    gaps = {
+        recipe: sum(cnn - best[arch, recipe] for arch in ("resnet18", "alexnet", "vgg11")) / 3
+        for recipe in ("baseline", "full")
+    }
+    closed = [f"{gain:.1f}" for gain in gaps["baseline"] - gaps["full"]]
+    averages = [f"{gap.mean():.1f}" for gap in gaps.values()]
+    told = re.search(
+        r"by (\S+) points on average,.*?down to (\S+) \(.*?by (.*?) points in each", shown, re.DOTALL
+    )
+    assert told
+    assert list(told.groups()[:2]) == averages
+    assert re.findall(r"\d+\.\d", told.group(3)) == closed
 
 
 def test_what_the_pages_point_to_is_there(project: Path) -> None:

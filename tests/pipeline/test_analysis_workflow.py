@@ -39,9 +39,7 @@ def test_figure_8_and_the_analyses(workspace: Workspace) -> None:
     assert "Measured with 1 image per class (the paper: 10)." in caption
     assert "Not analysed" not in caption
     rows = list(csv.DictReader((results / "analysis" / "selection.csv").open()))
-    assert (
-        rows[0]["n"] == "4"
-    )  # CNN: baseline, wo_dp_kd; AlexNet: baseline, wo_dp_kd, full ... of Table 2
+    assert rows[0]["n"] == "5"  # CNN: baseline, wo_dp_kd; AlexNet: these and full
     spaces = list(csv.DictReader((results / "analysis" / "whitening.csv").open()))
     assert {row["space"] for row in spaces} == {"none", "standardise", "zca-kornia", "zca-frepo"}
     (agreement,) = csv.DictReader((results / "analysis" / "agreement.csv").open())
