@@ -17,6 +17,7 @@ from crossarch.cli.options import (
     Presets,
     Results,
     SelectionJson,
+    SlotsPerGpu,
     Threads,
     layout_of,
     read_configuration,
@@ -58,9 +59,7 @@ def analyse(
         Path | None, typer.Option(help="Page whose marked paragraph about the analysis is made anew.")
     ] = None,
     device: Device = "auto",
-    slots_per_gpu: Annotated[
-        int | None, typer.Option(min=1, help="Jobs at a time on one GPU; default: the config's.")
-    ] = None,
+    slots_per_gpu: SlotsPerGpu = None,
     threads: Threads = 1,
     as_json: AsJson = False,
     selection: SelectionJson = None,

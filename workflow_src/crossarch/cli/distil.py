@@ -12,6 +12,7 @@ from crossarch.cli.options import (
     Device,
     Presets,
     Results,
+    SlotsPerGpu,
     Threads,
     json_object,
     layout_of,
@@ -31,9 +32,7 @@ def distil(
     test: Annotated[Path | None, typer.Option(help="Test set (.safetensors).")] = None,
     whitener: Annotated[Path | None, typer.Option(help="Whitening (.safetensors).")] = None,
     device: Device = "auto",
-    slots_per_gpu: Annotated[
-        int | None, typer.Option(min=1, help="Jobs at a time on one GPU; default: the config's.")
-    ] = None,
+    slots_per_gpu: SlotsPerGpu = None,
     threads: Threads = 1,
     config: ConfigDirectory = CONFIG,
     preset: Presets = None,

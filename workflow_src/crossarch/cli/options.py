@@ -60,6 +60,9 @@ RecipeName = Annotated[
     str, typer.Option(help="Recipe, or recipe@protocol.", autocompletion=complete_recipe)
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.", autocompletion=complete_device)]
+SlotsPerGpu = Annotated[
+    int | None, typer.Option(min=1, help="Jobs at a time on one GPU; default: the config's.")
+]
 Threads = Annotated[int, typer.Option(min=1, help="CPU threads.")]
 CONFIG = Path("config")
 REPRODUCTION = Path("results/reproduction")

@@ -17,6 +17,7 @@ from crossarch.cli.options import (
     Presets,
     RecipeName,
     Results,
+    SlotsPerGpu,
     SourceName,
     Threads,
     json_object,
@@ -53,9 +54,7 @@ def train(
     test: Annotated[Path | None, typer.Option(help="Test set (.safetensors).")] = None,
     teacher: Annotated[Path | None, typer.Option(help="Teacher's weights.")] = None,
     device: Device = "auto",
-    slots_per_gpu: Annotated[
-        int | None, typer.Option(min=1, help="Trainings at a time on one GPU; default: the config's.")
-    ] = None,
+    slots_per_gpu: SlotsPerGpu = None,
     threads: Threads = 1,
     config: ConfigDirectory = CONFIG,
     preset: Presets = None,
