@@ -19,7 +19,8 @@ def set_arithmetic(arithmetic: Arithmetic) -> None:
     torch.backends.cudnn.conv.fp32_precision = precision  # type: ignore[attr-defined]
     if arithmetic.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # else cuBLAS refuses to promise it
-    torch.use_deterministic_algorithms(arithmetic.deterministic)
+    if torch.are_deterministic_algorithms_enabled() != arithmetic.deterministic:
+        torch.use_deterministic_algorithms(arithmetic.deterministic)  # takes torch a second to import
     torch.backends.cudnn.benchmark = not arithmetic.deterministic
 
 
