@@ -9,9 +9,9 @@ from crossarch.cli import complete
 
 BASH = {"_CROSSARCH_COMPLETE": "complete_bash"}
 PUBLISHED = "results/reproduction"
+KEPT = Path(__file__).parents[2] / PUBLISHED / "runs/cifar10-jpeg/frepo/ipc1/alexnet"
 OF_ALEXNET = [
-    f"cifar10-jpeg/frepo/ipc1/alexnet/{recipe}/seed0"
-    for recipe in ("baseline", "full", "wo_dp", "wo_dp_kd")
+    f"cifar10-jpeg/frepo/ipc1/alexnet/{folder.name}/seed0" for folder in sorted(KEPT.iterdir())
 ]
 
 
