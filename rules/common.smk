@@ -9,7 +9,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow_src"))
 
-from crossarch.analysis import MEASURED, SUMMARISED
 from crossarch.analysis.chosen import chosen_runs
 from crossarch.config import (
     RUN_PATTERN,
@@ -35,7 +34,7 @@ from crossarch.config import (
 from crossarch.digests import stage_digest
 from crossarch.errors import CrossarchError
 from crossarch.config.files import LocalFile
-from crossarch.config.schema import WHITENINGS
+from crossarch.config.schema import MEASURED, SUMMARISED, WHITENINGS
 from crossarch.config.sets import AUDITED
 from crossarch.layout import Layout
 from crossarch.running.ended import forget_ended

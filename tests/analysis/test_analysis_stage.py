@@ -9,10 +9,10 @@ import pytest
 from synthetic_runs import configured  # type: ignore[import-not-found]
 
 from crossarch import digests
-from crossarch.analysis import SUMMARISED
 from crossarch.analysis.chosen import chosen_runs
 from crossarch.analysis.summary import findings
 from crossarch.config import load_configuration, parse_run, read_overrides
+from crossarch.config.schema import SUMMARISED
 from crossarch.errors import ConfigError, DataError
 from crossarch.layout import Layout
 from crossarch.report.marked import check_marked, renew

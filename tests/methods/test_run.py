@@ -10,6 +10,7 @@ import torch
 from crossarch.config import RunSettings, load_configuration, parse_run, resolve
 from crossarch.data import ImageSet, save_set
 from crossarch.errors import TrainingError
+from crossarch.running import state as state_module
 from crossarch.running.ended import forget_ended, keep_ended, take_ended
 from crossarch.training import run as run_module
 from crossarch.training.run import OUTPUTS, train_run
@@ -90,7 +91,7 @@ def test_a_change_of_the_code_is_another_training(
     arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train_run(**arguments)
-    monkeypatch.setattr(run_module, "stage_digest", lambda stage: "another")
+    monkeypatch.setattr(state_module, "stage_digest", lambda stage: "another")
     train_run(**arguments)
     assert len(list(arguments["state_root"].iterdir())) == 2
 

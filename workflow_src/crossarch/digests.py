@@ -24,7 +24,7 @@ STAGES: dict[str, tuple[str, ...]] = {
     "audit": ("audit/*.py",),
     "distil": (
         *("data/drawn.py", "data/whitening.py"),
-        *("distil/*.py", "models/*.py", "running/*.py"),
+        *("distil/*.py", "models/*.py", "running/*.py", "training/losses.py"),
     ),
     "curve": ("report/figures/distillation.py", "report/figures/style.py", "report/tidy.py"),
     "train": ("models/*.py", "running/*.py", "training/*.py"),
@@ -55,6 +55,7 @@ STAGES: dict[str, tuple[str, ...]] = {
     "figures": (
         "report/figures/*.py",
         "analysis/record.py",
+        "report/collect.py",
         "report/note.py",
         "report/numbers.py",
         "report/synthetic.py",

@@ -1,5 +1,6 @@
 """Whole files or none: everything that the project writes goes through here."""
 
+import hashlib
 import json
 import os
 import tempfile
@@ -38,6 +39,12 @@ def write_text(destination: Path, text: str) -> None:
     """Write `text` as UTF-8, atomically."""
     with atomic_path(destination) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def read_mapping(file: Path) -> Mapping[str, Any]:

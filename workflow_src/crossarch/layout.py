@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from crossarch.analysis import MEASURED
 from crossarch.config import Configuration, RunId, SetId
+from crossarch.config.schema import MEASURED
 
 
 @dataclass(frozen=True)

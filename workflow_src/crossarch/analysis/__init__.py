@@ -5,13 +5,3 @@ files: `curvature`, `testing`; the arithmetic: `hessian`, `landscape`, `predicti
 `protocols` need metrics alone. `summary` makes of each a table, a figure and a paragraph; the curvature
 is Figure 8 of the paper (`crossarch.report.figures.curvature`).
 """
-
-from typing import Literal, get_args
-
-Measured = Literal["curvature", "whitening", "agreement"]
-Summarised = Literal["selection", "whitening", "protocols", "agreement"]
-MEASURED: tuple[str, ...] = get_args(Measured)
-"""Analyses that leave a record of each run."""
-SUMMARISED: tuple[str, ...] = get_args(Summarised)
-"""Analyses of several runs: a table, a figure and a paragraph."""
-ANALYSES = tuple(dict.fromkeys((*MEASURED, *SUMMARISED)))

@@ -1,5 +1,7 @@
 """Which runs an analysis is about. Imports nothing heavy: the rules ask for it."""
 
+from collections.abc import Sequence
+
 from crossarch.config import Configuration, RunId, applies, collection_runs, resolve
 from crossarch.errors import ConfigError
 
@@ -20,8 +22,14 @@ def chosen_runs(configuration: Configuration, analysis: str) -> list[RunId]:
             run.model_copy(update={"protocol": name}) for run in runs for name in (REFERENCE, *OTHERS)
         ]
         runs = [run for run in dict.fromkeys(every) if applies(configuration, run)]
-    if analysis == "agreement":
-        runs = [run for run in runs if resolve(configuration, run).teacher]
+    runs = concerned(configuration, analysis, runs)
     if not runs:
         raise ConfigError(f"{analysis}: no run is left: the chosen tables have none that it is about")
     return runs
+
+
+def concerned(configuration: Configuration, analysis: str, runs: Sequence[RunId]) -> list[RunId]:
+    """Those of `runs` that an analysis has something to say of: for `agreement` those with a teacher."""
+    if analysis != "agreement":
+        return list(runs)
+    return [run for run in runs if resolve(configuration, run).teacher]

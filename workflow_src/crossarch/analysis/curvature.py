@@ -15,8 +15,9 @@ from crossarch.config import Configuration, RunId
 from crossarch.data import ImageSet
 from crossarch.data.ensure import ensure_training_set
 from crossarch.errors import ConfigError
+from crossarch.files import sha256_of
 from crossarch.layout import Layout
-from crossarch.running.provenance import provenance, sha256
+from crossarch.running.provenance import provenance
 from crossarch.training.losses import make_targets
 
 BATCH = 100  # training images at a time
@@ -40,7 +41,7 @@ def measure_curvature(
     finished = read_finished(layout, run)
     training_set = ensure_training_set(configuration, layout, run)
     inputs = {
-        "weights": sha256(finished.weights("last")),
+        "weights": sha256_of(finished.weights("last")),
         "distilled": finished.check_input("distilled", training_set),
     }
     network = finished.network("last").eval()

@@ -9,13 +9,12 @@ import torch
 from torch import nn
 
 from crossarch.config import RunId, RunSettings
-from crossarch.config.complain import validated
+from crossarch.config.complain import in_a_result, validated
 from crossarch.data import ImageSet
 from crossarch.data.store import load_fitting, load_metadata
-from crossarch.errors import ConfigError, DataError
-from crossarch.files import read_mapping
+from crossarch.errors import DataError
+from crossarch.files import read_mapping, sha256_of
 from crossarch.layout import Layout
-from crossarch.running.provenance import sha256
 from crossarch.training.run import load_network
 
 Checkpoint = Literal["best", "last"]
@@ -66,7 +65,7 @@ class FinishedRun:
 
     def check_input(self, name: str, path: Path) -> str:
         """The SHA-256 of `path`; DataError unless these bytes were the run's input `name`."""
-        found, made_from = sha256(path), self.metrics.get("inputs", {}).get(name)
+        found, made_from = sha256_of(path), self.metrics.get("inputs", {}).get(name)
         if found != made_from:
             raise DataError(
                 f"{path}: found SHA-256 {found}, but {self.run.path} was made from {made_from}; make "
@@ -81,8 +80,6 @@ def read_finished(layout: Layout, run: RunId) -> FinishedRun:
     if not file.exists():
         raise DataError(f"{file}: no such file; train the run first: crossarch train {run.path}")
     metrics = dict(read_mapping(file))
-    try:
-        settings = {"run": metrics.get("run"), **dict(metrics.get("settings") or {})}
+    settings = {"run": metrics.get("run"), **dict(metrics.get("settings") or {})}
+    with in_a_result():
         return FinishedRun(layout.run(run), validated(RunSettings, settings, str(file)), metrics)
-    except ConfigError as error:  # the mistake is in a result, not in a setting
-        raise DataError(str(error)) from None

@@ -6,9 +6,8 @@ from typing import Any, Literal, TypeVar
 from pydantic import Field
 
 from crossarch.config import RunId
-from crossarch.config.complain import validated
+from crossarch.config.complain import in_a_result, validated
 from crossarch.config.schema import CurvatureSettings, Model, Whitening
-from crossarch.errors import ConfigError, DataError
 from crossarch.files import read_mapping, write_text
 
 R = TypeVar("R", bound="Record")
@@ -90,7 +89,5 @@ def write_record(record: Record, destination: Path) -> None:
 
 def read_record(kind: type[R], file: Path) -> R:
     """Read a record back; DataError with one line if it is missing or not one."""
-    try:
+    with in_a_result():
         return validated(kind, dict(read_mapping(file)), str(file))
-    except ConfigError as error:  # the mistake is in a result, not in a setting
-        raise DataError(str(error)) from None

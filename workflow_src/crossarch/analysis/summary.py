@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from crossarch.analysis import Summarised, agreement, protocols, selection, whitening
+from crossarch.analysis import agreement, protocols, selection, whitening
 from crossarch.analysis.cells import INTERVALS, measured_on
 from crossarch.analysis.chosen import chosen_runs
 from crossarch.analysis.drawing import Rows, draw_rows
 from crossarch.analysis.record import AgreementRecord, R, WhiteningRecord, read_record
 from crossarch.config import Configuration, RunId
+from crossarch.config.schema import Summarised
 from crossarch.errors import ConfigError
 from crossarch.files import write_text
 from crossarch.layout import Layout

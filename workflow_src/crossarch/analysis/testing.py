@@ -13,9 +13,10 @@ from crossarch.config.schema import Whitening
 from crossarch.config.sets import AUDITED
 from crossarch.data.ensure import ensure_test_set
 from crossarch.errors import ConfigError
+from crossarch.files import sha256_of
 from crossarch.layout import Layout
 from crossarch.running.evaluation import accuracy
-from crossarch.running.provenance import provenance, sha256
+from crossarch.running.provenance import provenance
 
 
 def measure_whitening(
@@ -34,14 +35,14 @@ def measure_whitening(
     network = finished.network("last")
     own = finished.settings.whitening
     spaces: dict[Whitening, float] = {}
-    inputs = {"weights": sha256(finished.weights("last"))}
+    inputs = {"weights": sha256_of(finished.weights("last"))}
     with where.taken() as device:
         network = network.to(device)
         chosen = list(dict.fromkeys([own, *AUDITED]))
         for place, space in enumerate(chosen):
             progress("Test sets", place, len(chosen))
             path = ensure_test_set(configuration, layout, run.dataset, space)
-            inputs[space] = sha256(path)
+            inputs[space] = sha256_of(path)
             test = finished.load_set(path)
             percent = accuracy(network, test.images.to(device), test.labels.to(device))
             spaces[space] = round(percent, 4)
@@ -82,9 +83,9 @@ def measure_agreement(
     teacher = read_finished(layout, teacher_run)
     path = ensure_test_set(configuration, layout, run.dataset, finished.settings.whitening)
     inputs = {
-        "weights": sha256(finished.weights("last")),
+        "weights": sha256_of(finished.weights("last")),
         "teacher": finished.check_input("teacher", teacher.weights(distillation.checkpoint)),
-        "test": sha256(path),
+        "test": sha256_of(path),
     }
     test = finished.load_set(path)
     networks = (finished.network("last"), teacher.network(distillation.checkpoint))

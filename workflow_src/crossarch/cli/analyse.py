@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from crossarch.analysis import ANALYSES, MEASURED, SUMMARISED, Summarised
 from crossarch.cli.complete import complete_analysis, complete_finished
 from crossarch.cli.options import (
     CONFIG,
@@ -22,9 +21,11 @@ from crossarch.cli.options import (
     layout_of,
     read_configuration,
     tell_files,
+    tell_outdated,
 )
-from crossarch.config import Configuration, RunId, parse_run, resolve
+from crossarch.config import Configuration, RunId, parse_run
 from crossarch.config.complain import unknown
+from crossarch.config.schema import ANALYSES, MEASURED, SUMMARISED, Summarised
 from crossarch.errors import ConfigError
 from crossarch.layout import Layout
 from crossarch.progress import tracked
@@ -110,19 +111,14 @@ def analyse(
 
 def _about(configuration: Configuration, layout: Layout, analysis: str, chosen: bool) -> list[RunId]:
     """The runs of a summary: those of the chosen tables, or all that ended with today's settings."""
-    from crossarch.analysis.chosen import chosen_runs
-    from crossarch.report import outdated
+    from crossarch.analysis.chosen import chosen_runs, concerned
 
     if chosen:
         return chosen_runs(configuration, analysis)
     files = layout.finished_runs()
-    old = outdated(configuration, files)
-    for file, reason in old.items():
-        typer.echo(f"left out: {file}: {reason}", err=True)
+    old = tell_outdated(configuration, files)
     ended = [parse_run(file.as_posix()) for file in files if file not in old]
-    if analysis == "agreement":
-        return [run for run in ended if resolve(configuration, run).teacher]
-    return ended
+    return concerned(configuration, analysis, ended)
 
 
 def _measure(

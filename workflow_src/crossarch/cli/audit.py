@@ -12,6 +12,7 @@ from crossarch.cli.options import (
     ConfigDirectory,
     Presets,
     Results,
+    SelectionJson,
     Threads,
     layout_of,
     read_configuration,
@@ -37,7 +38,7 @@ def audit(
         bool, typer.Option("--summary", help="Only gather the audits that there are.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the audits as one JSON list.")] = False,
-    selection: Annotated[str | None, typer.Option(help="JSON laid over config.yaml.")] = None,
+    selection: SelectionJson = None,
     threads: Threads = 1,
     config: ConfigDirectory = CONFIG,
     preset: Presets = None,

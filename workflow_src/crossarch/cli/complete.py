@@ -12,8 +12,7 @@ from typing import Any
 import typer
 import yaml
 
-from crossarch.analysis import ANALYSES
-from crossarch.config.schema import ARCHS, PROTOCOLS, WHITENINGS
+from crossarch.config.schema import ANALYSES, ARCHS, PROTOCOLS, WHITENINGS
 from crossarch.layout import Layout
 
 Complete = Callable[[typer.Context, str], list[str]]

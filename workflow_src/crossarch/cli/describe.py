@@ -52,7 +52,7 @@ def schedule(
     recipe: RecipeName,
     protocol: Annotated[
         str | None,
-        typer.Option(help="paper, released or released_as_is.", autocompletion=complete_protocol),
+        typer.Option(help=", ".join(PROTOCOLS), autocompletion=complete_protocol),
     ] = None,
     arch: ArchName = "resnet18",
     source: SourceName = "frepo",

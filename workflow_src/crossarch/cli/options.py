@@ -118,6 +118,16 @@ def tell_files(files: Iterable[Path], as_json: bool, **more: Any) -> None:
         typer.echo(file)
 
 
+def tell_outdated(configuration: Configuration, files: Iterable[Path]) -> dict[Path, str]:
+    """Those metrics that were made with other settings than today's, and why; each a line on stderr."""
+    from crossarch.report import outdated
+
+    old = outdated(configuration, files)
+    for file, reason in old.items():
+        typer.echo(f"left out: {file}: {reason}", err=True)
+    return old
+
+
 def chosen_targets(configuration: Configuration) -> list[str]:
     """The tables and figures that the configuration chooses."""
     return [*configuration.selection.tables, *configuration.selection.figures]

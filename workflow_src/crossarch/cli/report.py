@@ -17,6 +17,7 @@ from crossarch.cli.options import (
     layout_of,
     read_configuration,
     tell_files,
+    tell_outdated,
     unknown_name,
 )
 from crossarch.config import Configuration, collection_runs, load_configuration, parse_run, parse_set
@@ -26,6 +27,9 @@ from crossarch.layout import Layout
 from crossarch.progress import working
 
 REPORT = "report"
+RunsOfTables = Annotated[
+    Path | None, typer.Option(help="Tidy CSV of runs; default: that of all chosen tables.")
+]
 
 
 def collect(
@@ -51,7 +55,7 @@ def collect(
 
     Example: `crossarch collect --every --results results/reproduction`
     """
-    from crossarch.report import collect_runs, outdated, write_runs
+    from crossarch.report import collect_runs, write_runs
 
     configuration = read_configuration(config, preset, selection)
     layout = layout_of(configuration, results)
@@ -60,9 +64,7 @@ def collect(
     else:
         runs = collection_runs(configuration, collection)
         files = [layout.run_metrics(one) for one in runs]
-    old = outdated(configuration, files)
-    for file, reason in old.items():
-        typer.echo(f"left out: {file}: {reason}", err=True)
+    old = tell_outdated(configuration, files)
     path = layout.metrics(collection)
     write_runs(collect_runs(file for file in files if file not in old), path)
     left_out = {str(file): reason for file, reason in old.items()}
@@ -125,9 +127,7 @@ def _render(configuration: Configuration, layout: Layout, name: str, runs: Path 
 
 def scorecard(
     selection: SelectionJson = None,
-    runs: Annotated[
-        Path | None, typer.Option(help="Tidy CSV of runs; default: that of all chosen tables.")
-    ] = None,
+    runs: RunsOfTables = None,
     as_json: AsJson = False,
     config: ConfigDirectory = CONFIG,
     preset: Presets = None,
@@ -149,9 +149,7 @@ def reproduction(
     readme: Annotated[Path, typer.Option(help="Page that tells how far the reproduction is.")] = Path(
         "README.md"
     ),
-    runs: Annotated[
-        Path | None, typer.Option(help="Tidy CSV of runs; default: that of all chosen tables.")
-    ] = None,
+    runs: RunsOfTables = None,
     config: ConfigDirectory = CONFIG,
     preset: Presets = None,
     results: Annotated[Path, typer.Option(help="Folder whose metrics are kept in git.")] = REPRODUCTION,

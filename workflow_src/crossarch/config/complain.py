@@ -1,12 +1,13 @@
 """One line for each mistake in the configuration: file, key, what was found, what is allowed."""
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from crossarch.errors import ConfigError
+from crossarch.errors import ConfigError, DataError
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -31,6 +32,15 @@ def validated(model: type[M], data: Any, file: str, prefix: str = "") -> M:
         if first["type"] == "value_error" and isinstance(first["input"], Mapping):
             raise ConfigError(f"{file}: {key}: {message}") from None  # what was found is in the message
         raise ConfigError(f"{file}: {key}: found {first['input']!r}, allowed: {message}") from None
+
+
+@contextmanager
+def in_a_result() -> Iterator[None]:
+    """A mistake that is found within is one in a result, not in a setting: DataError, the same line."""
+    try:
+        yield
+    except ConfigError as error:
+        raise DataError(str(error)) from None
 
 
 def unknown(file: str, key: str, found: str, allowed: Iterable[str], what: str = "name") -> str:

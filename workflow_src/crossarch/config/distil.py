@@ -1,9 +1,7 @@
 """From a set that is distilled here to everything that its distillation needs."""
 
-import hashlib
-import json
-
 from crossarch.config.load import Configuration
+from crossarch.config.model import Resolved
 from crossarch.config.resolve import (
     LabelSettings,
     NetworkSettings,
@@ -12,13 +10,13 @@ from crossarch.config.resolve import (
     network_widths,
     set_whitening,
 )
-from crossarch.config.schema import Frepo, Model, Whitening
+from crossarch.config.schema import Frepo, Whitening
 from crossarch.config.sets import SetId, chosen_sets
 from crossarch.errors import ConfigError
 
 
-class DistilSettings(Model):
-    """The resolved settings of one distillation; their hash names its saved state.
+class DistilSettings(Resolved):
+    """The resolved settings of one distillation.
 
     `batch_size` and `labels` are those of trainings on the set, for the tests on the way.
     """
@@ -29,15 +27,6 @@ class DistilSettings(Model):
     method: Frepo
     batch_size: int
     labels: LabelSettings
-
-    def to_json(self) -> str:
-        """One line of JSON, keys in the order of the fields: stable from run to run."""
-        return json.dumps(self.model_dump(mode="json"), separators=(",", ":"))
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 over `to_json()`, 16 hex digits."""
-        return hashlib.sha256(self.to_json().encode()).hexdigest()[:16]
 
 
 def resolve_distil(configuration: Configuration, target: SetId) -> DistilSettings:

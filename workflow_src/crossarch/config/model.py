@@ -1,5 +1,7 @@
 """The base of everything that the configuration may say."""
 
+import hashlib
+import json
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
@@ -9,6 +11,19 @@ class Model(BaseModel):
     """Unknown keys are refused, values never change after loading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Resolved(Model):
+    """The resolved settings of one piece of work; their hash names its saved state."""
+
+    def to_json(self) -> str:
+        """One line of JSON, keys in the order of the fields: stable from run to run."""
+        return json.dumps(self.model_dump(mode="json"), separators=(",", ":"))
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over `to_json()`, 16 hex digits."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()[:16]
 
 
 def number(value: Any) -> Any:

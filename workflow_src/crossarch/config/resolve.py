@@ -1,13 +1,12 @@
 """From a run's identity to everything that its training needs, with nothing left to look up."""
 
-import hashlib
-import json
 from typing import Literal
 
 from pydantic import Field
 
 from crossarch.config.complain import unknown
 from crossarch.config.load import Configuration
+from crossarch.config.model import Resolved
 from crossarch.config.own import NetworkFile
 from crossarch.config.runs import RunId
 from crossarch.config.schema import (
@@ -50,8 +49,8 @@ class LabelSettings(Model):
     temperature: float
 
 
-class RunSettings(Model):
-    """The resolved settings of one training; their hash names its saved state."""
+class RunSettings(Resolved):
+    """The resolved settings of one training."""
 
     run: RunId
     network: NetworkSettings
@@ -69,15 +68,6 @@ class RunSettings(Model):
     evaluate_every: int
     # Left out where it is the default, so that it stands only in those runs that differ.
     arithmetic: Arithmetic = Field(default=Arithmetic(), exclude_if=lambda value: value == Arithmetic())
-
-    def to_json(self) -> str:
-        """One line of JSON, keys in the order of the fields: stable from run to run."""
-        return json.dumps(self.model_dump(mode="json"), separators=(",", ":"))
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 over `to_json()`, 16 hex digits."""
-        return hashlib.sha256(self.to_json().encode()).hexdigest()[:16]
 
 
 def network_widths(configuration: Configuration, source: str, dataset: str) -> tuple[int, ...]:

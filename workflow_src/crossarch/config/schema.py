@@ -40,6 +40,11 @@ Whitening = Literal["none", "standardise", "standardise-mtt", "zca-kornia", "zca
 Protocol = Literal["paper", "released", "released_as_is", "demo"]
 WHITENINGS: tuple[str, ...] = get_args(Whitening)
 PROTOCOLS: tuple[str, ...] = get_args(Protocol)
+# Analyses of one run, which leave a record of it, and of several runs: a table, a figure, a paragraph.
+MEASURED: tuple[str, ...] = ("curvature", "whitening", "agreement")
+Summarised = Literal["selection", "whitening", "protocols", "agreement"]
+SUMMARISED: tuple[str, ...] = get_args(Summarised)
+ANALYSES = tuple(dict.fromkeys((*MEASURED, *SUMMARISED)))
 ARCH_TITLES = {
     "cnn": "3-layer CNN",
     "resnet18": "ResNet18",

@@ -18,17 +18,18 @@ import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
-from crossarch.config import DistilSettings, LabelSettings
+from crossarch.config import DistilSettings
 from crossarch.data import ImageSet, Whitener
 from crossarch.data.drawn import draw
 from crossarch.distil.pool import Pool, fresh_network
 from crossarch.distil.ridge import one_hot_targets, ridge_loss
-from crossarch.errors import DataError, Interrupted, TrainingError
+from crossarch.errors import DataError, TrainingError
 from crossarch.running.evaluation import accuracy, folded
 from crossarch.running.memory import memory_format
 from crossarch.running.progress import OnProgress
-from crossarch.running.state import load_state, save_state
+from crossarch.running.state import Keeper, load_state
 from crossarch.running.stop import StopRequest
+from crossarch.training.losses import make_targets
 
 CHECK_EVERY = 20  # steps between looks at the loss, each of which waits for the device
 SAVE_EVERY = 120.0  # seconds between states of an unfinished distillation
@@ -79,7 +80,7 @@ def distil(
     steps, name = settings.method.steps, settings.target.path
     if work.step == 0:
         progress(0, math.nan, work.evaluate())
-    saved = time.monotonic()
+    keeper = Keeper(name, "step", steps, state_folder, stop, every=SAVE_EVERY)
     while work.step < steps:
         work.advance()
         evaluated = None
@@ -88,18 +89,7 @@ def distil(
         if work.is_evaluated:
             evaluated = work.evaluate()
         progress(work.step, work.last_loss, evaluated)
-        stopped = stop()
-        is_due = stopped is not None or time.monotonic() - saved > SAVE_EVERY
-        if work.step == steps or not is_due:
-            continue
-        if state_folder:
-            work.check_losses()
-            save_state(state_folder, work.step, work.state())
-            saved = time.monotonic()
-        if stopped:
-            kept = "its state is saved" if state_folder else "no state is kept"
-            text = f"{name}: stopped by {stopped.name} after step {work.step} of {steps}; {kept}"
-            raise Interrupted(stopped, text)
+        keeper.after(work.step, work.state)
     return Distilled(work.image_set(), work.history)
 
 
@@ -118,7 +108,7 @@ def set_accuracy(
     recipe = settings.method.test
     network = fresh_network(settings.network, settings.method.seed, images.device)
     optimizer = torch.optim.Adam(network.parameters(), lr=recipe.lr)
-    targets = _targets(labels, settings.labels)
+    targets = make_targets(labels, settings.labels)
     draws = Generator().manual_seed(settings.method.seed)
     network.train()
     for _ in range(recipe.epochs):
@@ -129,10 +119,6 @@ def set_accuracy(
             loss.backward()
             optimizer.step()
     return accuracy(network, test_images, test_labels)
-
-
-def _targets(labels: Tensor, settings: LabelSettings) -> Tensor:
-    return torch.softmax(labels / settings.temperature, dim=1)
 
 
 class _Distillation:
@@ -262,7 +248,11 @@ class _Distillation:
         return ImageSet(images, labels)
 
     def state(self) -> dict[str, Any]:
-        """All that `resume` needs to go on as if nothing had happened."""
+        """All that `resume` needs to go on as if nothing had happened.
+
+        Raises TrainingError when a loss so far is not finite.
+        """
+        self.check_losses()
         return {
             "step": self.step,
             "images": self.images.detach(),

@@ -1,6 +1,5 @@
 """One distillation from files to files: real images in, a distilled set and its record out."""
 
-import hashlib
 import json
 import sys
 from pathlib import Path
@@ -11,16 +10,15 @@ import torch
 from crossarch.config import DistilSettings
 from crossarch.data import load_whitener
 from crossarch.data.store import load_fitting, save_set
-from crossarch.digests import stage_digest
 from crossarch.distil.frepo import Distilled, distil
 from crossarch.errors import DataError, TrainingError
-from crossarch.files import write_text
+from crossarch.files import sha256_of, write_text
 from crossarch.running.ended import keep_ended, take_ended
 from crossarch.running.memory import keep_freed_memory
 from crossarch.running.progress import OnProgress
-from crossarch.running.provenance import device_name, provenance, sha256
+from crossarch.running.provenance import device_name, provenance
 from crossarch.running.slots import taking_device
-from crossarch.running.state import alone, remove_states
+from crossarch.running.state import alone, remove_states, state_key
 from crossarch.running.stop import hearing_signals
 
 
@@ -49,9 +47,9 @@ def distil_set(
     keep_freed_memory()
     name = settings.target.path
     inputs = {
-        kind: sha256(path) for kind, path in (("real", real), ("test", test), ("whitener", whitener))
+        kind: sha256_of(path) for kind, path in (("real", real), ("test", test), ("whitener", whitener))
     }
-    states = state_root / _state_key(settings, inputs)
+    states = state_root / state_key(settings, inputs, "distil")
     outputs = (distilled, record)
     with alone(states, name, "distilled"):
         if take_ended(states, outputs):
@@ -115,8 +113,3 @@ def make_record(
         },
         **provenance(device, threads, inputs),
     }
-
-
-def _state_key(settings: DistilSettings, inputs: dict[str, str]) -> str:
-    text = settings.to_json() + json.dumps(inputs, sort_keys=True) + stage_digest("distil")
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -43,12 +43,6 @@ def mismatch(path: Path, file: UpstreamFile) -> str | None:
     return None
 
 
-def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal digits."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 def _hasher(name: str, size: int) -> "hashlib._Hash":
     if name == "git_blob":
         return hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)

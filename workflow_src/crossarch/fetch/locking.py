@@ -7,9 +7,9 @@ from crossarch.config import Configuration
 from crossarch.config.files import UpstreamFile
 from crossarch.config.locked import Locked
 from crossarch.errors import FetchError
-from crossarch.fetch.checks import sha256_of
 from crossarch.fetch.download import fetch_file
 from crossarch.fetch.places import cache_directory, mirrors_from_environment
+from crossarch.files import sha256_of
 from crossarch.layout import Layout
 
 

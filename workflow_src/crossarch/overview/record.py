@@ -10,9 +10,9 @@ from typing import Any
 from pydantic import Field
 
 from crossarch.config import Configuration, parse_run
-from crossarch.config.complain import validated
+from crossarch.config.complain import in_a_result, validated
 from crossarch.config.differ import differences
-from crossarch.errors import ConfigError, DataError
+from crossarch.errors import DataError
 from crossarch.files import read_mapping
 from crossarch.layout import Layout
 from crossarch.report.collect import Metrics, outdated
@@ -85,10 +85,8 @@ def find_metrics(layout: Layout, run: str) -> Path:
 def read_record(file: Path) -> Record:
     """Read the metrics of a run. Raises DataError, naming file and key, where they are broken."""
     data = read_mapping(file)
-    try:
+    with in_a_result():
         return Record(file, validated(Provenance, data, str(file)), data["settings"])
-    except ConfigError as error:  # the mistake is in a result, not in a setting
-        raise DataError(str(error)) from None
 
 
 def judge(configuration: Configuration, record: Record) -> Judgement:

@@ -9,7 +9,7 @@ import pandera.pandas as pa
 from pydantic import BaseModel, ConfigDict, Field
 
 from crossarch.config import Configuration, RunId, RunSettings, parse_run, resolve
-from crossarch.config.complain import validated
+from crossarch.config.complain import in_a_result, validated
 from crossarch.config.differ import differences
 from crossarch.errors import ConfigError, DataError
 from crossarch.files import read_mapping
@@ -93,15 +93,19 @@ class Metrics(_Part):
 _PERCENT = pa.Check.in_range(0, 100)
 _AMOUNT = pa.Check.ge(0)
 _COUNT = pa.Check.ge(1)
+KEY_COLUMNS = {
+    "dataset": pa.Column(str),
+    "source": pa.Column(str),
+    "ipc": pa.Column(int, _COUNT),
+    "arch": pa.Column(str),
+    "recipe": pa.Column(str),
+    "protocol": pa.Column(str),
+    "seed": pa.Column(int, _AMOUNT),
+}
+"""The columns of `KEY`: which run a row is about."""
 RUNS = pa.DataFrameSchema(
     {
-        "dataset": pa.Column(str),
-        "source": pa.Column(str),
-        "ipc": pa.Column(int, _COUNT),
-        "arch": pa.Column(str),
-        "recipe": pa.Column(str),
-        "protocol": pa.Column(str),
-        "seed": pa.Column(int, _AMOUNT),
+        **KEY_COLUMNS,
         "accuracy_best": pa.Column(float, _PERCENT),
         "accuracy_last": pa.Column(float, _PERCENT),
         "best_epoch": pa.Column(int, _COUNT),
@@ -181,11 +185,9 @@ def _outdated(configuration: Configuration, file: Path) -> str | None:
 
 def _read_metrics(file: Path) -> Metrics:
     data = read_mapping(file)
-    try:
+    with in_a_result():
         metrics = validated(Metrics, data, str(file))
         expected = parse_run(file.as_posix())
-    except ConfigError as error:  # the mistake is in a result, not in a setting
-        raise DataError(str(error)) from None
     for name in KEY:
         found, allowed = getattr(metrics.run, name), getattr(expected, name)
         if found != allowed:

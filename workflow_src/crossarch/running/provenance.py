@@ -1,6 +1,5 @@
 """What a result says of where it comes from: device, versions, commit, checksums of what was read."""
 
-import hashlib
 import platform
 import resource
 import subprocess
@@ -31,12 +30,6 @@ def provenance(device: torch.device, threads: int, inputs: Mapping[str, str]) ->
         "inputs": dict(inputs),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-
-
-def sha256(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def device_name(device: torch.device) -> str:

@@ -4,12 +4,15 @@ States lie in a folder named after the hash of the resolved settings, so that no
 another's. The last two are kept: a damaged one is recognised and the one before it is used.
 """
 
+import hashlib
+import json
 import os
 import platform
 import shutil
 import sys
+import time
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,10 +20,20 @@ from typing import Any
 import torch
 from filelock import FileLock, Timeout
 
+from crossarch.config.model import Resolved
 from crossarch.data.store import load_pt
+from crossarch.digests import stage_digest
+from crossarch.errors import Interrupted
 from crossarch.files import atomic_path
+from crossarch.running.stop import StopRequest
 
 KEPT = 2
+
+
+def state_key(settings: Resolved, inputs: Mapping[str, str], stage: str) -> str:
+    """The name of a piece of work's folder: 16 hex digits of its settings, inputs (SHA-256) and code."""
+    text = settings.to_json() + json.dumps(inputs, sort_keys=True) + stage_digest(stage)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @contextmanager
@@ -47,6 +60,35 @@ def alone(folder: Path, name: str, deed: str) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+class Keeper:
+    """Saves the state of a piece of work every so many seconds, and before it is stopped.
+
+    `name` is what the work is called, `total` how many of `unit` (epochs or steps) there are; without
+    `folder` nothing is saved.
+    """
+
+    def __init__(
+        self, name: str, unit: str, total: int, folder: Path | None, stop: StopRequest, every: float
+    ) -> None:
+        self.name, self.unit, self.total = name, unit, total
+        self.folder, self.stop, self.every = folder, stop, every
+        self.saved = time.monotonic()
+
+    def after(self, done: int, state: Callable[[], Mapping[str, Any]]) -> None:
+        """Save `state()` if it is due; Interrupted if an end was asked for. After the last: neither."""
+        stopped = self.stop()
+        is_due = stopped is not None or time.monotonic() - self.saved > self.every
+        if done == self.total or not is_due:
+            return
+        if self.folder:
+            save_state(self.folder, done, state())
+            self.saved = time.monotonic()
+        if stopped:
+            kept = "its state is saved" if self.folder else "no state is kept"
+            so_far = f"after {self.unit} {done} of {self.total}"
+            raise Interrupted(stopped, f"{self.name}: stopped by {stopped.name} {so_far}; {kept}")
 
 
 def save_state(folder: Path, done: int, state: Mapping[str, Any]) -> None:

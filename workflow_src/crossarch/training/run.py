@@ -1,6 +1,5 @@
 """One run from files to files: prepared sets in, weights and metrics out."""
 
-import hashlib
 import json
 import sys
 from dataclasses import asdict, dataclass
@@ -13,16 +12,15 @@ from torch import Tensor, nn
 from crossarch.config import NetworkSettings, RunSettings
 from crossarch.data import ImageSet
 from crossarch.data.store import load_fitting, load_pt, load_tensors, save_tensors
-from crossarch.digests import stage_digest
 from crossarch.errors import DataError, TrainingError
-from crossarch.files import write_text
+from crossarch.files import sha256_of, write_text
 from crossarch.models import build, gflop_an_epoch, gflop_an_evaluation
 from crossarch.running.ended import keep_ended, take_ended
 from crossarch.running.memory import keep_freed_memory
 from crossarch.running.progress import OnProgress
-from crossarch.running.provenance import device_name, provenance, sha256
+from crossarch.running.provenance import device_name, provenance
 from crossarch.running.slots import taking_device
-from crossarch.running.state import alone, remove_states
+from crossarch.running.state import alone, remove_states, state_key
 from crossarch.running.stop import hearing_signals
 from crossarch.training.trainer import Outcome, train
 
@@ -59,8 +57,8 @@ def train_run(
     torch.set_num_threads(threads)
     keep_freed_memory()
     inputs = {"distilled": distilled, "test": test} | ({"teacher": teacher} if teacher else {})
-    digests = {name: sha256(path) for name, path in inputs.items()}
-    record = state_root / _state_key(settings, digests)
+    digests = {name: sha256_of(path) for name, path in inputs.items()}
+    record = state_root / state_key(settings, digests, "train")
     outputs = [folder / name for name in OUTPUTS]
     with alone(record, settings.run.path, "trained"):
         if take_ended(record, outputs):
@@ -176,8 +174,3 @@ def _load_teacher(settings: RunSettings, weights: Path | None) -> nn.Module | No
     if weights is None:
         raise DataError(f"{settings.run.path}: the recipe distils, but no teacher was given")
     return load_network(settings.teacher_network, weights)
-
-
-def _state_key(settings: RunSettings, inputs: dict[str, str]) -> str:
-    text = settings.to_json() + json.dumps(inputs, sort_keys=True) + stage_digest("train")
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

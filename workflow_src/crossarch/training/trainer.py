@@ -18,12 +18,12 @@ from torch import Generator, Tensor, nn
 
 from crossarch.config import RunSettings
 from crossarch.data import ImageSet
-from crossarch.errors import Interrupted, TrainingError
+from crossarch.errors import TrainingError
 from crossarch.models import build, set_keep_rate
 from crossarch.running.evaluation import accuracy, folded
 from crossarch.running.memory import memory_format
 from crossarch.running.progress import OnProgress
-from crossarch.running.state import load_state, save_state
+from crossarch.running.state import Keeper, load_state
 from crossarch.running.stop import StopRequest
 from crossarch.training.arithmetic import autocast, set_arithmetic
 from crossarch.training.augmentation import augment
@@ -81,7 +81,7 @@ def train(
         raise TrainingError(f"{settings.run.path}: a teacher is needed exactly if the recipe distils")
     run = Training(settings, training_set, test_set, teacher, device)
     run.resume(load_state(state_folder) if state_folder else None)
-    saved = time.monotonic()
+    keeper = Keeper(settings.run.path, "epoch", settings.epochs, state_folder, stop, every=SAVE_EVERY)
     for epoch in range(run.epoch, settings.epochs):
         run.train_epoch(epoch)
         done = epoch + 1
@@ -91,21 +91,7 @@ def train(
         if run.is_evaluated(done):
             evaluated = run.evaluate(done)
         progress(done, run.last_loss, evaluated)
-        stopped = stop()
-        is_due = stopped is not None or time.monotonic() - saved > SAVE_EVERY
-        if done == settings.epochs or not is_due:
-            continue
-        if state_folder:
-            run.check_losses()
-            save_state(state_folder, done, run.state())
-            saved = time.monotonic()
-        if stopped:
-            kept = "its state is saved" if state_folder else "no state is kept"
-            raise Interrupted(
-                stopped,
-                f"{settings.run.path}: stopped by {stopped.name} after epoch {done} of "
-                f"{settings.epochs}; {kept}",
-            )
+        keeper.after(done, run.state)
     return Outcome(run.weights(), run.best_weights, run.history)
 
 
@@ -217,7 +203,11 @@ class Training:
         return {k: v.detach().to("cpu", copy=True) for k, v in self.network.state_dict().items()}
 
     def state(self) -> dict[str, Any]:
-        """All that `resume` needs to go on as if nothing had happened."""
+        """All that `resume` needs to go on as if nothing had happened.
+
+        Raises TrainingError when a loss so far is not finite.
+        """
+        self.check_losses()
         return {
             "epoch": self.epoch,
             "network": self.network.state_dict(),

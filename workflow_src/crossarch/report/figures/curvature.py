@@ -17,6 +17,7 @@ from crossarch.config import Configuration, RunId, figure_points, figure_runs
 from crossarch.config.schema import CurvatureDrawing, Figure
 from crossarch.errors import ConfigError, DataError
 from crossarch.layout import Layout
+from crossarch.report.collect import KEY, KEY_COLUMNS
 from crossarch.report.figures.style import COLOURS, GREY, canvas, save, watermark
 from crossarch.report.note import listed
 from crossarch.report.synthetic import NOTICE, any_synthetic
@@ -26,17 +27,10 @@ EIGENVALUE, LANDSCAPE = "eigenvalue", "landscape"
 LINES = ("blue", "vermillion", "green", "purple", "sky", "orange", "black", "yellow")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 NOTHING = "no run analysed yet"
-_RUN = ["dataset", "source", "ipc", "arch", "recipe", "protocol", "seed"]
 _AMOUNT, _COUNT = pa.Check.ge(0), pa.Check.ge(1)
 CURVATURE = pa.DataFrameSchema(
     {
-        "dataset": pa.Column(str),
-        "source": pa.Column(str),
-        "ipc": pa.Column(int, _COUNT),
-        "arch": pa.Column(str),
-        "recipe": pa.Column(str),
-        "protocol": pa.Column(str),
-        "seed": pa.Column(int, _AMOUNT),
+        **KEY_COLUMNS,
         "part": pa.Column(str, pa.Check.isin([EIGENVALUE, LANDSCAPE])),
         "rank": pa.Column("Int64", _COUNT, nullable=True),
         "alpha1": pa.Column(float, nullable=True),
@@ -97,7 +91,7 @@ def _of_run(
     configuration: Configuration, run: RunId, runs: pd.DataFrame, layout: Layout
 ) -> Iterator[pd.DataFrame]:
     file = layout.analysis_record("curvature", run)
-    same = (runs[_RUN] == pd.Series({name: getattr(run, name) for name in _RUN})).all(axis=1)
+    same = (runs[KEY] == pd.Series({name: getattr(run, name) for name in KEY})).all(axis=1)
     if not (file.exists() and same.any()):
         return
     record, metrics = read_record(CurvatureRecord, file), runs[same].iloc[0]
@@ -110,7 +104,7 @@ def _of_run(
         run.recipe, run.protocol, ipc=run.ipc, arch=run.arch, source=run.source
     )
     facts = {
-        **{column: getattr(run, column) for column in _RUN},
+        **{column: getattr(run, column) for column in KEY},
         "images": record.images,
         "loss": record.loss,
         "tolerance": record.settings.tolerance,
@@ -276,7 +270,7 @@ def curvature_sentences(
     if table.empty:
         yield "No run analysed yet."
         return
-    runs = table.drop_duplicates(_RUN)
+    runs = table.drop_duplicates(KEY)
     if any_synthetic(runs["device"]):
         yield f"{NOTICE}. These numbers were made up to try out the figure."
     few = int(runs["ipc"].iloc[0])
@@ -295,7 +289,7 @@ def curvature_sentences(
             title += f", a stand-in, not {configuration.dataset(drawing.dataset).title} itself"
         yield f"Teachers were chosen and accuracies measured on {title}."
         for _, run in group.iterrows():
-            values = table[(table[_RUN] == run[_RUN]).all(axis=1) & (table["part"] == EIGENVALUE)]
+            values = table[(table[KEY] == run[KEY]).all(axis=1) & (table["part"] == EIGENVALUE)]
             yield _of_one(named[str(run["recipe"])], run, values)
         missing = [label for recipe, label in named.items() if recipe not in set(group["recipe"])]
         if missing:
