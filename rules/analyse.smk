@@ -34,7 +34,7 @@ rule analyse_tests:
     log:
         f"<results>/logs/analyse/{{analysis}}/{RUN_PATTERN}.log",
     wildcard_constraints:
-        analysis="whitening|agreement",
+        analysis="whitening|agreement|statistics|stand_in",
     conda:
         TRAINING_ENVIRONMENT
     threads: selection.threads
@@ -44,9 +44,10 @@ rule analyse_tests:
         mem_mb=4000,
     params:
         run=RUN_PATTERN,
+        selection=STAND_IN,
         code=stage_digest("testing"),
     shell:
-        "python -m crossarch analyse {wildcards.analysis} {params.run}"
+        "python -m crossarch analyse {wildcards.analysis} {params.run} --selection {params.selection:q}"
         " --device {resources.device} --slots-per-gpu {resources.slots_per_gpu} --threads {threads} > {log} 2>&1"
 
 
@@ -86,8 +87,9 @@ for name in SUMMARISED:
         localrule: True
 
 
-# Of `protocols` each cell would have to be trained under every protocol: that is asked for by its name.
+# By their names alone: of `protocols` each cell would have to be trained under every protocol, and
+# `stand_in` needs the originals.
 rule analysis:
     input:
-        [analysis_files(name) for name in SUMMARISED if name != "protocols"],
+        [analysis_files(name) for name in SUMMARISED if name not in ("protocols", "stand_in")],
     localrule: True

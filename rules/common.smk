@@ -9,7 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow_src"))
 
-from crossarch.analysis.chosen import chosen_runs
+from crossarch.analysis.chosen import chosen_runs, compared_spaces, tested_spaces
 from crossarch.config import (
     RUN_PATTERN,
     SetId,
@@ -78,8 +78,10 @@ os.environ.update(
 CONTAINER = os.getenv("CROSSARCH_CONTAINER")  # an image made from Dockerfile or apptainer.def
 TRAINING_ENVIRONMENT = f"../envs/{'train-cuda' if selection.device == 'cuda' else 'train'}.yaml"
 # What decides the contents of tables, as one value that a change of triggers their jobs.
-NOT_IN_TABLES = {"device", "threads", "slots_per_gpu", "results", "curvature"}
+NOT_IN_TABLES = {"device", "threads", "slots_per_gpu", "results", "curvature", "stand_in"}
 SELECTION = selection.model_dump_json(exclude=NOT_IN_TABLES)
+# What decides how a run is tested on a stand-in's originals.
+STAND_IN = selection.model_dump_json(include={"stand_in"})
 # What decides how the curvature of a run is measured.
 CURVATURE = selection.model_dump_json(include={"curvature"})
 REPRODUCTION = Layout(Path("results/reproduction"))
@@ -294,11 +296,13 @@ def curvature_inputs(wildcards):
 
 
 def analysed_inputs(wildcards):
-    """A finished run, and the test set in every space, or in its own beside its teacher."""
+    """A finished run, the test sets that it is tested on, and what else its analysis compares."""
     settings = settings_of(wildcards)
     dataset, own = settings.run.dataset, settings.whitening
     inputs = {name: str(path) for name, path in finished_inputs(settings, "last").items()}
-    spaces = [own] if wildcards.analysis == "agreement" else dict.fromkeys([own, *AUDITED])
+    if wildcards.analysis == "stand_in":
+        return inputs | stand_in_inputs(dataset, own)
+    spaces = tested_spaces(own) if wildcards.analysis == "whitening" else [own]
     inputs["tests"] = [str(layout.test_set(dataset, space)) for space in spaces]
     if wildcards.analysis == "agreement" and settings.teacher:
         teacher = finished_inputs(
@@ -306,6 +310,16 @@ def analysed_inputs(wildcards):
         )
         inputs |= {f"teacher_{name}": str(path) for name, path in teacher.items()}
     return inputs
+
+
+def stand_in_inputs(dataset, own):
+    """Copies and their originals, and the whitenings of all spaces that they are compared in."""
+    given, original = selection.stand_in.originals, configuration.distilled_from(dataset)
+    return {
+        "originals": given or str(layout.images(original, "test")),
+        "copies": str(layout.images(dataset, "train" if given else "test")),
+        "whiteners": [str(layout.whitener(dataset, space)) for space in compared_spaces(own)],
+    }
 
 
 @one_line

@@ -34,12 +34,14 @@ STAGES: dict[str, tuple[str, ...]] = {
     ),
     "testing": (
         *("analysis/predictions.py", "analysis/testing.py", *_FINISHED),
+        *("analysis/chosen.py", "analysis/pairs.py"),
         *("models/*.py", "running/evaluation.py"),
     ),
     "analysis": (
         *("analysis/summary.py", "analysis/cells.py", "analysis/drawing.py", "analysis/record.py"),
         *("analysis/chosen.py", "analysis/selection.py", "analysis/protocols.py"),
         *("analysis/whitening.py", "analysis/agreement.py"),
+        *("analysis/statistics.py", "analysis/stand_in.py"),
         *("report/collect.py", "report/note.py", "report/numbers.py", "report/scorecard.py"),
         *("report/synthetic.py", "report/tidy.py", "report/figures/style.py"),
     ),
@@ -63,7 +65,10 @@ STAGES: dict[str, tuple[str, ...]] = {
         "config/figures.py",
         "training/schedules.py",
     ),
-    "reproduction": ("report/reproduction.py", "report/marked.py", "report/figures/headline.py"),
+    "reproduction": (
+        *("report/reproduction.py", "report/marked.py", "report/figures/headline.py"),
+        "analysis/cells.py",
+    ),
     "page": (
         "report/page/*",
         "report/figures/caption.py",

@@ -89,7 +89,7 @@ class Layout:
         return self.results / "analysis"
 
     def analysis_record(self, analysis: str, run: RunId) -> Path:
-        """What an analysis (`curvature`, `whitening`, `agreement`) measured of one run, JSON."""
+        """What an analysis (one of MEASURED) found of one run, JSON."""
         return self.analyses / analysis / f"{run.path}.json"
 
     def analysis_records(self, analysis: str) -> list[Path]:

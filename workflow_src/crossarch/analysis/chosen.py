@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 from crossarch.config import Configuration, RunId, applies, collection_runs, resolve
+from crossarch.config.schema import Whitening
+from crossarch.config.sets import AUDITED
 from crossarch.errors import ConfigError
 
 REFERENCE = "paper"
@@ -10,11 +12,21 @@ OTHERS = ("released", "released_as_is")
 """The protocols that `protocols` compares with the reference."""
 
 
+def tested_spaces(own: Whitening) -> list[Whitening]:
+    """The spaces that `whitening` tests a run in, its own first."""
+    return list(dict.fromkeys([own, *AUDITED]))
+
+
+def compared_spaces(own: Whitening) -> list[Whitening]:
+    """The spaces that `stand_in` compares copies and originals in: the own one first, then both ZCA."""
+    return list(dict.fromkeys([own, *(space for space in AUDITED if space.startswith("zca"))]))
+
+
 def chosen_runs(configuration: Configuration, analysis: str) -> list[RunId]:
     """The runs of the chosen tables that an analysis is about, each once.
 
-    For `protocols` each of them under each protocol that it compares; for `agreement` those that have a
-    teacher. Raises ConfigError where none is left.
+    For `protocols` each of them under each protocol that it compares; of the others those that
+    `concerned` leaves. Raises ConfigError where none is left.
     """
     runs = collection_runs(configuration, "tables")
     if analysis == "protocols":
@@ -29,7 +41,16 @@ def chosen_runs(configuration: Configuration, analysis: str) -> list[RunId]:
 
 
 def concerned(configuration: Configuration, analysis: str, runs: Sequence[RunId]) -> list[RunId]:
-    """Those of `runs` that an analysis has something to say of: for `agreement` those with a teacher."""
-    if analysis != "agreement":
-        return list(runs)
-    return [run for run in runs if resolve(configuration, run).teacher]
+    """Those of `runs` that an analysis has something to say of.
+
+    For `agreement` those with a teacher, for `statistics` those with batch norm, for `stand_in` those
+    whose data set stands in for another.
+    """
+    match analysis:
+        case "agreement":
+            return [run for run in runs if resolve(configuration, run).teacher]
+        case "statistics":
+            return [run for run in runs if resolve(configuration, run).network.norm == "batch"]
+        case "stand_in":
+            return [run for run in runs if configuration.distilled_from(run.dataset) != run.dataset]
+    return list(runs)

@@ -1,10 +1,17 @@
 """The analyses of one run by name."""
 
 from crossarch.analysis.curvature import measure_curvature
-from crossarch.analysis.testing import measure_agreement, measure_whitening
+from crossarch.analysis.testing import (
+    measure_agreement,
+    measure_stand_in,
+    measure_statistics,
+    measure_whitening,
+)
 
 MEASURES = {
     "curvature": measure_curvature,
     "whitening": measure_whitening,
     "agreement": measure_agreement,
+    "statistics": measure_statistics,
+    "stand_in": measure_stand_in,
 }

@@ -1,5 +1,6 @@
 """What networks answer on the test set, and how often two of them answer the same."""
 
+import copy
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +14,20 @@ def predictions(network: nn.Module, images: Tensor) -> Tensor:
     """The class of the largest logit of each of `images` (N, C, H, W), (N,) int64; evaluation mode."""
     fast = folded(network)
     return torch.cat([fast(channels_last(batch)).argmax(1) for batch in images.split(BATCH_SIZE)])
+
+
+@torch.inference_mode()
+def predictions_of_batches(network: nn.Module, images: Tensor, batch_size: int) -> Tensor:
+    """As `predictions`, but batch norms take mean and variance from each batch instead of running ones.
+
+    The rest is in evaluation mode (no DropPath); the network's own statistics are not changed.
+    """
+    copied = copy.deepcopy(network).eval()
+    for module in copied.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.train()
+    batches = images.split(batch_size)
+    return torch.cat([copied(channels_last(batch)).argmax(1) for batch in batches])
 
 
 @dataclass(frozen=True)
@@ -46,6 +61,26 @@ def agreement(first: Tensor, second: Tensor, labels: Tensor, classes: int) -> Ag
         first=percent(first == labels),
         second=percent(second == labels),
     )
+
+
+@dataclass(frozen=True)
+class PairedHits:
+    """Percent of pairs that are right on the first image, on the second, on one of them alone."""
+
+    first: float
+    second: float
+    only_first: float
+    only_second: float
+
+
+def paired_hits(first: Tensor, second: Tensor, labels: Tensor) -> PairedHits:
+    """Compare answers (N,) to the two images of each pair, whose class is `labels` (N,)."""
+    right, also = first == labels, second == labels
+
+    def percent(hits: Tensor) -> float:
+        return 100.0 * int(hits.sum()) / len(labels)
+
+    return PairedHits(percent(right), percent(also), percent(right & ~also), percent(also & ~right))
 
 
 def confusion(answers: Tensor, labels: Tensor, classes: int) -> Tensor:

@@ -82,6 +82,44 @@ class AgreementRecord(Record):
     seconds: float
 
 
+class StatisticsRecord(Record):
+    """Test accuracies (percent) with running statistics of batch norms and with those of test batches.
+
+    `batch_size` test images, drawn without replacement (seed 0), make the statistics of a batch.
+    `recorded` is what the run's metrics have with running statistics.
+    """
+
+    own: Whitening
+    recorded: float
+    running: float
+    batch: float
+    batch_size: int = Field(ge=2)
+    seconds: float
+
+
+class PairedAccuracies(Model):
+    """Accuracies (percent) on pairs of an original image and its copy, and on one of the two alone."""
+
+    original: float
+    copied: float
+    only_original: float
+    only_copied: float
+
+
+class StandInRecord(Record):
+    """Accuracies of a run's final weights on images of a stand-in and on what they are copies of.
+
+    `images` counts the pairs, `originals` says where the originals are from, `split` of which split they
+    are. `own` is the space that the run is tested in.
+    """
+
+    own: Whitening
+    originals: str
+    split: Literal["train", "test"]
+    accuracies: dict[Whitening, PairedAccuracies]
+    seconds: float
+
+
 def write_record(record: Record, destination: Path) -> None:
     """Write a record as JSON, atomically."""
     write_text(destination, record.model_dump_json(indent=1) + "\n")

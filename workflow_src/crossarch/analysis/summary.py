@@ -10,11 +10,18 @@ from pathlib import Path
 
 import pandas as pd
 
-from crossarch.analysis import agreement, protocols, selection, whitening
+from crossarch.analysis import agreement, protocols, selection, stand_in, statistics, whitening
 from crossarch.analysis.cells import INTERVALS, measured_on
 from crossarch.analysis.chosen import chosen_runs
 from crossarch.analysis.drawing import Rows, draw_rows
-from crossarch.analysis.record import AgreementRecord, R, WhiteningRecord, read_record
+from crossarch.analysis.record import (
+    AgreementRecord,
+    R,
+    StandInRecord,
+    StatisticsRecord,
+    WhiteningRecord,
+    read_record,
+)
 from crossarch.config import Configuration, RunId
 from crossarch.config.schema import Summarised
 from crossarch.errors import ConfigError
@@ -64,6 +71,15 @@ def findings(
             title = agreement.TITLE
             table = agreement.agreement_table(_records(layout, AgreementRecord, analysis, runs))
             told, rows = agreement.agreement_finding(table), agreement.agreement_rows(table)
+        case "statistics":
+            title = statistics.TITLE
+            table = statistics.statistics_table(_records(layout, StatisticsRecord, analysis, runs))
+            told, rows = statistics.statistics_finding(table), statistics.statistics_rows(table)
+        case "stand_in":
+            title = stand_in.TITLE
+            pairs = _records(layout, StandInRecord, analysis, runs)
+            table = stand_in.stand_in_table(pairs)
+            told, rows = stand_in.stand_in_finding(table, pairs), stand_in.stand_in_rows(table)
     return Findings(title, table, told, rows, any_synthetic(collected["device"]))
 
 

@@ -1,22 +1,41 @@
 """What the networks of finished runs answer on their test sets, from files to files."""
 
 import time
+from pathlib import Path
 
+import torch
 from torch import Tensor
 
+from crossarch.analysis.chosen import compared_spaces, tested_spaces
 from crossarch.analysis.finished import read_finished
-from crossarch.analysis.predictions import agreement, predictions
-from crossarch.analysis.record import AgreementRecord, WhiteningRecord, write_record
+from crossarch.analysis.pairs import Pairs, make_pairs, read_originals
+from crossarch.analysis.predictions import (
+    agreement,
+    paired_hits,
+    predictions,
+    predictions_of_batches,
+)
+from crossarch.analysis.record import (
+    AgreementRecord,
+    PairedAccuracies,
+    StandInRecord,
+    StatisticsRecord,
+    WhiteningRecord,
+    write_record,
+)
 from crossarch.analysis.where import OnProgress, Where, silent
 from crossarch.config import Configuration, RunId
 from crossarch.config.schema import Whitening
-from crossarch.config.sets import AUDITED
-from crossarch.data.ensure import ensure_test_set
+from crossarch.data.ensure import ensure_images, ensure_test_set, ensure_whitener
+from crossarch.data.store import load_set
+from crossarch.data.whitening import load_whitener
 from crossarch.errors import ConfigError
 from crossarch.files import sha256_of
 from crossarch.layout import Layout
 from crossarch.running.evaluation import accuracy
 from crossarch.running.provenance import provenance
+
+STATISTICS_OF = 100  # test images that make the statistics of a batch
 
 
 def measure_whitening(
@@ -38,7 +57,7 @@ def measure_whitening(
     inputs = {"weights": sha256_of(finished.weights("last"))}
     with where.taken() as device:
         network = network.to(device)
-        chosen = list(dict.fromkeys([own, *AUDITED]))
+        chosen = tested_spaces(own)
         for place, space in enumerate(chosen):
             progress("Test sets", place, len(chosen))
             path = ensure_test_set(configuration, layout, run.dataset, space)
@@ -111,3 +130,122 @@ def measure_agreement(
         )
     write_record(record, layout.analysis_record("agreement", run))
     return record
+
+
+def measure_statistics(
+    configuration: Configuration,
+    layout: Layout,
+    run: RunId,
+    where: Where,
+    progress: OnProgress = silent,
+) -> StatisticsRecord:
+    """Test the final weights of `run` with running and with batch statistics, and write the record.
+
+    Raises ConfigError for a run without batch norm.
+    """
+    started = time.perf_counter()
+    finished = read_finished(layout, run)
+    if finished.settings.network.norm != "batch":
+        raise ConfigError(
+            f"{run.path}: found {finished.settings.network.norm} norm, allowed for statistics: batch "
+            "norm"
+        )
+    path = ensure_test_set(configuration, layout, run.dataset, finished.settings.whitening)
+    test, network = finished.load_set(path), finished.network("last")
+    with where.taken() as device:
+        network, images, labels = network.to(device), test.images.to(device), test.labels.to(device)
+        progress("Statistics", 0, 2)
+        running = accuracy(network, images, labels)
+        progress("Statistics", 1, 2)
+        # A test set may be sorted by class, and a batch of one class has statistics of its own.
+        order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0)).to(device)
+        hits = predictions_of_batches(network, images[order], STATISTICS_OF) == labels[order]
+        record = StatisticsRecord(
+            run=run,
+            digest=finished.digest,
+            images=len(test.images),
+            own=finished.settings.whitening,
+            recorded=finished.metrics["accuracy"]["last"],
+            running=round(running, 4),
+            batch=round(100.0 * int(hits.sum()) / len(hits), 4),
+            batch_size=STATISTICS_OF,
+            seconds=round(time.perf_counter() - started, 1),
+            provenance=provenance(
+                device,
+                where.threads,
+                {"weights": sha256_of(finished.weights("last")), "test": sha256_of(path)},
+            ),
+        )
+    write_record(record, layout.analysis_record("statistics", run))
+    return record
+
+
+def measure_stand_in(
+    configuration: Configuration,
+    layout: Layout,
+    run: RunId,
+    where: Where,
+    progress: OnProgress = silent,
+) -> StandInRecord:
+    """Test the final weights of `run` on copies and on their originals, and write the record.
+
+    In the run's own space and in both ZCA spaces, each fitted as for the test set. Raises ConfigError
+    for a data set that stands in for no other, DataError where the pairs cannot be made.
+    """
+    started = time.perf_counter()
+    finished = read_finished(layout, run)
+    own = finished.settings.whitening
+    pairs, originals = _pairs(configuration, layout, run)
+    network = finished.network("last")
+    inputs = {"weights": sha256_of(finished.weights("last")), "originals": sha256_of(originals)}
+    accuracies: dict[Whitening, PairedAccuracies] = {}
+    with where.taken() as device:
+        network = network.to(device)
+        spaces = compared_spaces(own)
+        for place, space in enumerate(spaces):
+            progress("Pairs", place, len(spaces))
+            fitted = ensure_whitener(configuration, layout, run.dataset, space)
+            inputs[space] = sha256_of(fitted)
+            whitener = load_whitener(fitted)
+            first, second = (
+                predictions(network, whitener(images).to(device)).cpu()
+                for images in (pairs.originals, pairs.copies)
+            )
+            hits = paired_hits(first, second, pairs.labels)
+            accuracies[space] = PairedAccuracies(
+                original=round(hits.first, 4),
+                copied=round(hits.second, 4),
+                only_original=round(hits.only_first, 4),
+                only_copied=round(hits.only_second, 4),
+            )
+        record = StandInRecord(
+            run=run,
+            digest=finished.digest,
+            images=len(pairs.labels),
+            own=own,
+            originals=originals.name,
+            split=pairs.split,
+            accuracies=accuracies,
+            seconds=round(time.perf_counter() - started, 1),
+            provenance=provenance(device, where.threads, inputs),
+        )
+    write_record(record, layout.analysis_record("stand_in", run))
+    return record
+
+
+def _pairs(configuration: Configuration, layout: Layout, run: RunId) -> tuple[Pairs, Path]:
+    """Originals and copies for the data set of `run`, and the file of the originals."""
+    original = configuration.distilled_from(run.dataset)
+    if original == run.dataset:
+        raise ConfigError(
+            f"{run.path}: found data set {run.dataset}, allowed for stand_in: one that stands in for "
+            "another (`stands_in_for` in datasets.yaml)"
+        )
+    train, test = ensure_images(configuration, layout, run.dataset)
+    given = configuration.selection.stand_in.originals
+    if given:
+        file = Path(given)
+        originals = read_originals(file, configuration.dataset(run.dataset))
+        return make_pairs(originals, load_set(train), "train", str(file)), file
+    _, file = ensure_images(configuration, layout, original)
+    return make_pairs(load_set(file), load_set(test), "test", str(file)), file

@@ -38,14 +38,14 @@ def analyse(
     analysis: Annotated[
         str,
         typer.Argument(
-            help="curvature, selection, whitening, protocols or agreement.",
+            help="curvature, selection, whitening, protocols, agreement, statistics or stand_in.",
             autocompletion=complete_analysis,
         ),
     ],
     runs: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Measure these finished runs alone (curvature, whitening, agreement).",
+            help="Measure these finished runs alone (not selection, protocols).",
             autocompletion=complete_finished,
         ),
     ] = None,
@@ -74,10 +74,12 @@ def analyse(
     it (Figure 8; `crossarch render figure8` draws it). **selection**: what choosing the best test is
     worth. **whitening**: what testing in another pixel space costs. **protocols**: what following the
     authors' code instead of the text changes. **agreement**: how often a student answers as its teacher.
+    **statistics**: what the running statistics of batch norms cost. **stand_in**: what testing on a
+    lossy copy of a data set costs (`stand_in.originals` in config.yaml has the originals).
 
-    With RUNS their records are made anew. Without, `whitening` and `agreement` measure every finished
-    run that has no record, and all but `curvature` write a table, a figure and a page about all of
-    them. Runs that were made with other settings than today's are left out, and named.
+    With RUNS their records are made anew. Without, what is measured run by run is measured of every
+    finished run that has no record, and all but `curvature` write a table, a figure and a page about
+    all of them. Runs that were made with other settings than today's are left out, and named.
 
     Examples: `crossarch analyse selection --results results/reproduction` -
     `crossarch analyse curvature cifar10-jpeg/frepo/ipc1/resnet18/full/seed0` -

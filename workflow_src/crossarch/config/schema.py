@@ -41,8 +41,8 @@ Protocol = Literal["paper", "released", "released_as_is", "demo"]
 WHITENINGS: tuple[str, ...] = get_args(Whitening)
 PROTOCOLS: tuple[str, ...] = get_args(Protocol)
 # Analyses of one run, which leave a record of it, and of several runs: a table, a figure, a paragraph.
-MEASURED: tuple[str, ...] = ("curvature", "whitening", "agreement")
-Summarised = Literal["selection", "whitening", "protocols", "agreement"]
+MEASURED: tuple[str, ...] = ("curvature", "whitening", "agreement", "statistics", "stand_in")
+Summarised = Literal["selection", "whitening", "protocols", "agreement", "statistics", "stand_in"]
 SUMMARISED: tuple[str, ...] = get_args(Summarised)
 ANALYSES = tuple(dict.fromkeys((*MEASURED, *SUMMARISED)))
 ARCH_TITLES = {
@@ -614,6 +614,16 @@ class CurvatureSettings(Model):
         return self
 
 
+class StandInSettings(Model):
+    """What a stand-in is compared with: the images that it is a lossy copy of.
+
+    `originals`: an .npz of `images` (N, H, W, C) uint8 and `labels` (N,), the first N training images in
+    the order of the original set. None: the test set of the data set itself, which has to be fetched.
+    """
+
+    originals: str | None = Field(default=None, min_length=1)
+
+
 class OwnNetwork(Model):
     """A network of the user's own: the file that registers it, and what it is called in print.
 
@@ -654,4 +664,5 @@ class Selection(Model):
     slots_per_gpu: Positive
     arithmetic: Arithmetic = Field(default=Arithmetic())
     curvature: CurvatureSettings = Field(default=CurvatureSettings())
+    stand_in: StandInSettings = Field(default=StandInSettings())
     results: str = Field(min_length=1)

@@ -1,0 +1,83 @@
+"""What testing on a lossy stand-in costs: the same weights on copies and on their originals.
+
+Each network answers to both images of every pair, so that what the copy costs is a difference of paired
+answers, with far less noise than two accuracies have.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from crossarch.analysis.cells import CELL, frame, run_columns, set_names, told
+from crossarch.analysis.drawing import Rows
+from crossarch.analysis.record import PairedAccuracies, StandInRecord
+from crossarch.report.note import listed
+
+TITLE = "What testing on the stand-in costs"
+AXIS = "Accuracy on copies minus accuracy on originals (points)"
+COLUMNS = (*CELL, "space", "own", "n", "original", "copied", "effect", "error")
+
+
+def stand_in_table(records: Sequence[StandInRecord]) -> pd.DataFrame:
+    """Accuracies of each cell on originals and copies in each space, means over n seeds, in percent.
+
+    Columns: data set, source, IPC, network, recipe (with its protocol), space, own (whether it is the
+    space that the cell is tested in), n, original, copied, effect (copied minus original, points), error
+    (standard error of the effect that the number of pairs leaves, points: of n seeds that see the same
+    pairs the mean of theirs).
+    """
+    rows = [
+        {
+            **run_columns(record),
+            "space": space,
+            "own": space == record.own,
+            "original": hits.original,
+            "copied": hits.copied,
+            "effect": hits.copied - hits.original,
+            "error": paired_error(hits, record.images),
+        }
+        for record in records
+        for space, hits in record.accuracies.items()
+    ]
+    if not rows:
+        return frame([], COLUMNS)
+    cells = pd.DataFrame(rows).groupby([*CELL, "space", "own"], sort=False)
+    means = cells[["original", "copied", "effect", "error"]].mean()
+    means["n"] = cells["seed"].nunique()
+    return means.reset_index()[list(COLUMNS)]
+
+
+def paired_error(hits: PairedAccuracies, pairs: int) -> float:
+    """The standard error (points) of the mean difference of paired hits, each -1, 0 or 1."""
+    lost, won = hits.only_original / 100, hits.only_copied / 100
+    return 100 * float(np.sqrt(max(lost + won - (won - lost) ** 2, 0.0) / pairs))
+
+
+def stand_in_finding(table: pd.DataFrame, records: Sequence[StandInRecord]) -> str:
+    """What the table says, a sentence for each space; nothing where nothing was measured."""
+    if not records:
+        return ""
+    files = listed(dict.fromkeys(record.originals for record in records))
+    splits = listed(dict.fromkeys(record.split for record in records))
+    pairs = max(record.images for record in records)
+    own = table[table["own"].astype(bool)]
+    sentences = [
+        f"On {pairs:,} pairs of an original image and its copy ({splits} images of `{files}`) the final "
+        f"weights of {len(records)} runs lose by the copy, each in its own space, "
+        f"{told(own['effect'], 'cells')}; the standard error of one is about "
+        f"{own['error'].mean():.1f} points."
+    ]
+    networks = "; ".join(
+        f"`{arch}` {told(cells['effect'], 'cells')}" for arch, cells in own.groupby("arch", sort=False)
+    )
+    sentences.append(f"By network: {networks}.")
+    for space, cells in table[~table["own"].astype(bool)].groupby("space", sort=False):
+        sentences.append(f"In `{space}` instead of their own: {told(cells['effect'], 'cells')}.")
+    return " ".join(sentences)
+
+
+def stand_in_rows(table: pd.DataFrame) -> Rows:
+    """A row a set and recipe: what each network loses in its own space."""
+    own = table[table["own"].astype(bool)]
+    return Rows(AXIS, own.assign(row=set_names(own) + ", " + own["recipe"], value=own["effect"]))

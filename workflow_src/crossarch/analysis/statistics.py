@@ -1,0 +1,68 @@
+"""What the running statistics of batch norms cost: the same weights with the statistics of test batches.
+
+Batch norms see a handful of synthetic images in training, and real images when they are tested. Testing
+with the statistics of batches of test images tells how much of an accuracy hangs on that; it is no fair
+test, since a prediction depends on the other images of its batch.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from crossarch.analysis.cells import CELL, frame, percent, run_columns, set_names, told
+from crossarch.analysis.drawing import Rows
+from crossarch.analysis.record import StatisticsRecord
+
+TITLE = "What the running statistics of batch norms cost"
+AXIS = "Statistics of test batches minus running statistics (points)"
+COLUMNS = (*CELL, "n", "running", "batch", "change", "error")
+
+
+def statistics_table(records: Sequence[StatisticsRecord]) -> pd.DataFrame:
+    """Accuracies of each cell with either statistics, means over n seeds, in percent.
+
+    Columns: data set, source, IPC, network, recipe (with its protocol), n, running, batch, change
+    (batch minus running, points), error (at most: the standard error of the change that the number of
+    test images leaves if the two tests were independent, points).
+    """
+    rows = [
+        {
+            **run_columns(record),
+            "running": record.running,
+            "batch": record.batch,
+            "change": record.batch - record.running,
+            "variance": (record.running * (100 - record.running) + record.batch * (100 - record.batch))
+            / record.images,
+        }
+        for record in records
+    ]
+    if not rows:
+        return frame([], COLUMNS)
+    cells = pd.DataFrame(rows).groupby(CELL, sort=False)
+    means = cells[["running", "batch", "change"]].mean()
+    means["n"] = cells["seed"].nunique()
+    means["error"] = np.sqrt(cells["variance"].mean() / means["n"])
+    return means.reset_index()[list(COLUMNS)]
+
+
+def statistics_finding(table: pd.DataFrame) -> str:
+    """What the table says, for all cells and for each network; nothing where it is empty."""
+    if table.empty:
+        return ""
+    mean = table[["running", "batch"]].mean()
+    sentences = [
+        f"With the statistics of test batches the same final weights score {percent(mean['batch'])} "
+        f"instead of {percent(mean['running'])}, {told(table['change'], 'cells')}."
+    ]
+    networks = "; ".join(
+        f"`{arch}` {told(cells['change'], 'cells')}" for arch, cells in table.groupby("arch", sort=False)
+    )
+    sentences.append(f"By network: {networks}.")
+    return " ".join(sentences)
+
+
+def statistics_rows(table: pd.DataFrame) -> Rows:
+    """A row a set and recipe: the change of each network."""
+    names = set_names(table) + ", " + table["recipe"]
+    return Rows(AXIS, table.assign(row=names, value=table["change"]))
