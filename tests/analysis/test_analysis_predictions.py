@@ -1,12 +1,21 @@
-"""How often two networks answer alike: against counting, and against drawing the answers."""
+"""What networks answer, and how often two of them answer alike: against counting and plain sums."""
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from crossarch.analysis.predictions import agreement, confusion, expected_agreement, predictions
+from crossarch.analysis.predictions import (
+    agreement,
+    confusion,
+    expected_agreement,
+    paired_hits,
+    predictions,
+    predictions_of_batches,
+)
+from crossarch.models.droppath import DropPathBlock
 from crossarch.running.evaluation import accuracy
 
 ANSWERS = st.integers(0, 3)
@@ -21,6 +30,17 @@ def test_shares_are_counted(triples: list[tuple[int, int, int]]) -> None:
     assert found.both_right == 100 * sum(a == b == y for a, b, y in triples) / count
     assert found.first == 100 * sum(a == y for a, _, y in triples) / count
     assert found.second == 100 * sum(b == y for _, b, y in triples) / count
+
+
+@given(st.lists(st.tuples(ANSWERS, ANSWERS, ANSWERS), min_size=1, max_size=40))
+def test_hits_of_pairs_are_counted(triples: list[tuple[int, int, int]]) -> None:
+    first, second, labels = (torch.tensor(column) for column in zip(*triples, strict=True))
+    found = paired_hits(first, second, labels)
+    count = len(triples)
+    assert found.first == 100 * sum(a == y for a, _, y in triples) / count
+    assert found.second == 100 * sum(b == y for _, b, y in triples) / count
+    assert found.only_first == 100 * sum(a == y != b for a, b, y in triples) / count
+    assert found.only_second == 100 * sum(b == y != a for a, b, y in triples) / count
 
 
 @given(st.lists(st.tuples(ANSWERS, ANSWERS, ANSWERS), min_size=1, max_size=12))
@@ -66,3 +86,52 @@ def test_predictions_are_what_the_accuracy_counts() -> None:
     assert 100 * int((found == labels).sum()) / 230 == accuracy(made, images, labels)
     with torch.no_grad():
         assert torch.equal(found, made.eval()(images).argmax(1))
+
+
+class Dropping(DropPathBlock):
+    """A main path that training mode would leave out, nearly always."""
+
+    def __init__(self, main: nn.Module) -> None:
+        super().__init__(main, None)
+        self.main, self.keep_rate = main, 0.01
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.zeros_like(self.main(x)) if self.drops else self.main(x)
+
+
+def normalised(x: Tensor, norm: nn.BatchNorm2d) -> Tensor:
+    """(N, C, H, W) to what batch norm with the mean and the variance of `x` itself makes of it."""
+    mean = x.mean((0, 2, 3), keepdim=True)
+    variance = ((x - mean) ** 2).mean((0, 2, 3), keepdim=True)
+    weight, bias = norm.weight[:, None, None], norm.bias[:, None, None]
+    return (x - mean) / torch.sqrt(variance + norm.eps) * weight + bias
+
+
+@pytest.mark.parametrize("mode", [True, False])
+@pytest.mark.parametrize("size", [7, 20, 50])
+def test_statistics_of_each_batch(size: int, mode: bool) -> None:
+    torch.manual_seed(0)
+    first, second = nn.BatchNorm2d(5), nn.BatchNorm2d(4)
+    for norm in (first, second):
+        nn.init.normal_(norm.weight)
+        nn.init.normal_(norm.bias)
+    before, behind, linear = nn.Conv2d(3, 5, 3), nn.Conv2d(5, 4, 3), nn.Linear(16, 3)
+    made = nn.Sequential(
+        nn.Sequential(before, first, nn.ReLU()),
+        Dropping(nn.Sequential(behind, second)),
+        nn.Dropout(0.9),
+        nn.Flatten(),
+        linear,
+    ).train(mode)
+    images = torch.randn(100, 3, 6, 6) * torch.linspace(0.2, 5, 100)[:, None, None, None] + 1
+    kept = {name: tensor.clone() for name, tensor in made.state_dict().items()}
+    found = predictions_of_batches(made, images, size)
+    expected = []
+    for start in range(0, 100, size):
+        x = before(images[start : start + size])
+        x = behind(normalised(x, first).relu())
+        expected.append(linear(normalised(x, second).flatten(1)).argmax(1))
+    assert torch.equal(found, torch.cat(expected))
+    assert not torch.equal(found, predictions(made, images))
+    assert all(torch.equal(tensor, kept[name]) for name, tensor in made.state_dict().items())
+    assert {module.training for module in made.modules()} == {mode}

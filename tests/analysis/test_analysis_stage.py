@@ -9,13 +9,13 @@ import pytest
 from synthetic_runs import configured  # type: ignore[import-not-found]
 
 from crossarch import digests
-from crossarch.analysis.chosen import chosen_runs
-from crossarch.analysis.summary import findings
+from crossarch.analysis.chosen import chosen_runs, compared_spaces
+from crossarch.analysis.summary import NOTHING, findings
 from crossarch.config import load_configuration, parse_run, read_overrides
-from crossarch.config.schema import SUMMARISED
+from crossarch.config.schema import MEASURED, SUMMARISED, Summarised
 from crossarch.errors import ConfigError, DataError
 from crossarch.layout import Layout
-from crossarch.report.marked import check_marked, renew
+from crossarch.report.marked import check_marked, marks, renew
 
 PROJECT = Path(__file__).parents[2]
 PUBLISHED = Layout(PROJECT / "results" / "reproduction")
@@ -26,6 +26,8 @@ PUBLISHED = Layout(PROJECT / "results" / "reproduction")
     [
         ("selection.py", {"analysis"}),
         ("testing.py", {"testing"}),
+        ("pairs.py", {"testing"}),
+        ("chosen.py", {"analysis", "testing"}),
         ("landscape.py", {"curvature"}),
         ("finished.py", {"curvature", "testing"}),
     ],
@@ -78,22 +80,46 @@ def test_runs_that_an_analysis_is_about() -> None:
     alexnet = [f"alexnet/{r}/seed0" for r in ("baseline", "wo_dp_kd", "wo_dp", "wo_kd", "full")]
     assert sorted(about["selection"]) == sorted(about["whitening"]) == sorted(cnn + alexnet)
     assert about["agreement"] == ["alexnet/wo_dp/seed0", "alexnet/full/seed0"]
+    assert sorted(about["statistics"]) == sorted(about["stand_in"]) == sorted(cnn + alexnet)
     assert len(about["protocols"]) == 3 * 7
     assert "alexnet/full@released_as_is/seed0" in about["protocols"]
-    with pytest.raises(ConfigError, match="agreement: no run is left"):
-        chosen_runs(configured(recipes=["baseline"], tables=["table2"]), "agreement")
+    mixed = configured(datasets=["cifar10", "cifar10-jpeg"], sources=["frepo", "mtt"], tables=["table2"])
+    assert {run.source for run in chosen_runs(mixed, "statistics")} == {"frepo"}  # MTT: instance norm
+    assert {run.dataset for run in chosen_runs(mixed, "stand_in")} == {"cifar10-jpeg"}
+    assert {run.source for run in chosen_runs(mixed, "stand_in")} == {"frepo", "mtt"}
 
 
-def test_what_the_pages_say_is_what_the_kept_results_give() -> None:
+@pytest.mark.parametrize(
+    ("analysis", "chosen"),
+    [
+        ("agreement", {"recipes": ["baseline"]}),
+        ("statistics", {"sources": ["mtt"]}),
+        ("stand_in", {"datasets": ["cifar10"]}),
+    ],
+)
+def test_no_run_that_an_analysis_is_about(analysis: str, chosen: dict[str, list[str]]) -> None:
+    with pytest.raises(ConfigError, match=f"^{analysis}: no run is left"):
+        chosen_runs(configured(tables=["table2"], **chosen), analysis)
+
+
+def test_spaces_that_copies_are_compared_in() -> None:
+    assert compared_spaces("zca-frepo") == ["zca-frepo", "zca-kornia"]
+    assert compared_spaces("zca-kornia") == ["zca-kornia", "zca-frepo"]
+    assert compared_spaces("standardise-mtt") == ["standardise-mtt", "zca-kornia", "zca-frepo"]
+
+
+@pytest.mark.parametrize("analysis", SUMMARISED)
+def test_what_the_pages_say_is_what_the_kept_results_give(analysis: Summarised) -> None:
     presets = read_overrides([PROJECT / "config" / "presets" / "reproduction.yaml"])
     configuration = load_configuration(PROJECT / "config", overrides=presets)
     runs = [parse_run(file.as_posix()) for file in PUBLISHED.finished_runs()]
+    if analysis in MEASURED:
+        runs = [run for run in runs if PUBLISHED.analysis_record(analysis, run).exists()]
+    told = findings(configuration, PUBLISHED, analysis, runs).told or NOTHING
+    begin, end = marks(analysis)
     text = (PROJECT / "docs" / "analysis.md").read_text()
-    for analysis in ("selection", "protocols"):
-        found = findings(configuration, PUBLISHED, analysis, runs)  # type: ignore[arg-type]
-        told = found.told or "Not measured yet."
-        assert told in text
-        assert told in (PUBLISHED.analysis_files(analysis)[1]).read_text()
+    assert told in text.partition(begin)[2].partition(end)[0]
+    assert told in (PUBLISHED.analysis_files(analysis)[1]).read_text()
 
 
 def test_a_page_is_changed_between_its_marks_alone(tmp_path: Path) -> None:

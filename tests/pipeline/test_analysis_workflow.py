@@ -4,8 +4,10 @@ import csv
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 from conftest import Workspace  # type: ignore[import-not-found]
+from safetensors.numpy import load_file
 
 pytestmark = pytest.mark.slow
 
@@ -23,6 +25,11 @@ def small(workspace: Workspace) -> None:
 
     workspace.edit("config.yaml", choose)
     workspace.edit("figures.yaml", lambda data: data["figure8"]["drawing"].update(arch="alexnet"))
+
+
+def with_originals(workspace: Workspace, file: str) -> None:
+    """Say that `file` has the originals of the stand-in's training images."""
+    workspace.edit("config.yaml", lambda data: data.update(stand_in={"originals": file}))
 
 
 def test_figure_8_and_the_analyses(workspace: Workspace) -> None:
@@ -44,6 +51,14 @@ def test_figure_8_and_the_analyses(workspace: Workspace) -> None:
     assert {row["space"] for row in spaces} == {"none", "standardise", "zca-kornia", "zca-frepo"}
     (agreement,) = csv.DictReader((results / "analysis" / "agreement.csv").open())
     assert (agreement["recipe"], agreement["taught_by"]) == ("full", "cnn/wo_dp_kd")
+    statistics = list(csv.DictReader((results / "analysis" / "statistics.csv").open()))
+    assert len(statistics) == 5
+    for row in statistics:
+        run = results / "runs" / "cifar10-jpeg" / "frepo" / "ipc1" / row["arch"] / row["recipe"]
+        metrics = json.loads((run / "seed0" / "metrics.json").read_text())
+        running, batch = float(row["running"]), float(row["batch"])
+        assert running == pytest.approx(metrics["accuracy"]["last"], abs=1e-3)
+        assert float(row["change"]) == pytest.approx(batch - running, abs=1e-3)
     assert workspace.planned(*TARGETS) == {}
 
     workspace.edit("config.yaml", lambda data: data["curvature"].update(points=5))
@@ -53,6 +68,34 @@ def test_figure_8_and_the_analyses(workspace: Workspace) -> None:
     planned = workspace.planned("protocols")
     assert planned["train"] == 2 * 5  # what `paper` has, under two other protocols
     assert not {"figure8", "analyse_curvature"} & planned.keys()
+    workspace.edit("config.yaml", lambda data: data["curvature"].update(points=3))
+
+    # the copies themselves, as if they were the originals
+    copies = load_file(results / "data" / "cifar10-jpeg" / "train.safetensors")
+    np.savez(workspace.folder / "originals.npz", images=copies["images"], labels=copies["labels"])
+    with_originals(workspace, "originals.npz")
+    finished = workspace.snakemake("stand_in")
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    pairs = list(csv.DictReader((results / "analysis" / "stand_in.csv").open()))
+    assert len(pairs) == 5 * 2
+    assert {row["space"] for row in pairs if row["own"] == "True"} == {"zca-frepo"}
+    assert {float(row["effect"]) for row in pairs} == {0.0}
+    assert "36 pairs" in (results / "analysis" / "stand_in.md").read_text()
+    assert workspace.planned(*TARGETS, "stand_in") == {}
+
+
+def test_stand_in_is_a_target_of_its_own(workspace: Workspace) -> None:
+    small(workspace)
+    planned = workspace.planned("analysis")
+    assert planned["analyse_tests"] == 5 + 1 + 5  # whitening, agreement, statistics
+    assert (planned["analyse_runs"], planned["images"]) == (4, 1)
+
+    planned = workspace.planned("stand_in")
+    assert (planned["train"], planned["analyse_tests"], planned["analyse_runs"]) == (5, 5, 1)
+    assert planned["images"] == 2  # the originals' test set is prepared too
+    (workspace.folder / "originals.npz").touch()
+    with_originals(workspace, "originals.npz")
+    assert workspace.planned("stand_in")["images"] == 1
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def stand_in_finding(table: pd.DataFrame, records: Sequence[StandInRecord]) -> s
     own = table[table["own"].astype(bool)]
     sentences = [
         f"On {pairs:,} pairs of an original image and its copy ({splits} images of `{files}`) the final "
-        f"weights of {len(records)} runs lose by the copy, each in its own space, "
+        f"weights of {len(records)} runs change by the copy, each in its own space, by "
         f"{told(own['effect'], 'cells')}; the standard error of one is about "
         f"{own['error'].mean():.1f} points."
     ]
