@@ -44,7 +44,7 @@ rule analyse_tests:
         mem_mb=4000,
     params:
         run=RUN_PATTERN,
-        selection=STAND_IN,
+        selection=lambda wildcards: STAND_IN if wildcards.analysis == "stand_in" else "{}",
         code=stage_digest("testing"),
     shell:
         "python -m crossarch analyse {wildcards.analysis} {params.run} --selection {params.selection:q}"

@@ -83,7 +83,8 @@ def test_originals_in_their_own_order(axes: tuple[int, ...], kind: str, tmp_path
         (None, np.arange(11) % 3, "found 12 images and 11 labels"),
         (None, np.arange(12) % 4, "labels: found 0 to 3, needed: 0 to 2"),
         (None, np.arange(12) % 3 - 1, "labels: found -1 to 1, needed: 0 to 2"),
-        (None, np.zeros((12, 1), int), "labels: found (12, 1) torch.int64, needed: (N,) int64"),
+        (None, np.zeros((12, 1), int), "labels: found (12, 1) torch.int64, needed: (N,) whole numbers"),
+        (None, np.arange(12) % 3 + 0.5, "labels: found (12,) torch.float64, needed: (N,) whole"),
         (None, np.array(["cat"] * 12), "found values of <U3, needed: numbers"),
     ],
 )

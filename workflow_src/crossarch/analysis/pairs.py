@@ -41,8 +41,12 @@ def read_originals(file: Path, dataset: Dataset) -> ImageSet:
     expected = (dataset.channels, dataset.image_size, dataset.image_size)
     if images.dtype != torch.uint8 or tuple(images.shape[1:]) != expected:
         raise DataError(
-            f"{file}: images: found {tuple(images.shape)} {images.dtype}, needed: (N, *{expected}) uint8"
+            f"{file}: images: found {tuple(images.shape)} {images.dtype}, needed: any number of "
+            f"{expected}, uint8"
         )
+    if loaded.labels.ndim != 1 or loaded.labels.is_floating_point():
+        found = f"{tuple(loaded.labels.shape)} {loaded.labels.dtype}"
+        raise DataError(f"{file}: labels: found {found}, needed: (N,) whole numbers")
     originals = ImageSet(images.contiguous(), loaded.labels.long())
     check_set(originals, str(file), dataset.classes)
     return originals

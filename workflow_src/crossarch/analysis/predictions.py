@@ -1,6 +1,7 @@
 """What networks answer on the test set, and how often two of them answer the same."""
 
 import copy
+import math
 from dataclasses import dataclass
 
 import torch
@@ -20,13 +21,14 @@ def predictions(network: nn.Module, images: Tensor) -> Tensor:
 def predictions_of_batches(network: nn.Module, images: Tensor, batch_size: int) -> Tensor:
     """As `predictions`, but batch norms take mean and variance from each batch instead of running ones.
 
-    The rest is in evaluation mode (no DropPath); the network's own statistics are not changed.
+    Batches have at most `batch_size` images, as equally many as can be, in the given order. The rest is
+    in evaluation mode (no DropPath); the network's own statistics are not changed.
     """
     copied = copy.deepcopy(network).eval()
     for module in copied.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.train()
-    batches = images.split(batch_size)
+    batches = images.tensor_split(math.ceil(len(images) / batch_size))
     return torch.cat([copied(channels_last(batch)).argmax(1) for batch in batches])
 
 

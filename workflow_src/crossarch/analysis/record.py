@@ -109,8 +109,8 @@ class PairedAccuracies(Model):
 class StandInRecord(Record):
     """Accuracies of a run's final weights on images of a stand-in and on what they are copies of.
 
-    `images` counts the pairs, `originals` says where the originals are from, `split` of which split they
-    are. `own` is the space that the run is tested in.
+    `images` counts the pairs, `originals` names the data set or the file of the originals, `split` the
+    split that they are of. `own` is the space that the run is tested in.
     """
 
     own: Whitening

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from crossarch.analysis.chosen import compared_spaces, tested_spaces
 from crossarch.analysis.finished import read_finished
-from crossarch.analysis.pairs import Pairs, make_pairs, read_originals
+from crossarch.analysis.pairs import Pairs, Split, make_pairs, read_originals
 from crossarch.analysis.predictions import (
     agreement,
     paired_hits,
@@ -195,9 +195,11 @@ def measure_stand_in(
     started = time.perf_counter()
     finished = read_finished(layout, run)
     own = finished.settings.whitening
-    pairs, originals = _pairs(configuration, layout, run)
+    pairs, files = _pairs(configuration, layout, run)
+    given = configuration.selection.stand_in.originals
     network = finished.network("last")
-    inputs = {"weights": sha256_of(finished.weights("last")), "originals": sha256_of(originals)}
+    inputs = {"weights": sha256_of(finished.weights("last"))}
+    inputs |= {name: sha256_of(file) for name, file in files.items()}
     accuracies: dict[Whitening, PairedAccuracies] = {}
     with where.taken() as device:
         network = network.to(device)
@@ -223,7 +225,7 @@ def measure_stand_in(
             digest=finished.digest,
             images=len(pairs.labels),
             own=own,
-            originals=originals.name,
+            originals=Path(given).name if given else configuration.distilled_from(run.dataset),
             split=pairs.split,
             accuracies=accuracies,
             seconds=round(time.perf_counter() - started, 1),
@@ -233,8 +235,8 @@ def measure_stand_in(
     return record
 
 
-def _pairs(configuration: Configuration, layout: Layout, run: RunId) -> tuple[Pairs, Path]:
-    """Originals and copies for the data set of `run`, and the file of the originals."""
+def _pairs(configuration: Configuration, layout: Layout, run: RunId) -> tuple[Pairs, dict[str, Path]]:
+    """Originals and copies for the data set of `run`, and the files of both."""
     original = configuration.distilled_from(run.dataset)
     if original == run.dataset:
         raise ConfigError(
@@ -244,8 +246,11 @@ def _pairs(configuration: Configuration, layout: Layout, run: RunId) -> tuple[Pa
     train, test = ensure_images(configuration, layout, run.dataset)
     given = configuration.selection.stand_in.originals
     if given:
-        file = Path(given)
-        originals = read_originals(file, configuration.dataset(run.dataset))
-        return make_pairs(originals, load_set(train), "train", str(file)), file
-    _, file = ensure_images(configuration, layout, original)
-    return make_pairs(load_set(file), load_set(test), "test", str(file)), file
+        files = {"originals": Path(given), "copies": train}
+        originals = read_originals(files["originals"], configuration.dataset(run.dataset))
+    else:
+        files = {"originals": ensure_images(configuration, layout, original)[1], "copies": test}
+        originals = load_set(files["originals"])
+    split: Split = "train" if given else "test"
+    copies = load_set(files["copies"])
+    return make_pairs(originals, copies, split, str(files["originals"])), files
