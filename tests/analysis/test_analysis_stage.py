@@ -10,6 +10,7 @@ from synthetic_runs import configured  # type: ignore[import-not-found]
 
 from crossarch import digests
 from crossarch.analysis.chosen import chosen_runs, compared_spaces
+from crossarch.analysis.record import CurvatureRecord, read_record
 from crossarch.analysis.summary import NOTHING, findings
 from crossarch.config import load_configuration, parse_run, read_overrides
 from crossarch.config.schema import MEASURED, SUMMARISED, Summarised
@@ -120,6 +121,19 @@ def test_what_the_pages_say_is_what_the_kept_results_give(analysis: Summarised) 
     text = (PROJECT / "docs" / "analysis.md").read_text()
     assert told in text.partition(begin)[2].partition(end)[0]
     assert told in (PUBLISHED.analysis_files(analysis)[1]).read_text()
+
+
+def test_the_page_tells_the_largest_eigenvalues_that_were_measured() -> None:
+    text = " ".join((PROJECT / "docs" / "analysis.md").read_text().split())
+    found = {
+        record.run.recipe: record
+        for record in (
+            read_record(CurvatureRecord, file) for file in PUBLISHED.analysis_records("curvature")
+        )
+    }
+    lion, adamw = (found[recipe].eigenvalues for recipe in ("full", "full-adamw"))
+    assert f"is {lion[0]:.1f} with Lion and {adamw[0]:.1f} with AdamW" in text
+    assert all(abs(one) < abs(other) for one, other in zip(lion, adamw, strict=True))
 
 
 def test_a_page_is_changed_between_its_marks_alone(tmp_path: Path) -> None:
