@@ -11,7 +11,7 @@ BASH = {"_CROSSARCH_COMPLETE": "complete_bash"}
 PUBLISHED = "results/reproduction"
 KEPT = Path(__file__).parents[2] / PUBLISHED / "runs/cifar10-jpeg/frepo/ipc1/alexnet"
 OF_ALEXNET = [
-    f"cifar10-jpeg/frepo/ipc1/alexnet/{folder.name}/seed0" for folder in sorted(KEPT.iterdir())
+    f"cifar10-jpeg/frepo/ipc1/alexnet/{folder.relative_to(KEPT)}" for folder in sorted(KEPT.glob("*/*"))
 ]
 
 
