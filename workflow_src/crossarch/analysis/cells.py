@@ -52,6 +52,11 @@ def told(values: "pd.Series[float]", what: str) -> str:
     return f"{mean} ({printed_signed(low)} to {printed_signed(high)})"
 
 
+def told_by(keys: "pd.Series[str]", values: "pd.Series[float]", what: str) -> str:
+    """What `told` says of the values of each key, in order: `` `cnn` +0.3 points ...; `vgg11` ... ``."""
+    return "; ".join(f"`{key}` {told(group, what)}" for key, group in values.groupby(keys))
+
+
 def percent(value: float) -> str:
     """`43.1%`."""
     return f"{printed(value)}%"

@@ -49,11 +49,6 @@ class Agreement:
 
 def agreement(first: Tensor, second: Tensor, labels: Tensor, classes: int) -> Agreement:
     """Compare two networks' answers (N,) on images of classes `labels` (N,), int64 below `classes`."""
-    count = len(labels)
-
-    def percent(hits: Tensor) -> float:
-        return 100.0 * int(hits.sum()) / count
-
     return Agreement(
         agreement=percent(first == second),
         expected=expected_agreement(
@@ -78,11 +73,12 @@ class PairedHits:
 def paired_hits(first: Tensor, second: Tensor, labels: Tensor) -> PairedHits:
     """Compare answers (N,) to the two images of each pair, whose class is `labels` (N,)."""
     right, also = first == labels, second == labels
-
-    def percent(hits: Tensor) -> float:
-        return 100.0 * int(hits.sum()) / len(labels)
-
     return PairedHits(percent(right), percent(also), percent(right & ~also), percent(also & ~right))
+
+
+def percent(hits: Tensor) -> float:
+    """How many percent of `hits` (N,) bool are true."""
+    return 100.0 * int(hits.sum()) / len(hits)
 
 
 def confusion(answers: Tensor, labels: Tensor, classes: int) -> Tensor:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from crossarch.analysis.cells import CELL, frame, run_columns, set_names, told
+from crossarch.analysis.cells import CELL, frame, run_columns, set_names, told, told_by
 from crossarch.analysis.drawing import Rows
 from crossarch.analysis.record import PairedAccuracies, StandInRecord
 from crossarch.report.note import listed
@@ -66,12 +66,8 @@ def stand_in_finding(table: pd.DataFrame, records: Sequence[StandInRecord]) -> s
         f"On {pairs:,} pairs of an original image and its copy ({splits} images of `{files}`) the final "
         f"weights of {len(records)} runs change by the copy, each in its own space, by "
         f"{told(own['effect'], 'cells')}; the standard error of one is about "
-        f"{own['error'].mean():.1f} points."
+        f"{own['error'].mean():.1f} points. By network: {told_by(own['arch'], own['effect'], 'cells')}."
     ]
-    networks = "; ".join(
-        f"`{arch}` {told(cells['effect'], 'cells')}" for arch, cells in own.groupby("arch", sort=False)
-    )
-    sentences.append(f"By network: {networks}.")
     for space, cells in table[~table["own"].astype(bool)].groupby("space", sort=False):
         sentences.append(f"In `{space}` instead of their own: {told(cells['effect'], 'cells')}.")
     return " ".join(sentences)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from crossarch.analysis.cells import CELL, frame, percent, run_columns, set_names, told
+from crossarch.analysis.cells import CELL, frame, percent, run_columns, set_names, told, told_by
 from crossarch.analysis.drawing import Rows
 from crossarch.analysis.record import StatisticsRecord
 
@@ -51,15 +51,11 @@ def statistics_finding(table: pd.DataFrame) -> str:
     if table.empty:
         return ""
     mean = table[["running", "batch"]].mean()
-    sentences = [
+    return (
         f"With the statistics of test batches the same final weights score {percent(mean['batch'])} "
-        f"instead of {percent(mean['running'])}, {told(table['change'], 'cells')}."
-    ]
-    networks = "; ".join(
-        f"`{arch}` {told(cells['change'], 'cells')}" for arch, cells in table.groupby("arch", sort=False)
+        f"instead of {percent(mean['running'])}, {told(table['change'], 'cells')}. By network: "
+        f"{told_by(table['arch'], table['change'], 'cells')}."
     )
-    sentences.append(f"By network: {networks}.")
-    return " ".join(sentences)
 
 
 def statistics_rows(table: pd.DataFrame) -> Rows:

@@ -12,6 +12,7 @@ from crossarch.analysis.pairs import Pairs, Split, make_pairs, read_originals
 from crossarch.analysis.predictions import (
     agreement,
     paired_hits,
+    percent,
     predictions,
     predictions_of_batches,
 )
@@ -167,7 +168,7 @@ def measure_statistics(
             own=finished.settings.whitening,
             recorded=finished.metrics["accuracy"]["last"],
             running=round(running, 4),
-            batch=round(100.0 * int(hits.sum()) / len(hits), 4),
+            batch=round(percent(hits), 4),
             batch_size=STATISTICS_OF,
             seconds=round(time.perf_counter() - started, 1),
             provenance=provenance(

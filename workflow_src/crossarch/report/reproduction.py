@@ -138,9 +138,7 @@ def _measured(configuration: Configuration, cells: pd.DataFrame) -> str:
     measured = measured.sort_values("difference", kind="stable")
     rows = [
         {
-            "set": f"{configuration.source(str(row['source'])).title}, IPC {row['ipc']}",
-            "network": configuration.arch_title(str(row["arch"])),
-            "recipe": str(row["recipe"]),
+            **_cell(configuration, row),
             "seeds": str(row["n"]),
             "ours": printed(row["ours"]) + ("" if pd.isna(row["std"]) else f" ± {printed(row['std'])}"),
             "paper's": printed(row["paper"]),
@@ -149,6 +147,15 @@ def _measured(configuration: Configuration, cells: pd.DataFrame) -> str:
         for _, row in measured.iterrows()
     ]
     return _pipe(rows, 3)
+
+
+def _cell(configuration: Configuration, row: "pd.Series[Any]") -> dict[str, str]:
+    """What a row is about, in words."""
+    return {
+        "set": f"{configuration.source(str(row['source'])).title}, IPC {row['ipc']}",
+        "network": configuration.arch_title(str(row["arch"])),
+        "recipe": str(row["recipe"]),
+    }
 
 
 def _explained(
@@ -164,9 +171,7 @@ def _explained(
     merged["both"] = merged["originals"] + merged["statistics"]
     rows = [
         {
-            "set": f"{configuration.source(str(row['source'])).title}, IPC {row['ipc']}",
-            "network": configuration.arch_title(str(row["arch"])),
-            "recipe": str(row["recipe"]),
+            **_cell(configuration, row),
             "difference": printed_signed(row["difference"]),
             "originals instead of copies": printed_signed(row["stand_in"]),
             "difference then": printed_signed(row["originals"]),
