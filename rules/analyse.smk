@@ -51,6 +51,29 @@ rule analyse_tests:
         " --device {resources.device} --slots-per-gpu {resources.slots_per_gpu} --threads {threads} > {log} 2>&1"
 
 
+# Trains as far as the authors' teacher was trained.
+rule analyse_teachers:
+    input:
+        unpack(teacher_inputs),
+    output:
+        f"<results>/analysis/teachers/{RUN_PATTERN}.json",
+    log:
+        f"<results>/logs/analyse/teachers/{RUN_PATTERN}.log",
+    conda:
+        TRAINING_ENVIRONMENT
+    threads: selection.threads
+    resources:
+        device=selection.device,
+        slots_per_gpu=selection.slots_per_gpu,
+        mem_mb=4000,
+    params:
+        run=RUN_PATTERN,
+        code=stage_digest("retrace"),
+    shell:
+        "python -m crossarch analyse teachers {params.run}"
+        " --device {resources.device} --slots-per-gpu {resources.slots_per_gpu} --threads {threads} > {log} 2>&1"
+
+
 rule analyse_runs:
     input:
         lambda wildcards: summary_inputs(wildcards.analysis),
@@ -87,9 +110,13 @@ for name in SUMMARISED:
         localrule: True
 
 
-# By their names alone: of `protocols` each cell would have to be trained under every protocol, and
-# `stand_in` needs the originals.
+# By their names alone: of `protocols` each cell would have to be trained under every protocol,
+# `stand_in` needs the originals, and `teachers` fetches weights and trains.
 rule analysis:
     input:
-        [analysis_files(name) for name in SUMMARISED if name not in ("protocols", "stand_in")],
+        [
+            analysis_files(name)
+            for name in SUMMARISED
+            if name not in ("protocols", "stand_in", "teachers")
+        ],
     localrule: True

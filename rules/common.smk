@@ -21,6 +21,7 @@ from crossarch.config import (
     load_configuration,
     needs_runs,
     parse_run,
+    published_teacher,
     read_overrides,
     renderable_figures,
     renderable_tables,
@@ -310,6 +311,18 @@ def analysed_inputs(wildcards):
         )
         inputs |= {f"teacher_{name}": str(path) for name, path in teacher.items()}
     return inputs
+
+
+def teacher_inputs(wildcards):
+    """A finished run, what it was trained and tested on, and the weights that the authors published."""
+    settings = settings_of(wildcards)
+    run = settings.run
+    return {
+        "metrics": str(layout.run_metrics(run)),
+        "distilled": str(layout.training_set(configuration, run)),
+        "test": str(layout.test_set(run.dataset, settings.whitening)),
+        "published": upstream_path(published_teacher(configuration, run)),
+    }
 
 
 def stand_in_inputs(dataset, own):

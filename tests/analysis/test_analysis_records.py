@@ -18,10 +18,12 @@ from crossarch.analysis.record import (
     CurvatureRecord,
     StandInRecord,
     StatisticsRecord,
+    TeacherRecord,
     WhiteningRecord,
     read_record,
     write_record,
 )
+from crossarch.analysis.retrace import measure_teacher
 from crossarch.analysis.summary import write_findings
 from crossarch.analysis.testing import (
     measure_agreement,
@@ -40,6 +42,7 @@ from crossarch.errors import ConfigError, CrossarchError, DataError
 from crossarch.files import sha256_of
 from crossarch.running.evaluation import accuracy
 from crossarch.training.run import load_network
+from crossarch.training.trainer import train
 
 CPU = Where(device="cpu")
 
@@ -301,4 +304,103 @@ def test_records_come_back_and_broken_ones_are_named(tmp_path: Path, taught: Any
     assert said.startswith(f"{file}: settings: found nothing")
     assert complaint(lambda: read_record(AgreementRecord, tmp_path / "no.json")).endswith(
         "no.json: no such file"
+    )
+
+
+# --- teachers ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def publish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], Path]:
+    """Puts what is given in the place of the published teacher: a file that no checksum is known of."""
+    file = tmp_path / "checkpoint_best.pth"
+    monkeypatch.setattr("crossarch.analysis.retrace.ensure_file", lambda *_: file)
+
+    def put(content: Any) -> Path:
+        torch.save(content, file)
+        return file
+
+    return put
+
+
+def trained_for(bench: Any, epochs: int, seed: int) -> dict[str, torch.Tensor]:
+    """The weights of the bench's teacher after some epochs, by a training that ends there."""
+    settings = bench.settings(bench.teacher)
+    run = bench.teacher.model_copy(update={"seed": seed})
+    settings = settings.model_copy(update={"run": run, "epochs": epochs})
+    training = load_set(bench.layout.distilled("frepo", "cifar10", 1))
+    test = load_set(bench.layout.test_set("cifar10", "zca-frepo"))
+    return train(settings, training, test, device=torch.device("cpu")).last
+
+
+def test_our_own_training_is_retraced_exactly(bench: Any, publish: Any) -> None:
+    weights = trained_for(bench, epochs=3, seed=0)
+    file = publish({"state_dict": weights, "epoch": 3})
+    told: list[tuple[str, int, int | None]] = []
+    made = measure_teacher(
+        bench.configuration, bench.layout, bench.teacher, CPU, lambda *news: told.append(news)
+    )
+    record = read_record(TeacherRecord, bench.layout.analysis_record("teachers", bench.teacher))
+    assert record == made
+    assert (record.epoch, record.images, record.checkpoint, len(record.losses)) == (3, 30, "epoch", 7)
+    assert record.teacher.endswith("/snapshots/cifar10_1_frepo_convnet/checkpoint_best.pth")
+    assert told == [("Epochs", done, 3) for done in range(3)]
+    for norms in record.parameters.values():
+        assert norms.ours == norms.published
+        assert norms.largest.ours == norms.largest.published
+    assert all(loss.ours == loss.published for loss in record.losses)
+    assert record.accuracy.ours == record.accuracy.published
+    # by hand: norms of parameters and of no buffer, the loss on soft targets, hits
+    network = load_network(bench.settings(bench.teacher).network, file).eval()
+    assert record.parameters.keys() == dict(network.named_parameters()).keys()
+    for name, parameter in network.named_parameters():
+        length, largest = parameter.square().sum().sqrt().item(), parameter.abs().max().item()
+        assert record.parameters[name].ours == pytest.approx(length, rel=1e-5)
+        assert record.parameters[name].largest.ours == pytest.approx(largest, rel=1e-5)
+    assert record.parameters["features.1.weight"].initial == 2.0  # four ones
+    training = load_set(bench.layout.distilled("frepo", "cifar10", 1))
+    loss = F.cross_entropy(network(training.images), torch.softmax(training.labels / 0.3, 1))
+    assert record.losses[0].ours == pytest.approx(loss.item(), rel=1e-5)
+    test = load_set(bench.layout.test_set("cifar10", "zca-frepo"))
+    hits = int((network(test.images).argmax(1) == test.labels).sum())
+    assert record.accuracy.ours == pytest.approx(100 * hits / 30, abs=1e-3)
+    assert record.provenance["inputs"]["published"] == sha256_of(file)
+
+
+def test_another_training_is_told_from_ours(bench: Any, publish: Any) -> None:
+    publish({"state_dict": trained_for(bench, epochs=2, seed=1), "epoch": 3})
+    record = measure_teacher(bench.configuration, bench.layout, bench.teacher, CPU)
+    for norms in record.parameters.values():
+        assert norms.ours != norms.published
+    assert all(loss.ours != loss.published for loss in record.losses)
+    files, told = write_findings(bench.configuration, bench.layout, "teachers", [bench.teacher])
+    assert told.startswith("`wo_dp_kd` on frepo IPC 1, 3 epochs as the published teacher: ")
+    rows = list(csv.DictReader(files[0].open()))
+    assert len(rows) == 2 * len(record.parameters) + 7 + 1
+    assert all(file.exists() for file in files)
+
+
+@pytest.mark.parametrize(
+    ("epoch", "said"),
+    [(None, "found None"), (0, "found 0"), (5, "found 5"), ("4", "found '4'")],
+)
+def test_an_epoch_outside_of_the_run(epoch: Any, said: str, bench: Any, publish: Any) -> None:
+    file = publish({"state_dict": trained_for(bench, epochs=1, seed=0), "epoch": epoch})
+    found = complaint(lambda: measure_teacher(bench.configuration, bench.layout, bench.teacher, CPU))
+    assert found == f"{file}: epoch: {said}, needed: 1 to 4, the epochs of the run"
+    assert not bench.layout.analysis_record("teachers", bench.teacher).exists()
+
+
+def test_weights_without_an_epoch(bench: Any, publish: Any) -> None:
+    publish(trained_for(bench, epochs=1, seed=0))
+    found = complaint(lambda: measure_teacher(bench.configuration, bench.layout, bench.teacher, CPU))
+    assert "epoch: found None, needed: 1 to 4" in found
+
+
+def test_no_published_weights_of_a_student(taught: Any) -> None:
+    found = complaint(
+        lambda: measure_teacher(taught.configuration, taught.layout, taught.student, CPU), ConfigError
+    )
+    assert found.startswith(
+        f"{taught.student.path}: found a run that the authors published no weights of"
     )

@@ -12,7 +12,7 @@ from crossarch import digests
 from crossarch.analysis.chosen import chosen_runs, compared_spaces
 from crossarch.analysis.record import CurvatureRecord, read_record
 from crossarch.analysis.summary import NOTHING, findings
-from crossarch.config import load_configuration, parse_run, read_overrides
+from crossarch.config import load_configuration, parse_run, published_teacher, read_overrides
 from crossarch.config.schema import MEASURED, SUMMARISED, Summarised
 from crossarch.errors import ConfigError, DataError
 from crossarch.layout import Layout
@@ -28,9 +28,11 @@ PUBLISHED = Layout(PROJECT / "results" / "reproduction")
         ("selection.py", {"analysis"}),
         ("testing.py", {"testing"}),
         ("pairs.py", {"testing"}),
+        ("retrace.py", {"retrace"}),
+        ("teachers.py", {"analysis"}),
         ("chosen.py", {"analysis", "testing"}),
         ("landscape.py", {"curvature"}),
-        ("finished.py", {"curvature", "testing"}),
+        ("finished.py", {"curvature", "testing", "retrace"}),
     ],
 )
 def test_an_edit_of_an_analysis_trains_nothing(
@@ -82,6 +84,7 @@ def test_runs_that_an_analysis_is_about() -> None:
     assert sorted(about["selection"]) == sorted(about["whitening"]) == sorted(cnn + alexnet)
     assert about["agreement"] == ["alexnet/wo_dp/seed0", "alexnet/full/seed0"]
     assert sorted(about["statistics"]) == sorted(about["stand_in"]) == sorted(cnn + alexnet)
+    assert sorted(about["teachers"]) == sorted(cnn)
     assert len(about["protocols"]) == 3 * 7
     assert "alexnet/full@released_as_is/seed0" in about["protocols"]
     mixed = configured(datasets=["cifar10", "cifar10-jpeg"], sources=["frepo", "mtt"], tables=["table2"])
@@ -96,11 +99,31 @@ def test_runs_that_an_analysis_is_about() -> None:
         ("agreement", {"recipes": ["baseline"]}),
         ("statistics", {"sources": ["mtt"]}),
         ("stand_in", {"datasets": ["cifar10"]}),
+        ("teachers", {"archs": ["alexnet"]}),
     ],
 )
 def test_no_run_that_an_analysis_is_about(analysis: str, chosen: dict[str, list[str]]) -> None:
     with pytest.raises(ConfigError, match=f"^{analysis}: no run is left"):
         chosen_runs(configured(tables=["table2"], **chosen), analysis)
+
+
+def test_whose_weights_the_authors_published() -> None:
+    configuration = configured()
+    found = {
+        path: published_teacher(configuration, parse_run(f"{path}/wo_dp_kd/seed0"))
+        for path in (
+            "cifar10/mtt/ipc10/cnn",
+            "cifar10-jpeg/mtt/ipc10/cnn",  # the same set
+            "cifar10/mtt/ipc10/alexnet",
+            "cifar100/mtt/ipc10/cnn",
+            "cifar10/real/ipc10/cnn",
+        )
+    }
+    first, copied, *none = found.values()
+    assert first is not None
+    assert first.url.endswith("/snapshots/cifar10_10_mtt_convnet/checkpoint_best.pth")
+    assert copied == first
+    assert none == [None, None, None]
 
 
 def test_spaces_that_copies_are_compared_in() -> None:

@@ -18,6 +18,7 @@ from crossarch.analysis.record import (
     PairedAccuracies,
     StandInRecord,
     StatisticsRecord,
+    TeacherRecord,
     WhiteningRecord,
 )
 from crossarch.analysis.selection import selection_finding, selection_table
@@ -28,6 +29,7 @@ from crossarch.analysis.stand_in import (
     stand_in_table,
 )
 from crossarch.analysis.statistics import statistics_finding, statistics_rows, statistics_table
+from crossarch.analysis.teachers import teachers_finding, teachers_rows, teachers_table
 from crossarch.analysis.whitening import whitening_finding, whitening_table
 
 DIGEST = "0123456789abcdef"
@@ -318,3 +320,67 @@ def test_the_error_is_that_of_a_mean_of_paired_differences(hits: list[tuple[bool
     differences = [100 * (int(copied) - int(original)) for original, copied in hits]
     error = np.std(differences) / math.sqrt(len(hits))
     assert paired_error(found, len(hits)) == pytest.approx(error, abs=1e-5)
+
+
+# --- teachers ----------------------------------------------------------------------------------------
+
+
+def traced(norms: dict[str, tuple[float, float, float]], test: float, **run: Any) -> TeacherRecord:
+    """By parameter: the norm before training, ours, the published one."""
+    return TeacherRecord.model_validate(
+        {
+            "run": a_run(arch="cnn", **run),
+            "digest": DIGEST,
+            "images": 10_000,
+            "provenance": {},
+            "epoch": 400,
+            "teacher": "https://example.org/checkpoint_best.pth",
+            "parameters": {
+                name: {
+                    "initial": initial,
+                    "ours": ours,
+                    "published": published,
+                    "largest": {"ours": ours / 2, "published": published / 2},
+                }
+                for name, (initial, ours, published) in norms.items()
+            },
+            "losses": [{"ours": 0.02, "published": 0.025}, {"ours": 0.6, "published": 0.5}],
+            "draws": 40,
+            "accuracy": {"ours": test, "published": 60.5},
+            "seconds": 1.0,
+        }
+    )
+
+
+def test_teachers_beside_published_ones() -> None:
+    weights, shift = "classifier.weight", "features.1.bias"
+    records = [
+        traced({weights: (2.0, 3.0, 3.0), shift: (0.0, 0.1, 0.125)}, 60.0, recipe="wo_dp_kd"),
+        traced({weights: (2.0, 3.3, 3.0), shift: (0.0, 0.1, 0.125)}, 61.0, recipe="wo_dp_kd", seed=1),
+        traced({weights: (2.0, 6.0, 3.0), shift: (0.0, 0.1, 0.1)}, 59.0),
+    ]
+    table = teachers_table(records)
+    assert len(table) == 2 * (2 * 2 + 2 + 1)
+    cells = table.set_index(["recipe", "quantity", "of"])
+    norm = cells.loc[("wo_dp_kd", "norm", weights)]
+    assert (norm["n"], norm["epoch"], norm["initial"]) == (2, 400, 2.0)
+    assert (norm["ours"], norm["published"]) == (pytest.approx(3.15), 3.0)
+    assert cells.loc[("baseline", "largest entry", weights)]["ours"] == 3.0
+    assert cells.loc[("baseline", "loss", "1-fold")]["published"] == 0.5
+    assert cells.loc[("wo_dp_kd", "test accuracy", "")]["ours"] == 60.5
+    said = teachers_finding(table)
+    assert said.startswith("`wo_dp_kd` on frepo IPC 1, 400 epochs as the published teacher: ")
+    # 5 and 20% apart; a norm that begins at nothing changes by no percentage
+    assert (
+        "12.5% apart in the median (5.0 to 20.0%), after a training that changed them by 57.5%;" in said
+    )
+    assert "losses on the set are 0.80 to 1.20 times" in said
+    assert "the test is 60.5% and 60.5%. `baseline` on frepo IPC 1" in said
+    assert (
+        "50.0% apart in the median (0.0 to 100.0%), after a training that changed them by 200.0%" in said
+    )
+    drawn = teachers_rows(table)
+    assert drawn.labels == ["frepo IPC 1, wo_dp_kd", "frepo IPC 1, baseline"]
+    assert drawn.points["value"].tolist() == pytest.approx([5.0, -20.0, 100.0, 0.0])
+    assert teachers_finding(teachers_table([])) == ""
+    assert teachers_rows(teachers_table([])).labels == []

@@ -98,6 +98,16 @@ def test_stand_in_is_a_target_of_its_own(workspace: Workspace) -> None:
     assert workspace.planned("stand_in")["images"] == 1
 
 
+def test_teachers_fetches_weights_and_is_a_target_of_its_own(workspace: Workspace) -> None:
+    small(workspace)
+    assert "analyse_teachers" not in workspace.planned("analysis")
+    before = workspace.planned("selection")
+    planned = workspace.planned("teachers")
+    assert planned["analyse_teachers"] == 2  # CNN: baseline, wo_dp_kd
+    assert planned["train"] == 2
+    assert planned["fetch"] == before["fetch"] + 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -37,11 +37,15 @@ STAGES: dict[str, tuple[str, ...]] = {
         *("analysis/chosen.py", "analysis/pairs.py"),
         *("models/*.py", "running/evaluation.py"),
     ),
+    "retrace": (
+        *("analysis/retrace.py", *_FINISHED),
+        *("models/*.py", "running/evaluation.py", "training/*.py"),
+    ),
     "analysis": (
         *("analysis/summary.py", "analysis/cells.py", "analysis/drawing.py", "analysis/record.py"),
         *("analysis/chosen.py", "analysis/selection.py", "analysis/protocols.py"),
         *("analysis/whitening.py", "analysis/agreement.py"),
-        *("analysis/statistics.py", "analysis/stand_in.py"),
+        *("analysis/statistics.py", "analysis/stand_in.py", "analysis/teachers.py"),
         *("report/collect.py", "report/note.py", "report/numbers.py", "report/scorecard.py"),
         *("report/synthetic.py", "report/tidy.py", "report/figures/style.py"),
     ),

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from crossarch.config import Configuration, RunId, applies, collection_runs, resolve
+from crossarch.config import Configuration, RunId, applies, collection_runs, published_teacher, resolve
 from crossarch.config.schema import Whitening
 from crossarch.config.sets import AUDITED
 from crossarch.errors import ConfigError
@@ -44,7 +44,8 @@ def concerned(configuration: Configuration, analysis: str, runs: Sequence[RunId]
     """Those of `runs` that an analysis has something to say of.
 
     For `agreement` those with a teacher, for `statistics` those with batch norm, for `stand_in` those
-    whose data set stands in for another.
+    whose data set stands in for another, for `teachers` those that the authors published weights of:
+    of the source's own network, on a set with a teacher.
     """
     match analysis:
         case "agreement":
@@ -53,4 +54,6 @@ def concerned(configuration: Configuration, analysis: str, runs: Sequence[RunId]
             return [run for run in runs if resolve(configuration, run).network.norm == "batch"]
         case "stand_in":
             return [run for run in runs if configuration.distilled_from(run.dataset) != run.dataset]
+        case "teachers":
+            return [run for run in runs if published_teacher(configuration, run)]
     return list(runs)

@@ -1,6 +1,7 @@
 """The analyses of one run by name."""
 
 from crossarch.analysis.curvature import measure_curvature
+from crossarch.analysis.retrace import measure_teacher
 from crossarch.analysis.testing import (
     measure_agreement,
     measure_stand_in,
@@ -14,4 +15,5 @@ MEASURES = {
     "agreement": measure_agreement,
     "statistics": measure_statistics,
     "stand_in": measure_stand_in,
+    "teachers": measure_teacher,
 }

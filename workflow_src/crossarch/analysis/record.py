@@ -22,7 +22,7 @@ class Record(Model):
 
     run: RunId
     digest: str = Field(pattern=r"^[0-9a-f]{16}$")
-    checkpoint: Literal["last"] = "last"
+    checkpoint: Literal["last", "epoch"] = "last"
     images: int = Field(ge=1)
     provenance: dict[str, Any]
 
@@ -117,6 +117,42 @@ class StandInRecord(Record):
     originals: str
     split: Literal["train", "test"]
     accuracies: dict[Whitening, PairedAccuracies]
+    seconds: float
+
+
+class Compared(Model):
+    """A number of our training and the same of what the authors published."""
+
+    ours: float
+    published: float
+
+
+class ParameterNorms(Compared):
+    """Euclidean norms of one parameter; `initial` is where our training began.
+
+    `largest` compares the magnitudes of the largest entries. In a norm, whose entries all begin at 1 or
+    0, Lion moves none of them by more than the sum of the learning rates, weight decay aside.
+    """
+
+    initial: float
+    largest: Compared
+
+
+class TeacherRecord(Record):
+    """A training of ours as far as the authors' published teacher was trained, beside that teacher.
+
+    `epoch` is how many epochs that is, `teacher` where the published file comes from. `losses` are
+    cross-entropies on the training set after so many operations of augmentation (from 0 to all), means
+    over `draws`; `accuracy` is that on the test set of the run, of `images`, in percent.
+    """
+
+    checkpoint: Literal["last", "epoch"] = "epoch"
+    epoch: int = Field(ge=1)
+    teacher: str
+    parameters: dict[str, ParameterNorms]
+    losses: tuple[Compared, ...]
+    draws: int = Field(ge=1)
+    accuracy: Compared
     seconds: float
 
 

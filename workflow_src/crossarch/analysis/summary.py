@@ -10,7 +10,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from crossarch.analysis import agreement, protocols, selection, stand_in, statistics, whitening
+from crossarch.analysis import (
+    agreement,
+    protocols,
+    selection,
+    stand_in,
+    statistics,
+    teachers,
+    whitening,
+)
 from crossarch.analysis.cells import INTERVALS, measured_on
 from crossarch.analysis.chosen import chosen_runs
 from crossarch.analysis.drawing import Rows, draw_rows
@@ -19,6 +27,7 @@ from crossarch.analysis.record import (
     R,
     StandInRecord,
     StatisticsRecord,
+    TeacherRecord,
     WhiteningRecord,
     read_record,
 )
@@ -80,6 +89,10 @@ def findings(
             pairs = _records(layout, StandInRecord, analysis, runs)
             table = stand_in.stand_in_table(pairs)
             told, rows = stand_in.stand_in_finding(table, pairs), stand_in.stand_in_rows(table)
+        case "teachers":
+            title = teachers.TITLE
+            table = teachers.teachers_table(_records(layout, TeacherRecord, analysis, runs))
+            told, rows = teachers.teachers_finding(table), teachers.teachers_rows(table)
     return Findings(title, table, told, rows, any_synthetic(collected["device"]))
 
 

@@ -64,8 +64,7 @@ def measure_whitening(
             path = ensure_test_set(configuration, layout, run.dataset, space)
             inputs[space] = sha256_of(path)
             test = finished.load_set(path)
-            percent = accuracy(network, test.images.to(device), test.labels.to(device))
-            spaces[space] = round(percent, 4)
+            spaces[space] = round(accuracy(network, test.images.to(device), test.labels.to(device)), 4)
         record = WhiteningRecord(
             run=run,
             digest=finished.digest,

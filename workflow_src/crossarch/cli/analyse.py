@@ -38,7 +38,7 @@ def analyse(
     analysis: Annotated[
         str,
         typer.Argument(
-            help="curvature, selection, whitening, protocols, agreement, statistics or stand_in.",
+            help=f"{', '.join(ANALYSES[:-1])} or {ANALYSES[-1]}.",
             autocompletion=complete_analysis,
         ),
     ],
@@ -76,6 +76,8 @@ def analyse(
     authors' code instead of the text changes. **agreement**: how often a student answers as its teacher.
     **statistics**: what the running statistics of batch norms cost. **stand_in**: what testing on a
     lossy copy of a data set costs (`stand_in.originals` in config.yaml has the originals).
+    **teachers**: whether a training goes the way of the teacher that the authors published; trains
+    again up to that teacher's epoch.
 
     With RUNS their records are made anew. Without, what is measured run by run is measured of every
     finished run that has no record, and all but `curvature` write a table, a figure and a page about

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from crossarch.config.complain import unknown
+from crossarch.config.files import UpstreamFile
 from crossarch.config.load import Configuration
 from crossarch.config.model import Resolved
 from crossarch.config.own import NetworkFile
@@ -128,6 +129,17 @@ def distilled_set(configuration: Configuration, source: str, dataset: str, ipc: 
             "needed: a source of published sets, or of your own"
         )
     return sets[configuration.distilled_from(dataset)][ipc]
+
+
+def published_teacher(configuration: Configuration, run: RunId) -> UpstreamFile | None:
+    """The weights that the authors trained on the set of `run` with the source's own network.
+
+    None for a run of another network, and for a set without published weights.
+    """
+    source = configuration.source(run.source)
+    if source.kind != "sets" or run.arch != source.arch:
+        return None
+    return distilled_set(configuration, run.source, run.dataset, run.ipc).teacher
 
 
 def set_whitening(configuration: Configuration, source: str, dataset: str, ipc: int) -> Whitening:

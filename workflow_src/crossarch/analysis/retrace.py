@@ -1,0 +1,147 @@
+"""A training of ours as far as the authors' published teacher was trained, and how the two compare."""
+
+import time
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor, nn
+
+from crossarch.analysis.finished import read_finished
+from crossarch.analysis.record import Compared, ParameterNorms, TeacherRecord, write_record
+from crossarch.analysis.where import OnProgress, Where, silent
+from crossarch.config import Configuration, RunId, published_teacher
+from crossarch.config.schema import Augmentation
+from crossarch.data import ImageSet
+from crossarch.data.ensure import ensure_file, ensure_test_set, ensure_training_set
+from crossarch.data.store import load_pt
+from crossarch.errors import ConfigError, DataError
+from crossarch.files import sha256_of
+from crossarch.layout import Layout
+from crossarch.running.evaluation import BATCH_SIZE, accuracy, folded
+from crossarch.running.provenance import provenance
+from crossarch.training.augmentation import OPERATIONS, augment
+from crossarch.training.losses import make_targets
+from crossarch.training.run import load_network
+from crossarch.training.trainer import Training
+
+DRAWS = 40  # of the augmentation, for each loss
+
+
+def measure_teacher(
+    configuration: Configuration,
+    layout: Layout,
+    run: RunId,
+    where: Where,
+    progress: OnProgress = silent,
+) -> TeacherRecord:
+    """Train `run` again up to the epoch of the published teacher, compare the two, write the record.
+
+    The weights of that epoch are not kept by a training; its settings are. Raises ConfigError for a run
+    of which nothing is published, or that has a teacher itself; DataError for a file that tells no
+    epoch, or one that is not within the run.
+    """
+    started = time.perf_counter()
+    finished = read_finished(layout, run)
+    settings, file = finished.settings, published_teacher(configuration, run)
+    if file is None or settings.distillation is not None:
+        raise ConfigError(
+            f"{run.path}: found a run that the authors published no weights of, allowed for teachers: "
+            "runs of a source's own network, without a teacher, on a set with `teacher` in sources.yaml"
+        )
+    published = ensure_file(configuration, layout, file)
+    epoch = published_epoch(published, settings.epochs)
+    theirs = load_network(settings.network, published)
+    paths = {
+        "distilled": ensure_training_set(configuration, layout, run),
+        "test": ensure_test_set(configuration, layout, run.dataset, settings.whitening),
+    }
+    training_set, test = (finished.load_set(path) for path in paths.values())
+    inputs = {name: sha256_of(path) for name, path in {**paths, "published": published}.items()}
+    with where.taken() as device:
+        training = Training(settings, training_set, test, None, device)
+        initial = training.weights()
+        for done in range(epoch):
+            progress("Epochs", done, epoch)
+            training.train_epoch(done)
+        training.check_losses()
+        networks = (training.network, theirs.to(device))
+        targets = make_targets(training_set.labels, settings.labels)
+        augmented_set = ImageSet(training_set.images.to(device), targets.to(device))
+        losses = [
+            augmented_losses(network, augmented_set, settings.augmentation) for network in networks
+        ]
+        accuracies = [
+            accuracy(network, training.test_images, training.test_labels) for network in networks
+        ]
+        record = TeacherRecord(
+            run=run,
+            digest=finished.digest,
+            images=len(test.images),
+            epoch=epoch,
+            teacher=file.url,
+            parameters=compare_parameters(initial, training.weights(), theirs.cpu()),
+            losses=tuple(_compared(*pair) for pair in zip(*losses, strict=True)),
+            draws=DRAWS,
+            accuracy=_compared(*accuracies),
+            seconds=round(time.perf_counter() - started, 1),
+            provenance=provenance(device, where.threads, inputs),
+        )
+    write_record(record, layout.analysis_record("teachers", run))
+    return record
+
+
+def published_epoch(file: Path, epochs: int) -> int:
+    """How many epochs published weights were trained for: `epoch` of a `.pth` file.
+
+    Raises DataError unless it is within 1 to `epochs`.
+    """
+    content = load_pt(file)
+    found = content.get("epoch") if isinstance(content, dict) else None
+    if not isinstance(found, int) or not 1 <= found <= epochs:
+        raise DataError(f"{file}: epoch: found {found!r}, needed: 1 to {epochs}, the epochs of the run")
+    return found
+
+
+@torch.inference_mode()
+def augmented_losses(network: nn.Module, images: ImageSet, settings: Augmentation) -> list[float]:
+    """Cross-entropy on a set after 0, 1 ... all operations of augmentation, in evaluation mode.
+
+    The labels of `images` are targets, (N,) int64 or (N, classes) probabilities. Each is the mean over
+    `DRAWS` draws from the same seed, whatever the network; that of no operation needs one.
+    """
+    fast, losses = folded(network), []
+    for folds in range(len(OPERATIONS) + 1):
+        chosen = settings.model_copy(update={"folds": folds})
+        draws, values = Generator().manual_seed(0), Generator(images.images.device).manual_seed(0)
+        total = 0.0
+        for _ in range(DRAWS if folds else 1):
+            augmented = augment(images.images, chosen, draws, values)
+            logits = torch.cat([fast(batch) for batch in augmented.split(BATCH_SIZE)])
+            total += float(F.cross_entropy(logits, images.labels))
+        losses.append(total / (DRAWS if folds else 1))
+    return losses
+
+
+def compare_parameters(
+    initial: dict[str, Tensor], ours: dict[str, Tensor], published: nn.Module
+) -> dict[str, ParameterNorms]:
+    """Norms and largest entries of each trained parameter by name; no buffers."""
+    return {
+        name: ParameterNorms(
+            initial=_rounded(float(initial[name].norm())),
+            ours=_rounded(float(ours[name].norm())),
+            published=_rounded(float(theirs.detach().norm())),
+            largest=_compared(float(ours[name].abs().max()), float(theirs.detach().abs().max())),
+        )
+        for name, theirs in published.named_parameters()
+    }
+
+
+def _compared(ours: float, published: float) -> Compared:
+    return Compared(ours=_rounded(ours), published=_rounded(published))
+
+
+def _rounded(value: float) -> float:
+    """Six significant digits."""
+    return float(f"{value:.6g}")

@@ -1,0 +1,92 @@
+"""Whether a training goes the way of the teacher that the authors published.
+
+Two trainings that differ in nothing but their random numbers end with other weights, but with layers of
+nearly the same norm and nearly the same losses; one with another optimiser, learning rate, batch size or
+augmentation does not.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pandas as pd
+
+from crossarch.analysis.cells import CELL, frame, percent, run_columns, set_names
+from crossarch.analysis.drawing import Rows
+from crossarch.analysis.record import Compared, TeacherRecord
+from crossarch.report.numbers import printed
+
+TITLE = "Whether trainings go the way of the authors' teachers"
+AXIS = "Norm of each parameter, ours beside the published one (percent more)"
+COLUMNS = (*CELL, "n", "epoch", "quantity", "of", "initial", "ours", "published")
+NORM, LARGEST, LOSS, ACCURACY = "norm", "largest entry", "loss", "test accuracy"
+
+
+def teachers_table(records: Sequence[TeacherRecord]) -> pd.DataFrame:
+    """Every number of ours beside the published one, means over n seeds.
+
+    Columns: data set, source, IPC, network, recipe (with its protocol), n, epoch (of the published
+    weights), quantity and what it is of (`norm` and `largest entry` of a parameter; `loss` on the set
+    after so many operations of augmentation; `test accuracy`, percent), initial (before training),
+    ours, published.
+    """
+    rows = [
+        {**run_columns(record), "epoch": record.epoch, **numbers}
+        for record in records
+        for numbers in _numbers(record)
+    ]
+    if not rows:
+        return frame([], COLUMNS)
+    key = [*CELL, "epoch", "quantity", "of"]
+    cells = pd.DataFrame(rows).groupby(key, sort=False)
+    means = cells[["initial", "ours", "published"]].mean()
+    means["n"] = cells["seed"].nunique()
+    return means.reset_index()[list(COLUMNS)]
+
+
+def teachers_finding(table: pd.DataFrame) -> str:
+    """What the table says of each cell, a sentence or two each; nothing where it is empty."""
+    cells = table.groupby([*CELL, "epoch"], sort=False)
+    return " ".join(_cell_finding(cell) for _, cell in cells)
+
+
+def teachers_rows(table: pd.DataFrame) -> Rows:
+    """A row a set and recipe: how much larger each parameter's norm is than the published one."""
+    norms = table[table["quantity"] == NORM]
+    names = set_names(norms) + ", " + norms["recipe"]
+    return Rows(AXIS, norms.assign(row=names, value=_excess(norms)))
+
+
+def _numbers(record: TeacherRecord) -> Iterator[dict[str, Any]]:
+    for name, norms in record.parameters.items():
+        yield _row(NORM, name, norms) | {"initial": norms.initial}
+        yield _row(LARGEST, name, norms.largest)
+    for folds, loss in enumerate(record.losses):
+        yield _row(LOSS, f"{folds}-fold", loss)
+    yield _row(ACCURACY, "", record.accuracy)
+
+
+def _row(quantity: str, of: str, numbers: Compared) -> dict[str, Any]:
+    pair = {"ours": numbers.ours, "published": numbers.published}
+    return {"quantity": quantity, "of": of, "initial": float("nan"), **pair}
+
+
+def _cell_finding(cell: pd.DataFrame) -> str:
+    first = cell.iloc[0]
+    norms, losses = (cell[cell["quantity"] == quantity] for quantity in (NORM, LOSS))
+    test = cell[cell["quantity"] == ACCURACY].iloc[0]
+    apart, began = _excess(norms).abs(), norms[norms["initial"] > 0]
+    moved = (100 * (began["ours"] / began["initial"] - 1)).abs()
+    ratios = losses["ours"] / losses["published"]
+    return (
+        f"`{first['recipe']}` on {set_names(cell).iloc[0]}, {first['epoch']} epochs as the published "
+        f"teacher: norms of parameters are {percent(apart.median())} apart in the median "
+        f"({printed(apart.min())} to {percent(apart.max())}), after a training that changed them by "
+        f"{percent(moved.median())}; losses on the set are {ratios.min():.2f} to {ratios.max():.2f} "
+        f"times the published weights'; the test is {percent(test['ours'])} and "
+        f"{percent(test['published'])}."
+    )
+
+
+def _excess(norms: pd.DataFrame) -> "pd.Series[float]":
+    """Ours over the published ones, in percent more."""
+    return 100 * (norms["ours"] / norms["published"] - 1)
