@@ -6,8 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from conftest import Workspace  # type: ignore[import-not-found]
 from safetensors.numpy import load_file
+from safetensors.torch import load_file as load_tensors
+
+from crossarch.files import sha256_of
 
 pytestmark = pytest.mark.slow
 
@@ -98,14 +102,30 @@ def test_stand_in_is_a_target_of_its_own(workspace: Workspace) -> None:
     assert workspace.planned("stand_in")["images"] == 1
 
 
-def test_teachers_fetches_weights_and_is_a_target_of_its_own(workspace: Workspace) -> None:
+def test_a_published_teacher_is_fetched_and_retraced(workspace: Workspace) -> None:
     small(workspace)
-    assert "analyse_teachers" not in workspace.planned("analysis")
-    before = workspace.planned("selection")
+    workspace.edit("config.yaml", lambda data: data.update(archs=["cnn"], figures=[]))
+    assert workspace.snakemake("selection").returncode == 0
+    # what was trained here, published in the authors' format
+    runs = workspace.folder / "results" / "runs" / "cifar10-jpeg" / "frepo" / "ipc1" / "cnn"
+    weights = load_tensors(runs / "wo_dp_kd" / "seed0" / "last.safetensors")
+    (host,) = workspace.mirror.iterdir()
+    file = host / "checkpoint_best.pth"
+    torch.save({"state_dict": weights, "epoch": 6}, file)
+    entry = {"url": f"https://{host.name}/{file.name}", "sha256": sha256_of(file)}
+    workspace.edit(
+        "sources.yaml", lambda data: data["frepo"]["sets"]["cifar10"][1].update(teacher=entry)
+    )
     planned = workspace.planned("teachers")
-    assert planned["analyse_teachers"] == 2  # CNN: baseline, wo_dp_kd
-    assert planned["train"] == 2
-    assert planned["fetch"] == before["fetch"] + 1
+    assert "train" not in planned
+    assert (planned["fetch"], planned["analyse_teachers"], planned["analyse_runs"]) == (1, 2, 1)
+    finished = workspace.snakemake("teachers")
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    rows = list(csv.DictReader((workspace.folder / "results" / "analysis" / "teachers.csv").open()))
+    others = {row["recipe"] for row in rows if row["ours"] != row["published"]}
+    assert others == {"baseline"}
+    assert {row["recipe"] for row in rows} == {"baseline", "wo_dp_kd"}
+    assert workspace.planned("teachers") == {}
 
 
 @pytest.mark.parametrize(
