@@ -314,15 +314,20 @@ def analysed_inputs(wildcards):
 
 
 def teacher_inputs(wildcards):
-    """A finished run, what it was trained and tested on, and the weights that the authors published."""
+    """A finished run, what it was trained and tested on, and the weights that the authors published.
+
+    Where they published none, the job says so.
+    """
     settings = settings_of(wildcards)
-    run = settings.run
-    return {
-        "metrics": str(layout.run_metrics(run)),
-        "distilled": str(layout.training_set(configuration, run)),
-        "test": str(layout.test_set(run.dataset, settings.whitening)),
-        "published": upstream_path(published_teacher(configuration, run)),
+    run, published = settings.run, published_teacher(configuration, settings.run)
+    inputs = {
+        "metrics": layout.run_metrics(run),
+        "distilled": layout.training_set(configuration, run),
+        "test": layout.test_set(run.dataset, settings.whitening),
     }
+    if published:
+        inputs["published"] = upstream_path(published)
+    return {name: str(path) for name, path in inputs.items()}
 
 
 def stand_in_inputs(dataset, own):

@@ -105,6 +105,9 @@ def test_stand_in_is_a_target_of_its_own(workspace: Workspace) -> None:
 def test_a_published_teacher_is_fetched_and_retraced(workspace: Workspace) -> None:
     small(workspace)
     workspace.edit("config.yaml", lambda data: data.update(archs=["cnn"], figures=[]))
+    # of a set without published weights: no traceback, the job itself says what is missing
+    record = "results/analysis/teachers/cifar10-jpeg/frepo/ipc1/cnn/wo_dp_kd/seed0.json"
+    assert workspace.planned(record)["analyse_teachers"] == 1
     assert workspace.snakemake("selection").returncode == 0
     # what was trained here, published in the authors' format
     runs = workspace.folder / "results" / "runs" / "cifar10-jpeg" / "frepo" / "ipc1" / "cnn"
