@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from statistics import fmean
 
 import torch
 import torch.nn.functional as F
@@ -12,7 +13,6 @@ from crossarch.analysis.record import Compared, ParameterNorms, TeacherRecord, w
 from crossarch.analysis.where import OnProgress, Where, silent
 from crossarch.config import Configuration, RunId, published_teacher
 from crossarch.config.schema import Augmentation
-from crossarch.data import ImageSet
 from crossarch.data.ensure import ensure_file, ensure_test_set, ensure_training_set
 from crossarch.data.store import load_pt
 from crossarch.errors import ConfigError, DataError
@@ -21,7 +21,6 @@ from crossarch.layout import Layout
 from crossarch.running.evaluation import BATCH_SIZE, accuracy, folded
 from crossarch.running.provenance import provenance
 from crossarch.training.augmentation import OPERATIONS, augment
-from crossarch.training.losses import make_targets
 from crossarch.training.run import load_network
 from crossarch.training.trainer import Training
 
@@ -66,10 +65,9 @@ def measure_teacher(
             training.train_epoch(done)
         training.check_losses()
         networks = (training.network, theirs.to(device))
-        targets = make_targets(training_set.labels, settings.labels)
-        augmented_set = ImageSet(training_set.images.to(device), targets.to(device))
         losses = [
-            augmented_losses(network, augmented_set, settings.augmentation) for network in networks
+            augmented_losses(network, training.images, training.targets, settings.augmentation)
+            for network in networks
         ]
         accuracies = [
             accuracy(network, training.test_images, training.test_labels) for network in networks
@@ -104,22 +102,24 @@ def published_epoch(file: Path, epochs: int) -> int:
 
 
 @torch.inference_mode()
-def augmented_losses(network: nn.Module, images: ImageSet, settings: Augmentation) -> list[float]:
-    """Cross-entropy on a set after 0, 1 ... all operations of augmentation, in evaluation mode.
+def augmented_losses(
+    network: nn.Module, images: Tensor, targets: Tensor, settings: Augmentation
+) -> list[float]:
+    """Cross-entropy of `images` (N, C, H, W) after 0, 1 ... all operations of augmentation.
 
-    The labels of `images` are targets, (N,) int64 or (N, classes) probabilities. Each is the mean over
-    `DRAWS` draws from the same seed, whatever the network; that of no operation needs one.
+    In evaluation mode. `targets` are indices (N,) int64 or probabilities (N, classes). Each loss is the
+    mean over `DRAWS` draws from the same seed, whatever the network; that of no operation needs one.
     """
     fast, losses = folded(network), []
     for folds in range(len(OPERATIONS) + 1):
         chosen = settings.model_copy(update={"folds": folds})
-        draws, values = Generator().manual_seed(0), Generator(images.images.device).manual_seed(0)
-        total = 0.0
+        draws, values = Generator().manual_seed(0), Generator(images.device).manual_seed(0)
+        drawn = []
         for _ in range(DRAWS if folds else 1):
-            augmented = augment(images.images, chosen, draws, values)
+            augmented = augment(images, chosen, draws, values)
             logits = torch.cat([fast(batch) for batch in augmented.split(BATCH_SIZE)])
-            total += float(F.cross_entropy(logits, images.labels))
-        losses.append(total / (DRAWS if folds else 1))
+            drawn.append(float(F.cross_entropy(logits, targets)))
+        losses.append(fmean(drawn))
     return losses
 
 
