@@ -38,6 +38,11 @@ def set_names(cells: pd.DataFrame) -> "pd.Series[str]":
     return cells["source"] + " IPC " + cells["ipc"].astype(str)
 
 
+def set_and_recipe(cells: pd.DataFrame) -> "pd.Series[str]":
+    """`frepo IPC 1, wo_dp`: the set and the recipe of each cell."""
+    return set_names(cells) + ", " + cells["recipe"]
+
+
 def interval(values: "pd.Series[float]") -> tuple[float, float]:
     """The 95% percentile interval of the mean of `values`, each drawn for itself; NaN below two."""
     return bootstrap_interval(values, pd.Series(range(len(values)), values.index))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from crossarch.analysis.cells import CELL, frame, run_columns, set_names, told, told_by
+from crossarch.analysis.cells import CELL, frame, run_columns, set_and_recipe, told, told_by
 from crossarch.analysis.drawing import Rows
 from crossarch.analysis.record import PairedAccuracies, StandInRecord
 from crossarch.report.note import listed
@@ -76,4 +76,4 @@ def stand_in_finding(table: pd.DataFrame, records: Sequence[StandInRecord]) -> s
 def stand_in_rows(table: pd.DataFrame) -> Rows:
     """A row a set and recipe: what each network loses in its own space."""
     own = table[table["own"].astype(bool)]
-    return Rows(AXIS, own.assign(row=set_names(own) + ", " + own["recipe"], value=own["effect"]))
+    return Rows(AXIS, own.assign(row=set_and_recipe(own), value=own["effect"]))

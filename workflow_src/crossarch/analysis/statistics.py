@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from crossarch.analysis.cells import CELL, frame, percent, run_columns, set_names, told, told_by
+from crossarch.analysis.cells import CELL, frame, percent, run_columns, set_and_recipe, told, told_by
 from crossarch.analysis.drawing import Rows
 from crossarch.analysis.record import StatisticsRecord
 
@@ -60,5 +60,4 @@ def statistics_finding(table: pd.DataFrame) -> str:
 
 def statistics_rows(table: pd.DataFrame) -> Rows:
     """A row a set and recipe: the change of each network."""
-    names = set_names(table) + ", " + table["recipe"]
-    return Rows(AXIS, table.assign(row=names, value=table["change"]))
+    return Rows(AXIS, table.assign(row=set_and_recipe(table), value=table["change"]))

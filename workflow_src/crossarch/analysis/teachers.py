@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from crossarch.analysis.cells import CELL, frame, percent, run_columns, set_names
+from crossarch.analysis.cells import CELL, frame, percent, run_columns, set_and_recipe, set_names
 from crossarch.analysis.drawing import Rows
 from crossarch.analysis.record import Compared, TeacherRecord
 from crossarch.report.numbers import printed
@@ -52,8 +52,7 @@ def teachers_finding(table: pd.DataFrame) -> str:
 def teachers_rows(table: pd.DataFrame) -> Rows:
     """A row a set and recipe: how much larger each parameter's norm is than the published one."""
     norms = table[table["quantity"] == NORM]
-    names = set_names(norms) + ", " + norms["recipe"]
-    return Rows(AXIS, norms.assign(row=names, value=_excess(norms)))
+    return Rows(AXIS, norms.assign(row=set_and_recipe(norms), value=_excess(norms)))
 
 
 def _numbers(record: TeacherRecord) -> Iterator[dict[str, Any]]:
@@ -79,10 +78,10 @@ def _cell_finding(cell: pd.DataFrame) -> str:
     ratios = losses["ours"] / losses["published"]
     return (
         f"`{first['recipe']}` on {set_names(cell).iloc[0]}, {first['epoch']} epochs as the published "
-        f"teacher: norms of parameters are {percent(apart.median())} apart in the median "
-        f"({printed(apart.min())} to {percent(apart.max())}), after a training that changed them by "
-        f"{percent(moved.median())}; losses on the set are {ratios.min():.2f} to {ratios.max():.2f} "
-        f"times the published weights'; the test is {percent(test['ours'])} and "
+        f"teacher: norms of parameters are {printed(apart.min())} to {percent(apart.max())} apart, "
+        f"{percent(apart.median())} in the median, after a training that changed them by "
+        f"{percent(moved.median())} in the median; losses on the set are {ratios.min():.2f} to "
+        f"{ratios.max():.2f} times the published weights'; the test is {percent(test['ours'])} and "
         f"{percent(test['published'])}."
     )
 
