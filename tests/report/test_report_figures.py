@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 from synthetic_runs import CONFIG, configured, run_row, runs_of
 
@@ -26,6 +28,7 @@ from crossarch.config import (
 from crossarch.config.schema import ARCHS
 from crossarch.errors import ConfigError, DataError
 from crossarch.report.figures import FORMATS, render_figure
+from crossarch.report.figures.accuracy import widened
 from crossarch.report.figures.points import points
 from crossarch.report.figures.render import draw_csv
 from crossarch.report.figures.style import ARCH_COLOURS, ARCH_MARKERS, COLOURS
@@ -232,6 +235,20 @@ def test_what_is_missing_is_left_out_and_told(tmp_path: Path) -> None:
     words = words_in(tmp_path / "figure1.svg")
     assert "CIFAR-10 (JPEG copy)" in words
     assert words.count("no run measured yet") == 1
+
+
+@given(st.floats(0, 100), st.floats(0, 100), st.floats(0, 100))
+def test_an_axis_has_a_least_span(low: float, width: float, span: float) -> None:
+    left, right = widened(low, low + width, span)
+    assert right - left == pytest.approx(max(span, width))
+    assert (left + right) / 2 == pytest.approx(low + width / 2)
+
+
+def test_a_difference_smaller_than_noise_does_not_fill_the_page(tmp_path: Path) -> None:
+    runs = runs_of([run_row(40.0, arch="alexnet"), run_row(40.1, arch="vgg11")])
+    render_figure(configured(), "figure1", runs, tmp_path)
+    ticks = [float(word) for word in words_in(tmp_path / "figure1.svg") if re.fullmatch(r"\d\d", word)]
+    assert {38.0, 42.0} <= set(ticks)
 
 
 def test_shorter_runs_are_told(tmp_path: Path) -> None:

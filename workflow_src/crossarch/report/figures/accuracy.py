@@ -29,6 +29,7 @@ _ROW_HEIGHT, _LEGEND_ROW, _MARGIN = 2.3, 0.14, 0.15  # inches
 _LEGEND_COLUMNS = {1: 2, 2: 5}
 _APART = 0.9  # points between lines, to the side, so that equal accuracies do not hide each other
 _APART_AT_ONE_PLACE = 14.0  # where no line has anywhere to go to
+_LEAST_SPAN = 5.0  # points of accuracy along an axis: what differs by less than seeds do looks so
 
 
 def draw_accuracies(configuration: Configuration, figure: Figure, csv: Path) -> list[Path]:
@@ -56,12 +57,20 @@ def draw_accuracies(configuration: Configuration, figure: Figure, csv: Path) -> 
                 _draw_panel(axes, panel, of_dataset[of_dataset["panel"] == panel.title], own)
             for axes in row[len(panels[dataset]) :]:
                 axes.set_axis_off()
+            if of_dataset["n"].any():
+                row[0].set_ylim(widened(*row[0].get_ylim(), _LEAST_SPAN))
             title = configuration.dataset(dataset).title
             row[0].set_ylabel(f"Test accuracy (%)\n{title}")
         _legend(page, every, own, columns=-(-len(labels) // rows))
         if any_synthetic(points["device"]):
             watermark(page, NOTICE)
         return save(page, csv.with_suffix(""))
+
+
+def widened(low: float, high: float, span: float) -> tuple[float, float]:
+    """The interval from `low` to `high`, about its middle at least `span` wide."""
+    more = max(0.0, span - (high - low)) / 2
+    return low - more, high + more
 
 
 def _all_lines(panel: Panel) -> tuple[Line, ...]:
