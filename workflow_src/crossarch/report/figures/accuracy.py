@@ -58,7 +58,8 @@ def draw_accuracies(configuration: Configuration, figure: Figure, csv: Path) -> 
             for axes in row[len(panels[dataset]) :]:
                 axes.set_axis_off()
             if of_dataset["n"].any():
-                row[0].set_ylim(widened(*row[0].get_ylim(), _LEAST_SPAN))
+                low, high = row[0].get_ylim()
+                row[0].set_ylim(widened(low, high, _LEAST_SPAN))
             title = configuration.dataset(dataset).title
             row[0].set_ylabel(f"Test accuracy (%)\n{title}")
         _legend(page, every, own, columns=-(-len(labels) // rows))
