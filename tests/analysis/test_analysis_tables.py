@@ -30,7 +30,7 @@ from crossarch.analysis.stand_in import (
 )
 from crossarch.analysis.statistics import statistics_finding, statistics_rows, statistics_table
 from crossarch.analysis.teachers import teachers_finding, teachers_rows, teachers_table
-from crossarch.analysis.whitening import whitening_finding, whitening_table
+from crossarch.analysis.whitening import whitening_finding, whitening_rows, whitening_table
 
 DIGEST = "0123456789abcdef"
 
@@ -153,7 +153,11 @@ def test_gaps_in_each_space_against_the_own_one() -> None:
         assert math.isnan(table.loc[key, "gap"])
     said = whitening_finding(table.reset_index(), records)
     assert "the final weights of 6 runs are at most 0.3 points from" in said  # 0.25
-    assert "In `none` the gap changes by +3.5 points on average over 1 cells." in said
+    assert (
+        "On frepo IPC 1 that baseline has 30.0% in `none` instead of 45.0%, and the gap changes, "
+        "by recipe: `full` +3.5 points on average over 1 cells."
+    ) in said
+    assert list(whitening_rows(table.reset_index()).labels) == ["frepo IPC 1, full, none"]
     assert whitening_finding(whitening_table(configured(), []), []) == ""
 
 

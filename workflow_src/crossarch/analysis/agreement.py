@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from crossarch.analysis.cells import CELL, frame, percent, run_columns, set_names, told
+from crossarch.analysis.cells import CELL, frame, percent, run_columns, set_and_recipe, told
 from crossarch.analysis.drawing import Rows
 from crossarch.analysis.record import AgreementRecord
 
@@ -63,5 +63,4 @@ def agreement_finding(table: pd.DataFrame) -> str:
 
 def agreement_rows(table: pd.DataFrame) -> Rows:
     """A row a set and recipe: the excess of each network."""
-    names = set_names(table) + ", " + table["recipe"]
-    return Rows(AXIS, table.assign(row=names, value=table["excess"]))
+    return Rows(AXIS, table.assign(row=set_and_recipe(table), value=table["excess"]))

@@ -9,7 +9,16 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from crossarch.analysis.cells import CELL, frame, run_columns, set_names, told
+from crossarch.analysis.cells import (
+    CELL,
+    frame,
+    percent,
+    run_columns,
+    set_and_recipe,
+    set_names,
+    told,
+    told_by,
+)
 from crossarch.analysis.drawing import Rows
 from crossarch.analysis.record import WhiteningRecord
 from crossarch.config import Configuration
@@ -68,7 +77,7 @@ def whitening_table(configuration: Configuration, records: Sequence[WhiteningRec
 
 
 def whitening_finding(table: pd.DataFrame, records: Sequence[WhiteningRecord]) -> str:
-    """What the table says, a sentence for each space; nothing where nothing was measured."""
+    """What the table says, a sentence for each set and space; nothing where nothing was measured."""
     if not records:
         return ""
     again = max(abs(record.recorded - record.accuracies[record.own]) for record in records)
@@ -81,15 +90,21 @@ def whitening_finding(table: pd.DataFrame, records: Sequence[WhiteningRecord]) -
         return f"{sentences[0]} No gap: the baseline of the sets' own network was not measured."
     own = gaps.loc[gaps["own"], "gap"]
     sentences.append(f"In their own space the networks lie {told(-own, 'cells')} from that baseline.")
-    for space, cells in gaps[~gaps["own"]].groupby("space", sort=False):
-        sentences.append(f"In `{space}` the gap changes by {told(cells['change'], 'cells')}.")
+    for name, of_set in gaps.groupby(set_names(gaps), sort=False):
+        at_home = of_set.loc[of_set["own"], "reference"].mean()
+        for space, cells in of_set[~of_set["own"]].groupby("space", sort=False):
+            sentences.append(
+                f"On {name} that baseline has {percent(cells['reference'].mean())} in `{space}` instead "
+                f"of {percent(at_home)}, and the gap changes, by recipe: "
+                f"{told_by(cells['recipe'], cells['change'], 'cells')}."
+            )
     return " ".join(sentences)
 
 
 def whitening_rows(table: pd.DataFrame) -> Rows:
-    """A row a space that is not the cells' own, for each set: the change of each network's gap."""
+    """A row a set, recipe and space that is not their own: the change of each network's gap."""
     gaps = table[table["change"].notna() & ~table["own"].astype(bool)]
-    return Rows(AXIS, gaps.assign(row=set_names(gaps) + ", " + gaps["space"], value=gaps["change"]))
+    return Rows(AXIS, gaps.assign(row=set_and_recipe(gaps) + ", " + gaps["space"], value=gaps["change"]))
 
 
 def _variance(percent: "pd.Series[float]") -> "pd.Series[float]":
