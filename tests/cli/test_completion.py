@@ -57,7 +57,7 @@ def offered(call: Call, line: str) -> list[str]:
         ("crossarch status --table figure7", ["figure7"]),
         ("crossarch describe --arch v", ["vgg11"]),
         ("crossarch describe --source m", ["mtt", "mtt-original"]),
-        ("crossarch schedule --recipe wo_dp-", ["wo_dp-2fold"]),
+        ("crossarch schedule --recipe wo_kd-", ["wo_kd-2fold"]),
         ("crossarch schedule --protocol rel", ["released", "released_as_is"]),
         ("crossarch prepare tiny", ["tiny-imagenet"]),
         ("crossarch prepare cifar10 --test-set zca-", ["zca-kornia", "zca-frepo"]),
