@@ -2,7 +2,10 @@
 
 import json
 import shutil
+from collections import defaultdict
+from itertools import product
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 
@@ -99,6 +102,36 @@ def test_the_page_counts_what_is_there(configuration: Configuration) -> None:
     assert f"{len(RUNS)} runs at full length, {hours:.0f} hours" in page
     for metrics in all_metrics:
         assert metrics["commit"] in page
+
+
+def test_means_by_network_and_recipe_are_those_of_the_cells_below_them() -> None:
+    page = (PUBLISHED.results / "README.md").read_text()
+    means, cells = (
+        table_below(page, heading)
+        for heading in ("## How far from the paper, by network and recipe", "## Every measured cell")
+    )
+    differences: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for cell in cells:
+        for key in product((cell["network"], "all"), (cell["recipe"], "all")):
+            differences[key].append(float(cell["difference"]))
+    told = {
+        (row["mean difference (cells)"], recipe): text
+        for row in means
+        for recipe, text in list(row.items())[1:]
+        if text != "—"
+    }
+    assert set(told) == set(differences)
+    for key, text in told.items():
+        mean, count = text.rstrip(")").split(" (")
+        assert float(mean) == pytest.approx(fmean(differences[key]), abs=0.11)  # of rounded ones
+        assert int(count) == len(differences[key])
+
+
+def table_below(page: str, heading: str) -> list[dict[str, str]]:
+    """The rows of the first Markdown table after a heading, by the names of its columns."""
+    lines = page.split(f"{heading}\n\n")[1].split("\n\n")[0].splitlines()
+    names, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in lines)
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def test_a_readme_without_the_marks_is_one_line(tmp_path: Path, configuration: Configuration) -> None:

@@ -24,6 +24,7 @@ from crossarch.report.scorecard import scorecard_cells, scorecard_summary
 REPRODUCED = "reproduced"
 FINDINGS = "findings.md"
 HEADLINE = "headline"
+_ALL = "all"
 
 
 def render_reproduction(
@@ -101,6 +102,8 @@ def reproduction_page(
                 headline(configuration, runs, cells, summary),
                 "\n".join(f"- [{title}]({file})" for title, file in LINKS.items()),
                 PICTURE,
+                "## How far from the paper, by network and recipe",
+                _distances(configuration, cells),
                 "## Every measured cell",
                 _measured(configuration, cells),
                 *_explained(configuration, cells, effects),
@@ -132,10 +135,34 @@ LINKS = {
 }
 
 
+def _distances(configuration: Configuration, cells: pd.DataFrame) -> str:
+    """Ours minus the paper's in points: means over the measured sets, and how many these are."""
+    measured = _measured_once(cells)
+    archs, recipes = (
+        [name for name in cells[column].unique() if name in set(measured[column])]
+        for column in ("arch", "recipe")
+    )
+    rows = []
+    for arch in (*archs, _ALL):
+        title = _ALL if arch == _ALL else configuration.arch_title(arch)
+        row = {"mean difference (cells)": title}
+        of_arch = measured if arch == _ALL else measured[measured["arch"] == arch]
+        for recipe in (*recipes, _ALL):
+            chosen = of_arch if recipe == _ALL else of_arch[of_arch["recipe"] == recipe]
+            mean = printed_signed(chosen["difference"].mean())
+            row[recipe] = NOT_RUN if chosen.empty else f"{mean} ({len(chosen)})"
+        rows.append(row)
+    return _pipe(rows, 1)
+
+
+def _measured_once(cells: pd.DataFrame) -> pd.DataFrame:
+    """The measured cells, each once, though several tables print it."""
+    return cells[cells["n"] > 0].drop_duplicates(CELL)
+
+
 def _measured(configuration: Configuration, cells: pd.DataFrame) -> str:
     """A row a measured set, recipe and network, the farthest from the paper first."""
-    measured = cells[cells["n"] > 0].drop_duplicates(["dataset", "source", "ipc", "recipe", "arch"])
-    measured = measured.sort_values("difference", kind="stable")
+    measured = _measured_once(cells).sort_values("difference", kind="stable")
     rows = [
         {
             **_cell(configuration, row),
