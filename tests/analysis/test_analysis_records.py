@@ -267,6 +267,9 @@ def test_mistakes_are_one_line(bench: Any) -> None:
     def curvature() -> object:
         return measure_curvature(configuration, layout, bench.teacher, CPU)
 
+    def whitening() -> object:
+        return measure_whitening(configuration, layout, bench.teacher, CPU)
+
     missing = bench.teacher.model_copy(update={"seed": 9})
     said = complaint(lambda: measure_whitening(configuration, layout, missing, CPU))
     assert said.endswith(f"train the run first: crossarch train {missing.path}")
@@ -275,6 +278,10 @@ def test_mistakes_are_one_line(bench: Any) -> None:
     kept = last.read_bytes()
     last.write_bytes(best.read_bytes()[:100])
     assert "is not a whole safetensors file" in complaint(curvature)
+    last.unlink()
+    for measure in (curvature, whitening):
+        said = complaint(measure)
+        assert said == f"{last}: no such file; train the run: crossarch train {bench.teacher.path}"
     last.write_bytes(kept)
     names = tuple(load_network(bench.settings(bench.teacher).network, last).state_dict())
     save_tensors(last, load_tensors(last, names), {"digest": "fedcba9876543210"})

@@ -39,8 +39,11 @@ class FinishedRun:
         return str(self.metrics.get("digest"))
 
     def weights(self, checkpoint: Checkpoint) -> Path:
-        """The file of its weights."""
-        return self.folder / f"{checkpoint}.safetensors"
+        """The file of its weights; DataError where there is none, as in results kept without them."""
+        file = self.folder / f"{checkpoint}.safetensors"
+        if not file.exists():
+            raise DataError(f"{file}: no such file; train the run: crossarch train {self.run.path}")
+        return file
 
     def network(self, checkpoint: Checkpoint) -> nn.Module:
         """Its network with stored weights, on the CPU.
