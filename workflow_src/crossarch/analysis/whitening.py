@@ -107,6 +107,6 @@ def whitening_rows(table: pd.DataFrame) -> Rows:
     return Rows(AXIS, gaps.assign(row=set_and_recipe(gaps) + ", " + gaps["space"], value=gaps["change"]))
 
 
-def _variance(percent: "pd.Series[float]") -> "pd.Series[float]":
+def _variance(accuracy: "pd.Series[float]") -> "pd.Series[float]":
     """The variance of one test image's hit, in points squared."""
-    return percent * (100 - percent)
+    return accuracy * (100 - accuracy)

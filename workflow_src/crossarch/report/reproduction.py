@@ -3,14 +3,14 @@
 Everything but `findings.md`, where people write down what they found out, is made from the metrics.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from tabulate import tabulate
 
-from crossarch.analysis.cells import CELL
+from crossarch.analysis.cells import ALL, CELL
 from crossarch.config import Configuration
 from crossarch.files import write_text
 from crossarch.layout import Layout
@@ -24,7 +24,6 @@ from crossarch.report.scorecard import scorecard_cells, scorecard_summary
 REPRODUCED = "reproduced"
 FINDINGS = "findings.md"
 HEADLINE = "headline"
-_ALL = "all"
 
 
 def render_reproduction(
@@ -142,17 +141,12 @@ def _distances(configuration: Configuration, cells: pd.DataFrame) -> str:
         [name for name in cells[column].unique() if name in set(measured[column])]
         for column in ("arch", "recipe")
     )
-    rows = []
-    for arch in (*archs, _ALL):
-        title = _ALL if arch == _ALL else configuration.arch_title(arch)
-        row = {"mean difference (cells)": title}
-        of_arch = measured if arch == _ALL else measured[measured["arch"] == arch]
-        for recipe in (*recipes, _ALL):
-            chosen = of_arch if recipe == _ALL else of_arch[of_arch["recipe"] == recipe]
-            mean = printed_signed(chosen["difference"].mean())
-            row[recipe] = NOT_RUN if chosen.empty else f"{mean} ({len(chosen)})"
-        rows.append(row)
-    return _pipe(rows, 1)
+
+    def tell(chosen: pd.DataFrame) -> str:
+        return f"{printed_signed(chosen['difference'].mean())} ({len(chosen)})"
+
+    corner = "mean difference (cells)"
+    return _crossed(configuration, measured, corner, [*archs, ALL], [*recipes, ALL], tell)
 
 
 def _measured_once(cells: pd.DataFrame) -> pd.DataFrame:
@@ -226,14 +220,39 @@ def _cost(configuration: Configuration, runs: pd.DataFrame) -> str:
     """Hours of one core for each network and recipe, the mean over its runs."""
     hours = runs.assign(hours=(runs["seconds_training"] + runs["seconds_evaluation"]) / 3600)
     recipes = list(runs["recipe"].unique())
+    corner = "mean hours of a run"
+    return _crossed(
+        configuration,
+        hours,
+        corner,
+        configuration.archs,
+        recipes,
+        lambda chosen: f"{chosen['hours'].mean():.2f}",
+    )
+
+
+def _crossed(
+    configuration: Configuration,
+    cells: pd.DataFrame,
+    corner: str,
+    archs: Iterable[str],
+    recipes: Sequence[str],
+    tell: Callable[[pd.DataFrame], str],
+) -> str:
+    """A row a network, a column a recipe, `ALL` for every one: what `tell` says of the cells in both."""
     rows = []
-    for arch in configuration.archs:
-        row: dict[str, str] = {"mean hours of a run": configuration.arch_title(arch)}
+    for arch in archs:
+        row = {corner: ALL if arch == ALL else configuration.arch_title(arch)}
         for recipe in recipes:
-            chosen = hours[(hours["arch"] == arch) & (hours["recipe"] == recipe)]["hours"]
-            row[recipe] = NOT_RUN if chosen.empty else f"{chosen.mean():.2f}"
+            chosen = cells[_named(cells["arch"], arch) & _named(cells["recipe"], recipe)]
+            row[recipe] = NOT_RUN if chosen.empty else tell(chosen)
         rows.append(row)
     return _pipe(rows, 1)
+
+
+def _named(column: "pd.Series[str]", name: str) -> "pd.Series[bool]":
+    """Where `column` has `name`; everywhere for `ALL`."""
+    return (column == name) | (name == ALL)
 
 
 def _made_with(runs: pd.DataFrame) -> str:
