@@ -6,7 +6,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from textures import SIDE, SPACES, textures, whiteners  # type: ignore[import-not-found]
+from textures import SIDE, SPACES, textures, whiteners
 from torch import Tensor
 
 from crossarch.audit.confidence import confidence_of

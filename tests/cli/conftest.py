@@ -3,12 +3,10 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-Call = Callable[..., subprocess.CompletedProcess[str]]
+from calling import Call
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from conftest import Call  # type: ignore[import-not-found]
+from calling import Call
 
 from crossarch.cli import complete
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Call  # type: ignore[import-not-found]
+from calling import Call
 
 RUN = "cifar10-jpeg/frepo/ipc1/cnn/baseline/seed0"
 CASES: dict[int, list[list[str]]] = {

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Call  # type: ignore[import-not-found]
+from calling import Call
 
 PUBLISHED = "results/reproduction"
 PRESET = ("--preset", "config/presets/reproduction.yaml")

@@ -7,17 +7,17 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import PROJECT, miniature  # type: ignore[import-not-found]
+from miniature import make_workspace
 
 pytestmark = pytest.mark.slow
 
 RUN = "cifar10-jpeg/frepo/ipc1/cnn/wo_dp_kd/seed0"
 
 
-def test_the_rules_run_through_a_submit_command(tmp_path: Path) -> None:
+def test_the_rules_run_through_a_submit_command(tmp_path: Path, project: Path) -> None:
     if not importlib.util.find_spec("snakemake_executor_plugin_cluster_generic"):
         pytest.skip("snakemake-executor-plugin-cluster-generic is not installed")
-    workspace = miniature.make_workspace(tmp_path, PROJECT)
+    workspace = make_workspace(tmp_path, project)
     queue = tmp_path / "submit"
     queue.write_text(
         "#!/bin/sh\n# What qsub or bsub do: take a script, print a number, run it some time.\n"
@@ -28,7 +28,7 @@ def test_the_rules_run_through_a_submit_command(tmp_path: Path) -> None:
     assert prepared.returncode == 0, prepared.stderr
     submit = f"{shlex.quote(str(queue))} {{rule}} {{threads}} {{resources.mem_mb}}"
     command = [sys.executable, "-m", "snakemake", "--nocolor", "--jobs", "2", "--latency-wait", "10"]
-    command += ["--snakefile", str(PROJECT / "Snakefile"), "--directory", str(tmp_path)]
+    command += ["--snakefile", str(project / "Snakefile"), "--directory", str(tmp_path)]
     command += ["--default-resources", "mem_mb=1000"]
     command += ["--executor", "cluster-generic", "--cluster-generic-submit-cmd", submit]
     finished = subprocess.run(

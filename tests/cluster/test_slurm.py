@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import PROJECT, Site, miniature, wait_for  # type: ignore[import-not-found]
+from miniature import Workspace
+from private_slurm import PROJECT, Site, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -101,7 +102,7 @@ def site(first_run: Site, tmp_path: Path) -> Iterator[Site]:
     """A workspace with prepared data and no trainings; its jobs and Snakemake end with the test."""
     for name in ("config", "mirror", "cache", "slurm", *(f"results/{n}" for n in PREPARED)):
         shutil.copytree(first_run.folder / name, tmp_path / name)
-    workspace = miniature.Workspace(tmp_path, tmp_path / "mirror", PROJECT)
+    workspace = Workspace(tmp_path, tmp_path / "mirror", PROJECT)
     site = Site(workspace, first_run.cluster)
     site.watch.mkdir()
     site.pace(0.1)

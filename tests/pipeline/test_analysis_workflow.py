@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import Workspace  # type: ignore[import-not-found]
+from miniature import Workspace
 from safetensors.numpy import load_file
 from safetensors.torch import load_file as load_tensors
 

@@ -4,7 +4,7 @@ import csv
 import json
 
 import pytest
-from conftest import Workspace  # type: ignore[import-not-found]
+from miniature import Workspace
 
 pytestmark = pytest.mark.slow
 

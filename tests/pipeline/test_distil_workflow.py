@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Workspace  # type: ignore[import-not-found]
+from miniature import Workspace
 from safetensors.torch import load_file
 
 pytestmark = pytest.mark.slow

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import pytest
-from conftest import Workspace, make_workspace  # type: ignore[import-not-found]
+from miniature import Workspace, make_workspace
 from safetensors.torch import load_file
 
 pytestmark = pytest.mark.slow

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Workspace  # type: ignore[import-not-found]
+from miniature import Workspace
 
 pytestmark = pytest.mark.slow
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import CLASSES, SIDE, Workspace
+from miniature import CLASSES, SIDE, Workspace
 from PIL import Image
 
 from crossarch.data import load_set

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import Workspace  # type: ignore[import-not-found]
+from miniature import Workspace
 
 pytestmark = pytest.mark.slow
 
