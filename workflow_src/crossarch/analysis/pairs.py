@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from crossarch.config.schema import Dataset
-from crossarch.data.formats import read_set
+from crossarch.data.formats import channels_first, read_set
 from crossarch.data.store import ImageSet, check_set
 from crossarch.errors import DataError
 
@@ -35,9 +35,7 @@ def read_originals(file: Path, dataset: Dataset) -> ImageSet:
     Raises DataError where they are not images of `dataset`.
     """
     loaded = read_set("npz", [file])
-    images = loaded.images
-    if images.ndim == 4 and images.shape[-1] == dataset.channels != images.shape[1]:
-        images = images.permute(0, 3, 1, 2)
+    images = channels_first(loaded.images, dataset.channels)
     expected = (dataset.channels, dataset.image_size, dataset.image_size)
     if images.dtype != torch.uint8 or tuple(images.shape[1:]) != expected:
         raise DataError(

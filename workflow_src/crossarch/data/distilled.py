@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from crossarch.config.schema import Dataset, DistilledSet, Source
-from crossarch.data.formats import read_set
+from crossarch.data.formats import channels_first, read_set
 from crossarch.data.store import ImageSet, check_set, save_set
 from crossarch.data.whitening import Whitener
 from crossarch.errors import DataError
@@ -53,8 +53,7 @@ def prepare_distilled(
 
 def _as_pixels(images: Tensor, dataset: Dataset, whitener: Whitener | None, file: str) -> Tensor:
     """(N, C, H, W) float32 in the set's space, whatever the layout; raw pixels are whitened."""
-    if images.ndim == 4 and images.shape[-1] == dataset.channels != images.shape[1]:
-        images = images.permute(0, 3, 1, 2)
+    images = channels_first(images, dataset.channels)
     if whitener is None:
         if not images.is_floating_point():
             raise DataError(

@@ -28,6 +28,12 @@ def read_set(form: SetFormat, paths: Sequence[Path]) -> ImageSet:
     return READERS[form](paths)
 
 
+def channels_first(images: Tensor, channels: int) -> Tensor:
+    """Images (N, H, W, C) as (N, C, H, W), those that have their channels there already as they are."""
+    last = images.ndim == 4 and images.shape[-1] == channels != images.shape[1]
+    return images.permute(0, 3, 1, 2) if last else images
+
+
 def _pair(load: Callable[[Path], Tensor]) -> Callable[[Sequence[Path]], ImageSet]:
     """A reader of images (in parts) and labels, a file each."""
 
