@@ -4,8 +4,9 @@
 PYTHON ?= python3
 CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/crossarch
 # One environment for each state of the lock file, shared by all checkouts: torch is installed once.
-KEY := $(shell cat requirements.lock | sha256sum | cut -c1-16)
-VENV ?= $(CACHE)/venvs/$(KEY)
+KEY := $(shell $(PYTHON) -c 'import hashlib; print(hashlib.sha256(open("requirements.lock", "rb").read()).hexdigest()[:16])')
+$(if $(KEY),,$(error $(PYTHON) does not run: name another with PYTHON=...))
+VENV := $(CACHE)/venvs/$(KEY)
 READY := $(VENV)/.ready
 export PATH := $(VENV)/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)/workflow_src:$(PYTHONPATH)

@@ -25,13 +25,14 @@ pathvars:
     results=selection.results,
 
 
+# A run has one path: there is none with `@paper`, which goes without saying, or with `seed01`.
 wildcard_constraints:
     dataset="[a-z0-9][a-z0-9._-]*",
     source="[a-z0-9][a-z0-9._-]*",
-    ipc=r"\d+",
+    ipc=r"[1-9]\d*",
     arch="[a-z0-9_-]+",
-    recipe=r"[A-Za-z0-9][A-Za-z0-9._-]*(@[a-z_]+)?",
-    seed=r"\d+",
+    recipe=r"[A-Za-z0-9][A-Za-z0-9._-]*(@(?!paper/)[a-z_]+)?",
+    seed=r"0|[1-9]\d*",
     whitening="|".join(WHITENINGS),
     table=any_of(configuration.tables),
     figure=any_of(configuration.figures),

@@ -153,14 +153,10 @@ def words_of(table):
     return table_words(configuration, configuration.tables[table])
 
 
+@one_line
 def archive_of(wildcards):
     """The download that a real data set is read from; none for one that comes with a package."""
-    origin = configuration.datasets[wildcards.dataset].origin
-    if origin is None:
-        raise WorkflowError(
-            f"config/datasets.yaml: {wildcards.dataset}.origin: found nothing, so its images "
-            "cannot be fetched"
-        )
+    origin = configuration.origin(wildcards.dataset)
     return upstream_path(origin.file) if origin.file else []
 
 

@@ -97,8 +97,18 @@ def test_every_line_is_one_that_conda_understands(file: Path) -> None:
         rattler.MatchSpec(line, strict=False)
 
 
-def rules() -> dict[str, tuple[str, set[str]]]:
-    """The environment of each rule that runs a command, and the verbs of crossarch that it calls."""
+Call = tuple[str, bool]  # a verb of crossarch, and whether with --summary
+
+# What a verb of two halves leaves out: rules measure one run or one set, or they sum up.
+LEFT_OUT = {
+    ("analyse", True): "_measure",
+    ("analyse", False): "_summarise",
+    ("audit", True): "_examine_all",
+}
+
+
+def rules() -> dict[str, tuple[str, set[Call]]]:
+    """The environment of each rule that runs a command, and how it calls crossarch."""
     found = {}
     for file in sorted((PROJECT / "rules").glob("*.smk")):
         for block in re.split(r"\n(?=rule )", file.read_text()):
@@ -108,7 +118,9 @@ def rules() -> dict[str, tuple[str, set[str]]]:
             environment = re.search(r"conda:\s+(\S+)", block)
             assert name, block
             assert environment, f"{file.name}: {name.group(1)} names no environment"
-            found[name.group(1)] = (environment.group(1), set(re.findall(r"crossarch (\w+)", block)))
+            calls = re.findall(r"crossarch (\w+)([^>&]*)", block)
+            verbs = {(verb, "--summary" in options) for verb, options in calls}
+            found[name.group(1)] = (environment.group(1), verbs)
     return found
 
 
@@ -121,8 +133,8 @@ def test_every_rule_names_an_environment_that_exists() -> None:
 
 
 @pytest.mark.parametrize(("name", "used"), rules().items(), ids=list(rules()))
-def test_an_environment_has_what_its_commands_import(name: str, used: tuple[str, set[str]]) -> None:
-    environment, verbs = used
+def test_an_environment_has_what_its_commands_import(name: str, used: tuple[str, set[Call]]) -> None:
+    environment, calls = used
     files = (
         [PROJECT / "envs" / "train.yaml", PROJECT / "envs" / "train-cuda.yaml"]
         if environment == "TRAINING_ENVIRONMENT"
@@ -132,18 +144,25 @@ def test_an_environment_has_what_its_commands_import(name: str, used: tuple[str,
         there = {canonicalize_name(package) for package in read(file)}
         if "pytorch-gpu" in there:
             there |= {"torch"}
-        for verb in verbs:
-            missing = imported_by(verb) - there
-            assert not missing, f"{file.name} lacks what `crossarch {verb}` imports: {missing}"
+        for call in calls:
+            missing = imported_by(*call) - there
+            assert not missing, f"{file.name} lacks what `crossarch {call[0]}` imports: {missing}"
 
 
 @cache
-def imported_by(verb: str) -> set[str]:
+def imported_by(verb: str, summary: bool) -> set[str]:
     """The packages that the modules behind a verb of the command line import themselves."""
     modules = (PROJECT / "workflow_src" / "crossarch" / "cli").glob("*.py")
-    nodes = (node for file in modules for node in ast.walk(ast.parse(file.read_text())))
-    [function] = [f for f in nodes if isinstance(f, ast.FunctionDef) and f.name == verb]
-    wanted = {n.module for n in ast.walk(function) if isinstance(n, ast.ImportFrom) and n.module}
+    trees = [ast.parse(file.read_text()) for file in modules]
+    [functions] = [found for tree in trees if verb in (found := functions_of(tree))]
+    if (verb, summary) in LEFT_OUT:
+        del functions[LEFT_OUT[verb, summary]]
+    wanted = {
+        node.module
+        for name in reached_from(verb, functions)
+        for node in ast.walk(functions[name])
+        if isinstance(node, ast.ImportFrom) and node.module
+    }
     program = (
         f"import sys, crossarch.cli, {', '.join(sorted(wanted)) or 'crossarch'}\n"
         "for name, module in sorted(sys.modules.items()):\n"
@@ -160,6 +179,21 @@ def imported_by(verb: str) -> set[str]:
     third_party = names - set(sys.stdlib_module_names) - {"crossarch"}
     owners = packages_distributions()
     return {canonicalize_name(owners[top][0]) for top in third_party if top in owners}
+
+
+def functions_of(module: ast.Module) -> dict[str, ast.FunctionDef]:
+    return {node.name: node for node in module.body if isinstance(node, ast.FunctionDef)}
+
+
+def reached_from(name: str, functions: dict[str, ast.FunctionDef]) -> set[str]:
+    """A function and those of its module that it calls, directly or not."""
+    reached, ahead = set[str](), {name}
+    while ahead:
+        reached |= ahead
+        nodes = (node for one in ahead for node in ast.walk(functions[one]))
+        named = {node.id for node in nodes if isinstance(node, ast.Name)}
+        ahead = (named & set(functions)) - reached
+    return reached
 
 
 def top_level_imports(file: Path) -> set[str]:

@@ -79,7 +79,7 @@ def test_shares_are_of_one_whole_and_repeatable(references: dict[str, Tensor]) -
     verdict = judged(images, references)
     assert sum(fit.share for fit in verdict.fits.values()) == pytest.approx(1)
     assert verdict == judged(images, references)
-    assert verdict.share == max(fit.share for fit in verdict.fits.values())
+    assert verdict.fits[verdict.space].share == max(fit.share for fit in verdict.fits.values())
     assert all(fit.distance_with_noise <= fit.distance for fit in verdict.fits.values())
 
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from crossarch.config.complain import validated
 from crossarch.config.files import UpstreamFile, relative_path
-from crossarch.errors import ConfigError, FetchError
-from crossarch.fetch.checks import verify
+from crossarch.errors import ConfigError
+from crossarch.fetch.checks import mismatch
 
 URL = "https://example.org/a/file.bin"
 
@@ -110,35 +110,28 @@ def test_digests_are_those_that_are_pinned_strongest_first() -> None:
 def test_git_blob_ids_known_from_git(tmp_path: Path, content: bytes, blob: str) -> None:
     path = tmp_path / "file"
     path.write_bytes(content)
-    verify(path, UpstreamFile(url=URL, git_blob=blob))
-    verify(path, UpstreamFile(url=URL, git_blob=blob.upper()))
+    assert mismatch(path, UpstreamFile(url=URL, git_blob=blob)) is None
+    assert mismatch(path, UpstreamFile(url=URL, git_blob=blob.upper())) is None
     path.write_bytes(content + b"x")
-    with pytest.raises(FetchError, match=f"expected git_blob {blob}, found "):
-        verify(path, UpstreamFile(url=URL, git_blob=blob))
+    told = mismatch(path, UpstreamFile(url=URL, git_blob=blob)) or ""
+    assert told.startswith(f"expected git_blob {blob}, found ")
 
 
 def test_size_is_told_before_any_digest(tmp_path: Path) -> None:
     path = tmp_path / "file.bin"
     path.write_bytes(b"hello")
-    with pytest.raises(FetchError) as caught:
-        verify(path, UpstreamFile(url=URL, size=6, sha256="0" * 64))
-    assert str(caught.value) == f"{path}: expected 6 bytes, found 5"
+    told = mismatch(path, UpstreamFile(url=URL, size=6, sha256="0" * 64))
+    assert told == "expected 6 bytes, found 5"
 
 
 @pytest.mark.parametrize("name", ["sha256", "md5"])
-def test_wrong_digest_names_file_expected_and_found(tmp_path: Path, name: str) -> None:
+def test_a_wrong_digest_names_what_was_expected_and_found(tmp_path: Path, name: str) -> None:
     path = tmp_path / "file.bin"
     path.write_bytes(b"hello")
     found = hashlib.new(name, b"hello").hexdigest()
     expected = "0" * len(found)
-    with pytest.raises(FetchError) as caught:
-        verify(path, UpstreamFile(url=URL, size=5, **{name: expected}))
-    assert str(caught.value) == f"{path}: expected {name} {expected}, found {found}"
-
-
-def test_unreadable_file_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(FetchError, match=r"absent\.bin: cannot be read: No such file or directory$"):
-        verify(tmp_path / "absent.bin", UpstreamFile(url=URL, size=1))
+    told = mismatch(path, UpstreamFile(url=URL, size=5, **{name: expected}))
+    assert told == f"expected {name} {expected}, found {found}"
 
 
 @given(content=st.binary(min_size=1, max_size=200), data=st.data())
@@ -148,17 +141,17 @@ def test_any_changed_byte_is_found(
     path = tmp_path_factory.getbasetemp() / "changed.bin"
     path.write_bytes(content)
     file = UpstreamFile(url=URL, size=len(content), sha256=hashlib.sha256(content).hexdigest())
-    verify(path, file)
+    assert mismatch(path, file) is None
     where = data.draw(st.integers(0, len(content) - 1))
     changed = bytearray(content)
     changed[where] ^= data.draw(st.integers(1, 255))
     path.write_bytes(changed)
-    with pytest.raises(FetchError, match="expected sha256"):
-        verify(path, file)
+    assert (mismatch(path, file) or "").startswith("expected sha256")
 
 
 def test_file_of_many_chunks_is_hashed_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("crossarch.fetch.checks.CHUNK_BYTES", 3)
     path = tmp_path / "file.bin"
     path.write_bytes(b"0123456789")
-    verify(path, UpstreamFile(url=URL, sha256=hashlib.sha256(b"0123456789").hexdigest()))
+    file = UpstreamFile(url=URL, sha256=hashlib.sha256(b"0123456789").hexdigest())
+    assert mismatch(path, file) is None

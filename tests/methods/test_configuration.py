@@ -193,6 +193,11 @@ MISTAKES: dict[str, tuple[str, tuple[Any, ...], Any, list[str]]] = {
     "negative epochs": (RECIPE, ("recipes", "full", "epochs"), -1, ["epochs", "-1", "1"]),
     "negative rate": (RECIPE, (*OPTIMIZER, "lr"), -0.1, ["lr", "-0.1", "greater than 0"]),
     "zero threads": (SELECT, ("threads",), 0, ["threads", "0", "1"]),
+    "results in a folder with a blank": (
+        *(SELECT, ("results",), "my results"),
+        ["results", "'my results'", "without blanks"],
+    ),
+    "no folder for results": (SELECT, ("results",), "", ["results", "''"]),
     "negative seed": (SELECT, ("seeds",), [-1], ["seeds", "-1", "0"]),
     "no seeds": (SELECT, ("seeds",), [], ["seeds", "[]"]),
     "keep rate of zero": (
@@ -215,6 +220,20 @@ MISTAKES: dict[str, tuple[str, tuple[Any, ...], Any, list[str]]] = {
         *(RECIPE, ("recipes", "wo_dp_kd", "schedule", "warmup"), 1000),
         ["schedule", "warmup", "1000"],
     ),
+    "restarts every zero epochs": (
+        *(RECIPE, ("recipes", "wo_kd", "schedule", "stabilise"), 0),
+        ["schedule.stabilise", "0", "1"],
+    ),
+    "average that never moves": (RECIPE, (*OPTIMIZER, "betas"), [0.9, 1.0], ["betas", "1.0", "less"]),
+    "no layers": (SOURCE, ("frepo", "widths"), [], ["frepo.widths", "[]"]),
+    "more layers than halvings": (
+        *(SOURCE, ("mtt", "widths"), [8] * 6),
+        ["mtt.widths", "6 layers", "cifar10", "32 pixels", "5"],
+    ),
+    "widths for an unknown data set": (
+        *(SOURCE, ("mtt", "widths_by_dataset"), {"cifar11": [8]}),
+        ["mtt.widths_by_dataset", "'cifar11'", "cifar10"],
+    ),
     "negative batch": (
         DATA,
         ("cifar10", "batch_size"),
@@ -226,6 +245,10 @@ MISTAKES: dict[str, tuple[str, tuple[Any, ...], Any, list[str]]] = {
         ("cifar10", "mean"),
         [0.5, 0.5],
         ["cifar10", "mean", "3 channels"],
+    ),
+    "two of MTT's three means": (
+        *(DATA, ("cifar10", "mtt", "mean"), [0.5, 0.5]),
+        ["cifar10", "mtt's mean", "3 channels"],
     ),
     "zero deviation": (DATA, ("cifar10", "std"), [1, 1, 0], ["cifar10.std", "0"]),
     "distillation key": (

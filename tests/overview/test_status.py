@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -12,8 +13,10 @@ from typer.testing import CliRunner
 
 from crossarch.cli import app
 from crossarch.config import RunId, load_configuration
+from crossarch.errors import Interrupted
 from crossarch.layout import Layout
 from crossarch.overview import counted, planned, run_statuses, status_view
+from crossarch.running.state import Keeper
 
 CONFIG = Path(__file__).parents[2] / "config"
 PROGRESS = "a/run: epoch 50 of 1000, loss 1.2345, 7 s\n"
@@ -60,6 +63,14 @@ def test_a_log_without_metrics(
     if message is not None:
         assert status.age == pytest.approx(90, abs=20)
         assert status.to_json()["log"] == str(layout.train_log(run))
+
+
+def test_a_training_that_was_asked_to_stop_is_missing(tmp_path: Path, run: RunId) -> None:
+    layout = Layout(tmp_path)
+    with pytest.raises(Interrupted) as stop:
+        Keeper(run.path, "epoch", 9, tmp_path, lambda: signal.SIGTERM, every=60.0).after(1, dict)
+    lay(layout.train_log(run), f"{PROGRESS}crossarch: {stop.value}\n")
+    assert run_statuses(layout, [run])[run].state == "missing"
 
 
 def test_metrics_outweigh_any_log(tmp_path: Path, run: RunId) -> None:

@@ -73,7 +73,7 @@ def test_a_stopped_training_ends_as_an_undisturbed_one(undisturbed: Workspace, t
         assert training.returncode == code
         assert any(f"{number.name}: stopping after this epoch" in line for line in said)
         stopped = re.fullmatch(
-            rf"crossarch: {STUDENT}: stopped by {number.name} after epoch (\d+) of {EPOCHS}; "
+            rf"crossarch: interrupted by {number.name}: {STUDENT} after epoch (\d+) of {EPOCHS}; "
             "its state is saved",
             said[-1],
         )

@@ -70,6 +70,17 @@ def test_any_output_by_its_path(workspace: Workspace) -> None:
     assert "Traceback (most recent call last)" not in printed
 
 
+@pytest.mark.parametrize(
+    ("usual", "other"), [("/full/", "/full@paper/"), ("seed7", "seed07"), ("ipc1", "ipc01")]
+)
+def test_a_run_has_one_path(workspace: Workspace, usual: str, other: str) -> None:
+    """Under another one a training would end, and Snakemake miss its files."""
+    path = "results/runs/cifar10-jpeg/frepo/ipc1/resnet18/full/seed7/metrics.json"
+    finished = workspace.snakemake("-n", path.replace(usual, other))
+    assert finished.returncode != 0
+    assert "MissingRuleException" in finished.stdout + finished.stderr
+
+
 def test_a_wrong_configuration_stops_before_any_job(workspace: Workspace) -> None:
     finished = workspace.snakemake("table2", "--config", "archs=[alexnt]")
     assert finished.returncode != 0

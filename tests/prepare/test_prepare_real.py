@@ -39,7 +39,8 @@ def a_dataset(reader: str, classes: int, side: int) -> Dataset:
 
 def prepared(folder: Path, dataset: Dataset, archive: Path) -> tuple[Any, Any]:
     train, test = folder / "train.safetensors", folder / "test.safetensors"
-    prepare_real("small", dataset, archive, train, test)
+    assert dataset.origin is not None
+    prepare_real("small", dataset, dataset.origin, archive, train, test)
     return load_set(train), load_set(test)
 
 

@@ -16,12 +16,13 @@ from crossarch.layout import Layout
 from crossarch.report import render_scorecard
 from crossarch.report.claims import claimed_pairs
 from crossarch.report.scorecard import (
+    SCORECARD,
+    SUMMARY,
     bootstrap_interval,
-    read_scorecard,
-    read_summary,
     scorecard_cells,
     scorecard_summary,
 )
+from crossarch.report.tidy import read_tidy
 
 EVERYTHING = ["cifar10", "cifar100", "tiny-imagenet"]
 NUMBERS = 132 + 4 + 4 + 132 + 88 + 24 + 22  # in Tables 2 to 8
@@ -172,8 +173,8 @@ def test_the_page_and_its_tables(tmp_path: Path) -> None:
     configuration = configured(datasets=["cifar10-jpeg"])
     cells_csv, summary_csv, page = render_scorecard(configuration, runs, Layout(tmp_path))
     cells = scorecard_cells(configuration, runs)
-    assert read_scorecard(cells_csv).equals(cells)
-    assert len(read_summary(summary_csv)) == len(scorecard_summary(configuration, cells))
+    assert read_tidy(cells_csv, SCORECARD).equals(cells)
+    assert len(read_tidy(summary_csv, SUMMARY)) == len(scorecard_summary(configuration, cells))
     text = page.read_text()
     assert f"4 of the {NUMBERS} numbers" in text  # two cells, in Tables 2 and 8
     assert "CIFAR-10 (JPEG copy) stands in for CIFAR-10, and is not CIFAR-10 itself." in text

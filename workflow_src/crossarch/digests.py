@@ -50,13 +50,7 @@ STAGES: dict[str, tuple[str, ...]] = {
         *("report/synthetic.py", "report/tidy.py", "report/figures/style.py"),
     ),
     "collect": ("report/collect.py", "report/tidy.py"),
-    "render": (
-        *_CELLS,
-        "report/render.py",
-        "report/blocks.py",
-        "report/latex.py",
-        "report/markdown.py",
-    ),
+    "render": (*_CELLS, "report/render.py", "report/latex.py"),
     "scorecard": (*_CELLS, "report/claims.py", "report/scorecard.py", "report/scorecard_page.py"),
     "figures": (
         "report/figures/*.py",

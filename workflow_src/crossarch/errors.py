@@ -36,7 +36,8 @@ class TrainingError(CrossarchError):
 class Interrupted(BaseException):
     """A signal ended the work. Not an Exception, so that nothing on the way takes it for a failure.
 
-    The command line exits with 128 + the signal's number, as a shell reports it.
+    The command line exits with 128 + the signal's number, as a shell reports it. The message begins with
+    `interrupted`: a log that ends so is of a run that goes on when it is started again.
     """
 
     def __init__(self, number: int, message: str = "interrupted") -> None:

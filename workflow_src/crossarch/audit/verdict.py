@@ -38,11 +38,6 @@ class Verdict:
     confidence: Confidence
     fits: Mapping[Whitening, Fit]
 
-    @property
-    def share(self) -> float:
-        """The share of the resamples in which the space fits best."""
-        return self.fits[self.space].share
-
 
 def best_space(
     power: Tensor, references: Mapping[Whitening, Tensor], sizes: Tensor, *, seed: int = 0

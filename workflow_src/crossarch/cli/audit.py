@@ -60,6 +60,8 @@ def audit(
         raise ConfigError("audit: give SOURCE, DATASET and IPC, or none of them; --summary takes none")
     named = {"source": source, "dataset": dataset, "ipc": ipc}
     chosen = chosen_sets(configuration) if everything else [validated(SetId, named, "command line")]
+    if not chosen:
+        raise ConfigError("audit: found no distilled set among those chosen, allowed: at least one")
     if not summary:
         _examine_all(configuration, layout, chosen, threads)
     audits = [read_audit(layout.audit(one)) for one in chosen]

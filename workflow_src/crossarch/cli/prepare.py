@@ -19,6 +19,7 @@ from crossarch.cli.options import (
     whitening_of,
 )
 from crossarch.config import RunId
+from crossarch.config.complain import validated
 from crossarch.errors import ConfigError
 
 
@@ -62,7 +63,8 @@ def prepare(
         raise ConfigError("prepare: --source and --ipc belong together")
     made: list[Path] = []
     if source is not None and ipc is not None:
-        run = RunId(dataset=dataset, source=source, ipc=ipc, arch="cnn", recipe="baseline", seed=seed)
+        fields = {"dataset": dataset, "source": source, "ipc": ipc, "arch": "cnn", "recipe": "baseline"}
+        run = validated(RunId, fields | {"seed": seed}, "command line")
         made.append(ensure.ensure_training_set(configuration, layout, run))
     if whitener is not None:
         chosen = whitening_of(whitener, "--whitener")

@@ -1,7 +1,8 @@
 """Verbs of the stages collect and render, and what is kept of them."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -26,10 +27,10 @@ from crossarch.files import write_text
 from crossarch.layout import Layout
 from crossarch.progress import working
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 REPORT = "report"
-RunsOfTables = Annotated[
-    Path | None, typer.Option(help="Tidy CSV of runs; default: that of all chosen tables.")
-]
 
 
 def collect(
@@ -55,7 +56,7 @@ def collect(
 
     Example: `crossarch collect --every --results results/reproduction`
     """
-    from crossarch.report import collect_runs, write_runs
+    from crossarch.report import write_runs
 
     configuration = read_configuration(config, preset, selection)
     layout = layout_of(configuration, results)
@@ -64,11 +65,21 @@ def collect(
     else:
         runs = collection_runs(configuration, collection)
         files = [layout.run_metrics(one) for one in runs]
-    old = tell_outdated(configuration, files)
+    collected, old = _collected(configuration, files)
     path = layout.metrics(collection)
-    write_runs(collect_runs(file for file in files if file not in old), path)
+    write_runs(collected, path)
     left_out = {str(file): reason for file, reason in old.items()}
     tell_files([path], as_json, left_out=left_out)
+
+
+def _collected(
+    configuration: Configuration, files: Sequence[Path]
+) -> tuple["pd.DataFrame", dict[Path, str]]:
+    """The table of those runs whose settings are today's; the others and why not, also told."""
+    from crossarch.report import collect_runs
+
+    old = tell_outdated(configuration, files)
+    return collect_runs(file for file in files if file not in old), old
 
 
 def render(
@@ -90,8 +101,9 @@ def render(
 ) -> None:
     """Write a table (CSV, Markdown, LaTeX), a figure (CSV, PDF, SVG, PNG, caption) or the HTML report.
 
-    A figure or the report for which nothing was collected is made of all finished runs. Of a set that
-    was distilled here it is the curve: accuracy against steps (CSV, PDF, SVG, PNG).
+    A figure or the report for which nothing was collected is made of all finished runs that were made
+    with today's settings. Of a set that was distilled here it is the curve: accuracy against steps (CSV,
+    PDF, SVG, PNG).
 
     Examples: `crossarch render table2 --preset config/presets/cpu.yaml`, `crossarch render figure1`,
     `crossarch render report`, `crossarch render own-frepo/digits/ipc1`
@@ -115,8 +127,10 @@ def _render(configuration: Configuration, layout: Layout, name: str, runs: Path 
         return render_table(configuration, name, metrics, layout.tables)
     if name in configuration.figures or name == REPORT:
         collected = runs or layout.metrics("runs" if name == REPORT else name)
-        unmade = runs is None and not collected.exists()
-        metrics = collect_runs(layout.finished_runs()) if unmade else read_runs(collected)
+        if runs is None and not collected.exists():
+            metrics, _ = _collected(configuration, layout.finished_runs())
+        else:
+            metrics = read_runs(collected)
         if name == REPORT:
             return [render_page(configuration, metrics, layout)]
         return render_figure(configuration, name, metrics, layout.figures, layout)
@@ -127,7 +141,9 @@ def _render(configuration: Configuration, layout: Layout, name: str, runs: Path 
 
 def scorecard(
     selection: SelectionJson = None,
-    runs: RunsOfTables = None,
+    runs: Annotated[
+        Path | None, typer.Option(help="Tidy CSV of runs; default: that of all that were collected.")
+    ] = None,
     as_json: AsJson = False,
     config: ConfigDirectory = CONFIG,
     preset: Presets = None,
@@ -149,7 +165,9 @@ def reproduction(
     readme: Annotated[Path, typer.Option(help="Page that tells how far the reproduction is.")] = Path(
         "README.md"
     ),
-    runs: RunsOfTables = None,
+    runs: Annotated[
+        Path | None, typer.Option(help="Tidy CSV of runs; default: that of all that are kept.")
+    ] = None,
     config: ConfigDirectory = CONFIG,
     preset: Presets = None,
     results: Annotated[Path, typer.Option(help="Folder whose metrics are kept in git.")] = REPRODUCTION,

@@ -24,6 +24,7 @@ from crossarch.config.schema import (
     CurvatureDrawing,
     Dataset,
     Figure,
+    Origin,
     PeriodicSchedule,
     ProtocolChanges,
     Recipe,
@@ -73,6 +74,16 @@ class Configuration:
     def dataset(self, name: str) -> Dataset:
         """The data set of that name; ConfigError if there is none."""
         return _pick(self.datasets, name, f"{self.directory}/datasets.yaml", "dataset")
+
+    def origin(self, dataset: str) -> Origin:
+        """Where the images of a data set come from; ConfigError if that is not known."""
+        origin = self.dataset(dataset).origin
+        if origin is None:
+            raise ConfigError(
+                f"{self.directory}/datasets.yaml: {dataset}.origin: found nothing, so its images cannot "
+                "be fetched"
+            )
+        return origin
 
     def source(self, name: str) -> Source:
         """The source of that name; ConfigError if there is none."""
@@ -523,15 +534,33 @@ def _check_names(configuration: Configuration, selection_file: str) -> None:
         if printed and not printed.is_file():
             raise ConfigError(f"{tables_file}: {table_name}.paper: found {table.paper!r}, no such file")
     for name, source in configuration.sources.items():
-        if source.arch not in configuration.archs:
-            file = f"{configuration.directory}/sources.yaml"
-            raise ConfigError(unknown(file, f"{name}.arch", source.arch, configuration.archs))
-        for dataset in (*source.by_dataset, *source.widths_by_dataset):
+        _check_source(configuration, name, source)
+
+
+def _check_source(configuration: Configuration, name: str, source: Source) -> None:
+    file = f"{configuration.directory}/sources.yaml"
+    if source.arch not in configuration.archs:
+        raise ConfigError(unknown(file, f"{name}.arch", source.arch, configuration.archs))
+    if source.distilled and source.arch not in ARCHS:
+        raise ConfigError(
+            f"{file}: {name}.arch: found {source.arch!r}, a network of your own, allowed with "
+            f"`distilled`: {', '.join(ARCHS)}"
+        )
+    for key, datasets in (
+        (source.kind, source.by_dataset),
+        ("widths_by_dataset", source.widths_by_dataset),
+    ):
+        for dataset in datasets:
             if dataset not in configuration.datasets:
-                file = f"{configuration.directory}/sources.yaml"
-                raise ConfigError(
-                    unknown(file, f"{name}.{source.kind}", dataset, configuration.datasets)
-                )
+                raise ConfigError(unknown(file, f"{name}.{key}", dataset, configuration.datasets))
+    for dataset in source.by_dataset:
+        side = configuration.datasets[dataset].image_size
+        layers = len(source.widths_by_dataset.get(dataset, source.widths))
+        if 2**layers > side:
+            raise ConfigError(
+                f"{file}: {name}.widths: found {layers} layers, each of which halves the image, allowed "
+                f"for {dataset} with its {side} pixels: at most {side.bit_length() - 1}"
+            )
 
 
 def _longest_training(recipe: Recipe) -> int | None:

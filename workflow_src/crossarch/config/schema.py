@@ -5,10 +5,17 @@ recipe, in which nothing is left to look up, is `crossarch.config.resolve.RunSet
 """
 
 from collections.abc import Collection, Hashable
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 from crossarch.config.files import File, LocalFile, UpstreamFile
 from crossarch.config.model import Int as Int
@@ -25,6 +32,8 @@ def _each_once(values: tuple[T, ...]) -> tuple[T, ...]:
     return values
 
 
+# A path; `~` is the user's home.
+Place = Annotated[str, Field(min_length=1), AfterValidator(lambda path: str(Path(path).expanduser()))]
 Distinct = Annotated[tuple[T, ...], AfterValidator(_each_once)]
 Chosen = Annotated[Distinct[T], Field(min_length=1)]
 Float = Annotated[float, BeforeValidator(number)]
@@ -32,7 +41,9 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 RecipeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Ipc = Annotated[Int, Field(ge=1)]
 Fraction = Annotated[Float, Field(ge=0.0, le=1.0)]
+Beta = Annotated[Float, Field(ge=0.0, lt=1.0)]  # of a moving average: one of 1 would never move
 Positive = Annotated[Int, Field(ge=1)]
+Widths = Annotated[tuple[Positive, ...], Field(min_length=1)]
 # One of ours or of `own_networks`: which names there are is checked when the files are read.
 Arch = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
 Norm = Literal["batch", "instance"]
@@ -120,8 +131,11 @@ class Dataset(Model):
 
     @model_validator(mode="after")
     def _one_statistic_a_channel(self) -> "Dataset":
-        if not len(self.mean) == len(self.std) == self.channels:
-            raise ValueError(f"mean and std need one number for each of {self.channels} channels")
+        for of_code, where in ((self, ""), (self.mtt, "mtt's ")):
+            if of_code and not len(of_code.mean) == len(of_code.std) == self.channels:
+                raise ValueError(
+                    f"{where}mean and std need one number for each of {self.channels} channels"
+                )
         return self
 
 
@@ -251,8 +265,8 @@ class Source(Model):
 
     title: str
     arch: Arch
-    widths: tuple[Positive, ...]
-    widths_by_dataset: dict[Name, tuple[Positive, ...]] = Field(default={})
+    widths: Widths
+    widths_by_dataset: dict[Name, Widths] = Field(default={})
     norm: Norm
     labels: Literal["soft", "hard"]
     whitening: Whitening
@@ -298,7 +312,7 @@ class Lion(Model):
 
     name: Literal["lion"]
     lr: Float = Field(gt=0)
-    betas: tuple[Fraction, Fraction]
+    betas: tuple[Beta, Beta]
     weight_decay: Float = Field(ge=0)
 
 
@@ -307,7 +321,7 @@ class AdamW(Model):
 
     name: Literal["adamw"]
     lr: Float = Field(gt=0)
-    betas: tuple[Fraction, Fraction]
+    betas: tuple[Beta, Beta]
     weight_decay: Float = Field(ge=0)
 
 
@@ -343,7 +357,7 @@ class PeriodicSchedule(Model):
     warmup: Int = Field(ge=0)
     cosine_period: Positive
     period: Positive
-    stabilise: Int = Field(ge=0)
+    stabilise: Positive
     decay: Float = Field(gt=0)
 
     @model_validator(mode="after")
@@ -623,7 +637,7 @@ class StandInSettings(Model):
     the order of the original set. None: the test set of the data set itself, which has to be fetched.
     """
 
-    originals: str | None = Field(default=None, min_length=1)
+    originals: Place | None = None
 
 
 class OwnNetwork(Model):
@@ -667,4 +681,11 @@ class Selection(Model):
     arithmetic: Arithmetic = Field(default=Arithmetic())
     curvature: CurvatureSettings = Field(default=CurvatureSettings())
     stand_in: StandInSettings = Field(default=StandInSettings())
-    results: str = Field(min_length=1)
+    results: Place
+
+    @field_validator("results")
+    @classmethod
+    def _one_word(cls, results: str) -> str:
+        if len(results.split()) != 1:
+            raise ValueError("a path without blanks, which the rules hand to a shell")
+        return results

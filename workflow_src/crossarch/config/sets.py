@@ -38,9 +38,9 @@ def parse_set(path: str) -> SetId | None:
 
 
 def chosen_sets(configuration: Configuration) -> list[SetId]:
-    """The distilled sets that the runs of the chosen tables are trained on, each once, in their order.
+    """The distilled sets that the runs of the chosen tables and figures are trained on, each once.
 
-    Raises ConfigError if the configuration leaves no run.
+    They come in the order of the runs. Raises ConfigError if the configuration leaves no run.
     """
     runs = collection_runs(configuration, "runs")
     sets = [SetId(source=run.source, dataset=run.dataset, ipc=run.ipc) for run in runs]

@@ -32,15 +32,11 @@ def ensure_file(configuration: Configuration, layout: Layout, file: File) -> Pat
 def ensure_images(configuration: Configuration, layout: Layout, dataset: str) -> tuple[Path, Path]:
     """Training and test images of a real data set."""
     train, test = layout.images(dataset, "train"), layout.images(dataset, "test")
-    settings = configuration.dataset(dataset)
-    if settings.origin is None:
-        file = f"{configuration.directory}/datasets.yaml"
-        raise DataError(f"{file}: {dataset}.origin: found nothing, so its images cannot be fetched")
-    origin = settings.origin
+    origin = configuration.origin(dataset)
 
     def make() -> None:
         archive = ensure_download(configuration, layout, origin.file) if origin.file else None
-        prepare_real(dataset, settings, archive, train, test)
+        prepare_real(dataset, configuration.dataset(dataset), origin, archive, train, test)
 
     _once((train, test), make)
     return train, test

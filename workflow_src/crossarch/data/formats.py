@@ -90,10 +90,9 @@ def _folder(paths: Sequence[Path]) -> ImageSet:
     folder = paths[0]
     if not folder.is_dir():
         raise DataError(f"{folder}: is not a folder of images")
-    inside = (path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     found = []
-    for label, of_class in enumerate(sorted(inside)):
-        files = sorted(path for path in of_class.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
+    for label, of_class in enumerate(path for path in _seen_in(folder) if path.is_dir()):
+        files = [path for path in _seen_in(of_class) if path.suffix.lower() in IMAGE_SUFFIXES]
         if not files:
             raise DataError(f"{of_class}: found no images, needed: at least one for each class")
         found += [(path, label) for path in files]
@@ -105,6 +104,10 @@ def _folder(paths: Sequence[Path]) -> ImageSet:
             raise DataError(f"{path}: found {image.shape[:2]} pixels, needed: {images[0].shape[:2]}")
     labels = torch.tensor([label for _, label in found])
     return ImageSet(torch.from_numpy(np.stack(images)), labels)
+
+
+def _seen_in(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
 
 
 READERS: dict[SetFormat, Callable[[Sequence[Path]], ImageSet]] = {

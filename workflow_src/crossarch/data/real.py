@@ -12,7 +12,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from crossarch.config.schema import Dataset
+from crossarch.config.schema import Dataset, Origin
 from crossarch.data.archives import check_pickle, reading, unpack_tar
 from crossarch.data.images import decode
 from crossarch.data.store import ImageSet, check_set, load_metadata, save_set
@@ -34,15 +34,15 @@ class RealSet:
     listed: tuple[str, ...]
 
 
-def prepare_real(name: str, dataset: Dataset, archive: Path | None, train: Path, test: Path) -> None:
+def prepare_real(
+    name: str, dataset: Dataset, origin: Origin, archive: Path | None, train: Path, test: Path
+) -> None:
     """Read the downloaded `archive` of a data set; write its training and test set (uint8, int64).
 
     Without an archive the images come with a package. Raises DataError when they are not what the
     configuration says.
     """
-    if dataset.origin is None:
-        raise DataError(f"{name}: its origin is not known, so it cannot be prepared")
-    reader = dataset.origin.reader
+    reader = origin.reader
     real = READERS[reader](archive) if archive else EMBEDDED_READERS[reader]()
     read_from = archive or reader
     for split, images, path in (("train", real.train, train), ("test", real.test, test)):
@@ -54,7 +54,7 @@ def prepare_real(name: str, dataset: Dataset, archive: Path | None, train: Path,
         metadata = {
             "dataset": name,
             "split": split,
-            "origin": dataset.origin.name,
+            "origin": origin.name,
             "classes": json.dumps(real.classes),
             "listed": json.dumps(real.listed),
         }

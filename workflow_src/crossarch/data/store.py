@@ -1,5 +1,6 @@
 """Tensors between stages: safetensors files with metadata, written whole, checked when read."""
 
+import errno
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,10 +24,13 @@ class ImageSet:
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """Write tensors and metadata to one safetensors file, atomically."""
+    """Write tensors and metadata to one safetensors file, atomically; OSError where that fails."""
     contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
     with atomic_path(path) as temporary:
-        save_file(contiguous, temporary, metadata=dict(metadata))
+        try:
+            save_file(contiguous, temporary, metadata=dict(metadata))
+        except SafetensorError as error:  # what it makes of an OSError, such as a full disk
+            raise OSError(errno.EIO, f"cannot be written: {error}", str(path)) from None
 
 
 def load_tensors(path: Path, names: tuple[str, ...]) -> dict[str, Tensor]:

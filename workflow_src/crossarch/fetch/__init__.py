@@ -2,6 +2,4 @@
 
 The data stage reads what this stage puts in place; nothing else in the project opens a network
 connection.
-
-Nothing is imported here: the Snakefile asks `fetch.upstream` for paths in every cluster job.
 """

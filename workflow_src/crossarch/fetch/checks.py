@@ -4,23 +4,9 @@ import hashlib
 from pathlib import Path
 
 from crossarch.config.files import UpstreamFile
-from crossarch.errors import FetchError
 
 CHUNK_BYTES = 1 << 18
 """Files are read, hashed and written in pieces of this size, so that none is held in memory."""
-
-
-def verify(path: Path, file: UpstreamFile) -> None:
-    """Check the size of `path`, then each pinned digest.
-
-    Raises FetchError, naming the path, what was expected and what was found.
-    """
-    try:
-        difference = mismatch(path, file)
-    except OSError as error:
-        raise FetchError(f"{path}: cannot be read: {error.strerror or error}") from error
-    if difference is not None:
-        raise FetchError(f"{path}: {difference}")
 
 
 def mismatch(path: Path, file: UpstreamFile) -> str | None:

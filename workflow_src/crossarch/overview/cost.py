@@ -8,9 +8,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from pydantic import ValidationError
-
 from crossarch.config import Configuration, RunId, RunSettings, resolve
+from crossarch.errors import CrossarchError
 from crossarch.models import gflop_an_epoch, gflop_an_evaluation
 from crossarch.report.synthetic import SYNTHETIC
 
@@ -73,7 +72,7 @@ def read_measured(files: Iterable[Path]) -> list[Measured]:
                     test_images=tested,
                 )
             )
-        except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError, ValidationError):
+        except (CrossarchError, OSError, ValueError, KeyError, TypeError, ZeroDivisionError):
             continue
     return found
 

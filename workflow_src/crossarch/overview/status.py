@@ -63,7 +63,7 @@ def _status(layout: Layout, run: RunId, now: float) -> RunStatus:
         return RunStatus(run, "missing", log)
     lines = [line for line in tail.splitlines() if line.strip()]
     last = lines[-1].strip() if lines else ""
-    if last == "crossarch: interrupted":
+    if last.startswith("crossarch: interrupted"):
         return RunStatus(run, "missing", log)
     failed = last.startswith("crossarch: ") or "Traceback (most recent call last):" in tail
     return RunStatus(run, "failed" if failed else "running", log, last, age)

@@ -1,6 +1,6 @@
 """The metrics of all finished runs as one tidy table, `results/metrics/runs.csv`: a row a run."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -175,7 +175,9 @@ def _outdated(configuration: Configuration, file: Path) -> str | None:
     data = read_mapping(file)
     try:
         today = resolve(configuration, parse_run(file.as_posix()))
-        made = validated(RunSettings, {"run": data.get("run"), **data.get("settings", {})}, "settings")
+        settings = data.get("settings")
+        known = {"run": data.get("run"), **settings} if isinstance(settings, Mapping) else settings
+        made = validated(RunSettings, known, "settings")
     except ConfigError as error:  # what it was made with exists no longer
         return str(error)
     then, now = (one.model_dump(mode="json", exclude={"evaluate_every"}) for one in (made, today))

@@ -1,11 +1,11 @@
 """The note below a table: what was measured, and on what. All of it is read off the cells."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import pandas as pd
 
 from crossarch.config import Configuration
-from crossarch.report.numbers import LIST_SEPARATOR, printed
+from crossarch.report.numbers import LIST_SEPARATOR, all_values, printed
 
 
 def note(configuration: Configuration, cells: pd.DataFrame) -> str:
@@ -18,7 +18,7 @@ def note(configuration: Configuration, cells: pd.DataFrame) -> str:
             _accuracy(measured),
             *_epochs(configuration, measured),
             _whitening(configuration, measured),
-            f"Device: {listed(_values(measured['device']))}.",
+            f"Device: {listed(all_values(measured['device']))}.",
         ]
     if "paper" in cells:
         sentences.append(_difference(cells))
@@ -59,7 +59,7 @@ def _count(cells: pd.DataFrame) -> str:
 
 
 def _accuracy(measured: pd.DataFrame) -> str:
-    every = " or ".join(_values(measured["evaluate_every"]))
+    every = " or ".join(all_values(measured["evaluate_every"]))
     kinds = {
         "best": "best of the test evaluations, selected on the test set, every "
         f"{every} epoch{'' if every == '1' else 's'}",
@@ -114,9 +114,3 @@ def _legend(cells: pd.DataFrame) -> list[str]:
 def _exploded(cells: pd.DataFrame, column: str) -> pd.DataFrame:
     """One row for each value of a column that may hold several."""
     return cells.assign(**{column: cells[column].str.split(LIST_SEPARATOR)}).explode(column)
-
-
-def _values(column: pd.Series) -> Sequence[str]:
-    """All values of a column that may hold several, numbers in the order of their size."""
-    values = column.str.split(LIST_SEPARATOR).explode().unique()
-    return sorted(map(str, values), key=lambda value: (len(value), value))

@@ -2,10 +2,23 @@
 
 from decimal import ROUND_HALF_UP, Decimal
 
+import pandas as pd
+
 from crossarch.report.tidy import DECIMALS
 
 _STEP = Decimal("0.1")
 LIST_SEPARATOR = ";"  # between the values of a cell whose runs differ in them
+
+
+def joined_values(column: pd.Series) -> str:
+    """The values of a column, each once and sorted, as one text: what a cell tells of several runs."""
+    return LIST_SEPARATOR.join(map(str, sorted(column.unique())))
+
+
+def all_values(column: pd.Series) -> list[str]:
+    """Each value once of a column of such texts; numbers in the order of their size."""
+    values = column.str.split(LIST_SEPARATOR).explode().unique()
+    return sorted(map(str, values), key=lambda value: (len(value), value))
 
 
 def printed(value: float) -> str:

@@ -12,6 +12,7 @@ from tabulate import tabulate
 
 from crossarch.analysis.cells import ALL, CELL
 from crossarch.config import Configuration
+from crossarch.errors import DataError
 from crossarch.files import write_text
 from crossarch.layout import Layout
 from crossarch.report.blocks import NOT_RUN
@@ -31,9 +32,12 @@ def render_reproduction(
 ) -> list[Path]:
     """Write `README.md` and the headline's picture below `layout`, and the paragraph in `readme`.
 
-    `readme` keeps all but what stands between the two marks; DataError if it lacks them.
+    `readme` keeps all but what stands between the two marks. Raises DataError if it lacks them, or where
+    there are no runs.
     """
     check_marked(readme, REPRODUCED)
+    if runs.empty:
+        raise DataError(f"{layout.results}: found no finished runs, needed: at least one")
     cells = scorecard_cells(configuration, runs)
     summary = scorecard_summary(configuration, cells)
     pictures = draw_headline(configuration, cells, layout.figures / HEADLINE)

@@ -6,7 +6,6 @@ row for each table (how near are the numbers?) and for each claim (does it hold?
 
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from crossarch.config.schema import Table
 from crossarch.errors import ConfigError
 from crossarch.report.claims import claimed_pairs
 from crossarch.report.tables import paper_numbers, table_cells
-from crossarch.report.tidy import DECIMALS, checked, read_tidy
+from crossarch.report.tidy import DECIMALS, checked
 
 RESAMPLES = 10_000
 SEED = 0
@@ -122,16 +121,6 @@ def scorecard_summary(configuration: Configuration, cells: pd.DataFrame) -> pd.D
         *_claims(claimed_pairs(configuration, cells)),
     ]
     return checked(pd.DataFrame(rows).round(DECIMALS), SUMMARY, "scorecard summary")
-
-
-def read_scorecard(path: Path) -> pd.DataFrame:
-    """Read the cells back; DataError with one line if the file is not a scorecard."""
-    return read_tidy(path, SCORECARD)
-
-
-def read_summary(path: Path) -> pd.DataFrame:
-    """Read the summary back; DataError with one line if the file is not one."""
-    return read_tidy(path, SUMMARY)
 
 
 def bootstrap_interval(values: pd.Series, units: pd.Series) -> tuple[float, float]:

@@ -11,7 +11,7 @@ from crossarch.layout import Layout
 from crossarch.report.blocks import NOT_RUN
 from crossarch.report.markdown import escaped
 from crossarch.report.note import listed
-from crossarch.report.numbers import LIST_SEPARATOR, printed, printed_signed
+from crossarch.report.numbers import LIST_SEPARATOR, all_values, printed, printed_signed
 from crossarch.report.scorecard import ALL, scorecard_cells, scorecard_summary
 from crossarch.report.tidy import write_tidy
 
@@ -83,8 +83,7 @@ def _told(configuration: Configuration, cells: pd.DataFrame) -> str:
     kinds = {"best": "best of the test evaluations, selected on the test set", "last": "last epoch"}
     sentences.append(f"Accuracy: {listed(kinds[kind] for kind in cells['accuracy'].unique())}.")
     if not measured.empty:
-        devices = measured["device"].str.split(LIST_SEPARATOR).explode().unique()
-        sentences.append(f"Device: {listed(sorted(devices))}.")
+        sentences.append(f"Device: {listed(all_values(measured['device']))}.")
     stand_ins = {
         configuration.dataset(on).title: configuration.dataset(of).title
         for on, of in measured[["measured_on", "dataset"]].drop_duplicates().itertuples(index=False)

@@ -25,7 +25,7 @@ from crossarch.config import (
 )
 from crossarch.config.schema import Table
 from crossarch.errors import ConfigError, DataError
-from crossarch.report.numbers import LIST_SEPARATOR, printed
+from crossarch.report.numbers import LIST_SEPARATOR, joined_values, printed
 from crossarch.report.tidy import DECIMALS, checked, read_text_columns, read_tidy
 
 BASELINE = "baseline"  # the recipe that gaps are measured from, on the source's own network
@@ -216,13 +216,9 @@ def _measured(runs: pd.DataFrame, column: str) -> pd.DataFrame:
     """n, mean, std and what the runs tell, for each cell that has runs."""
     groups = runs.groupby(_CELL)
     numbers = groups[column].agg(n="count", mean="mean", std="std")
-    told = groups[["seed", *_TOLD]].agg(_values).rename(columns={"seed": "seeds"})
+    told = groups[["seed", *_TOLD]].agg(joined_values).rename(columns={"seed": "seeds"})
     measured: pd.DataFrame = numbers.join(told).reset_index()
     return measured
-
-
-def _values(column: pd.Series) -> str:
-    return LIST_SEPARATOR.join(map(str, sorted(column.unique())))
 
 
 def _baselines(configuration: Configuration, runs: pd.DataFrame, column: str) -> pd.DataFrame:

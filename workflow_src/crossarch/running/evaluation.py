@@ -23,13 +23,20 @@ def accuracy(network: nn.Module, images: Tensor, labels: Tensor) -> float:
 
 
 def folded(network: nn.Module) -> nn.Module:
-    """A copy in evaluation mode whose batch norms are folded into the convolutions before them."""
+    """A copy in evaluation mode whose batch norms are folded into the convolutions before them.
+
+    Those that keep no running statistics stay: they take those of each batch, also in evaluation mode.
+    """
     copied = copy.deepcopy(network).eval().requires_grad_(False)
     for module in copied.modules():
         if isinstance(module, nn.Sequential):
             for index in range(len(module) - 1):
                 convolution, norm = module[index], module[index + 1]
-                if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                if (
+                    isinstance(convolution, nn.Conv2d)
+                    and isinstance(norm, nn.BatchNorm2d)
+                    and norm.running_mean is not None
+                ):
                     module[index] = fuse_conv_bn_eval(convolution, norm)
                     module[index + 1] = nn.Identity()
     return copied

@@ -4,6 +4,7 @@ States lie in a folder named after the hash of the resolved settings, so that no
 another's. The last two are kept: a damaged one is recognised and the one before it is used.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -88,13 +89,21 @@ class Keeper:
         if stopped:
             kept = "its state is saved" if self.folder else "no state is kept"
             so_far = f"after {self.unit} {done} of {self.total}"
-            raise Interrupted(stopped, f"{self.name}: stopped by {stopped.name} {so_far}; {kept}")
+            raise Interrupted(stopped, f"interrupted by {stopped.name}: {self.name} {so_far}; {kept}")
 
 
 def save_state(folder: Path, done: int, state: Mapping[str, Any]) -> None:
-    """Write the state after `done` epochs or steps, atomically, and drop all but the last two."""
-    with atomic_path(_path(folder, done)) as temporary:
-        torch.save(dict(state), temporary)
+    """Write the state after `done` epochs or steps, atomically, and drop all but the last two.
+
+    Raises OSError where it cannot be written; the states before it stay.
+    """
+    path = _path(folder, done)
+    with atomic_path(path) as temporary:
+        try:
+            torch.save(dict(state), temporary)
+        except RuntimeError as error:  # what it makes of an OSError, such as a full disk
+            first = str(error).splitlines()[0]
+            raise OSError(errno.EIO, f"cannot be written: {first}", str(path)) from None
     for old in _states(folder)[:-KEPT]:
         old.unlink(missing_ok=True)
 

@@ -135,6 +135,7 @@ class Training:
         return self.history.losses[-1]["loss"] if self.history.losses else math.nan
 
     def train_epoch(self, epoch: int) -> None:
+        """Train for one epoch; `epoch` counts from 0, as the schedules do."""
         started = time.perf_counter()
         settings = self.settings
         self.network.train()
@@ -172,9 +173,11 @@ class Training:
         )
 
     def is_evaluated(self, done: int) -> bool:
+        """Whether there is an evaluation after `done` finished epochs."""
         return done % self.settings.evaluate_every == 0 or done == self.settings.epochs
 
     def evaluate(self, done: int) -> float:
+        """Test accuracy in percent after `done` finished epochs; the best weights so far are kept."""
         started = time.perf_counter()
         result = accuracy(self.network, self.test_images, self.test_labels)
         earlier = self.history.best["accuracy"] if self.history.evaluations else -1.0

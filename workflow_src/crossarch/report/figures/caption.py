@@ -10,7 +10,7 @@ from crossarch.config.schema import Accuracies, CurvatureDrawing, Figure, Schedu
 from crossarch.report.figures.curvature import curvature_sentences, read_curvature
 from crossarch.report.figures.points import read_points
 from crossarch.report.note import listed
-from crossarch.report.numbers import LIST_SEPARATOR
+from crossarch.report.numbers import LIST_SEPARATOR, all_values
 from crossarch.report.synthetic import NOTICE, any_synthetic
 
 
@@ -63,7 +63,7 @@ def _of_dataset(configuration: Configuration, dataset: str, points: pd.DataFrame
     yield f"{len(measured)} of {len(points)} points shown, {seeds} each{spread}."
     if len(measured) < len(points):
         yield f"Not run and left out: {'; '.join(_left_out(points))}."
-    every = listed(_values(measured["evaluate_every"]))
+    every = listed(all_values(measured["evaluate_every"]))
     kinds = {
         "best": f"the best of evaluations every {every} epochs, selected on the test set",
         "last": "of the last epoch",
@@ -96,8 +96,3 @@ def _epochs(configuration: Configuration, measured: pd.DataFrame) -> Iterator[st
         titles = listed(map(configuration.recipe_book.title, rows["recipe"].unique()))
         instead = "" if epochs == str(asked) else f" instead of {asked}"
         yield f"{epochs}{instead} ({titles})"
-
-
-def _values(column: pd.Series) -> list[str]:
-    values = column.str.split(LIST_SEPARATOR).explode().unique()
-    return sorted(map(str, values), key=lambda value: (len(value), value))

@@ -122,7 +122,7 @@ class _Panel:
 
 
 _TRUNK, _SIDE = 3.4, 8.2
-_IN, _OUT, _SUM = 13.0, 1.0, 2.9
+_IN, _SUM = 13.0, 2.9
 
 
 def _residual() -> Iterator[Shape]:

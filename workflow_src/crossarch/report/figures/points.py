@@ -7,7 +7,7 @@ import pandera.pandas as pa
 
 from crossarch.config import Configuration, FigurePoint, figure_points
 from crossarch.errors import ConfigError
-from crossarch.report.numbers import LIST_SEPARATOR
+from crossarch.report.numbers import joined_values
 from crossarch.report.tidy import DECIMALS, checked, read_tidy
 
 _RUN = ["dataset", "source", "ipc", "arch", "recipe", "protocol"]
@@ -56,7 +56,7 @@ def points(configuration: Configuration, name: str, runs: pd.DataFrame) -> pd.Da
         )
     groups = runs[runs["seed"].isin(selection.seeds)].groupby(_RUN)
     numbers = groups[column].agg(n="count", mean="mean", std="std")
-    told = groups[["seed", *_TOLD]].agg(_values).rename(columns={"seed": "seeds"})
+    told = groups[["seed", *_TOLD]].agg(joined_values).rename(columns={"seed": "seeds"})
     found = planned.merge(numbers.join(told).reset_index(), on=_RUN, how="left")
     frame = found.assign(n=found["n"].fillna(0), accuracy=selection.accuracy)
     return checked(frame[list(POINTS.columns)].round(DECIMALS), POINTS, "points")
@@ -79,7 +79,3 @@ def _row(configuration: Configuration, point: FigurePoint) -> dict[str, object]:
         **{name: getattr(run, name) for name in _RUN},
         "recipe_epochs": recipe.epochs,
     }
-
-
-def _values(column: pd.Series) -> str:
-    return LIST_SEPARATOR.join(map(str, sorted(column.unique())))

@@ -14,6 +14,7 @@ from crossarch.config import Configuration, RunId, applies, figure_points, grid,
 from crossarch.config.complain import validated
 from crossarch.errors import ConfigError, DataError
 from crossarch.layout import Layout
+from crossarch.report.numbers import printed
 from crossarch.report.tables import BASELINE
 from crossarch.report.tidy import checked, read_text_columns
 
@@ -240,15 +241,15 @@ def paper_accuracies(configuration: Configuration) -> dict[tuple[object, ...], f
 
 def _with_best(made: list[Row]) -> list[Row]:
     """Marks the best recipe of each network and set, where at least two were measured."""
-    means: dict[tuple[object, ...], list[float]] = {}
+    means: dict[tuple[object, ...], list[str]] = {}
     for row in made:
         for arch, cell in row.cells.items():
             if cell.mean is not None:
-                means.setdefault(_set_key(row, arch), []).append(round(cell.mean, 1))
+                means.setdefault(_set_key(row, arch), []).append(printed(cell.mean))
 
     def marked(row: Row, arch: str, cell: Cell) -> Cell:
         others = means.get(_set_key(row, arch), [])
-        best = cell.mean is not None and len(others) > 1 and round(cell.mean, 1) == max(others)
+        best = cell.mean is not None and len(others) > 1 and printed(cell.mean) == max(others, key=float)
         return replace(cell, best=best)
 
     return [
