@@ -21,6 +21,8 @@ CASES: dict[int, list[list[str]]] = {
         ["describe", "--arch", "vgg", "--source", "frepo"],
         ["render", "table9"],
         ["plan", "--preset", "nowhere.yaml"],
+        ["prepare", "cifar10", "--source", "A B", "--ipc", "1"],
+        ["audit", "--selection", '{"sources": ["real"], "figures": []}'],
     ],
     3: [["fetch", "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"]],
     4: [["show", RUN], ["render", "table2"]],

@@ -3,6 +3,7 @@
 import copy
 import math
 import re
+import resource
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,6 +25,7 @@ from crossarch.config import (
 )
 from crossarch.config.schema import AdamW, Arithmetic, KeepRate, StepSchedule
 from crossarch.data import ImageSet
+from crossarch.data.store import save_tensors
 from crossarch.errors import TrainingError
 from crossarch.models import build, set_keep_rate
 from crossarch.models.droppath import DropPathBlock
@@ -526,6 +528,23 @@ def test_states_are_found_kept_and_removed(tmp_path: Path) -> None:
     remove_states(folder)
 
 
+def test_a_full_disk_is_an_error_of_the_disk_and_costs_no_state(tmp_path: Path) -> None:
+    """Neither library raises OSError by itself; a file that may not grow stands for the disk."""
+    weights = {"weights": torch.zeros(100_000)}
+    save_state(tmp_path, 1, {"epoch": 1})
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
+    try:
+        with pytest.raises(OSError, match="cannot be written"):
+            save_state(tmp_path, 2, weights)
+        with pytest.raises(OSError, match="cannot be written"):
+            save_tensors(tmp_path / "weights.safetensors", weights, {})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert load_state(tmp_path) == {"epoch": 1}
+    assert [path.name for path in tmp_path.iterdir()] == ["state00000001.pt"]
+
+
 # --- Evaluation -----------------------------------------------------------------------------------
 
 
@@ -576,6 +595,13 @@ def test_folded_networks_give_the_same_logits(arch: str, norm: str) -> None:
     assert network.training, "its mode is restored"
     assert_same(before, network.state_dict())
     assert not any(isinstance(m, nn.BatchNorm2d) for n, m in fast.named_modules() if "main" in n)
+
+
+def test_a_batch_norm_without_running_statistics_is_not_folded() -> None:
+    norm = nn.BatchNorm2d(4, track_running_stats=False)
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), norm).eval()
+    images = torch.randn(5, 3, 8, 8)
+    torch.testing.assert_close(folded(network)(images), network(images))
 
 
 def test_accuracy_counts_the_largest_logits_in_percent() -> None:

@@ -85,11 +85,19 @@ def test_a_network_that_was_not_measured_is_counted_as_such(
 
 def test_what_tells_no_speed_is_left_out(configuration: Configuration, tmp_path: Path) -> None:
     whole = measured_file(configuration, tmp_path, STUDENT)
+    of_edited = json.loads(whole.read_text())
+    of_edited["settings"]["network"] |= {
+        "arch": "mine",
+        "own": {"file": "mine.py", "code": "0" * 16},
+    }
+    edited = tmp_path / "edited.json"
+    edited.write_text(json.dumps(of_edited))
     broken = tmp_path / "broken.json"
     broken.write_text(whole.read_text()[:-20])
     files = [
         broken,
         tmp_path / "missing.json",
+        edited,
         measured_file(configuration, tmp_path, STUDENT, device="synthetic"),
         measured_file(configuration, tmp_path, STUDENT, seconds={"training": 0.0, "evaluation": 0.0}),
     ]

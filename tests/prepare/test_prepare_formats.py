@@ -139,6 +139,7 @@ def test_folder_of_images(tmp_path: Path, pixels: np.ndarray, labels: torch.Tens
     folder = tmp_path / "set"
     write_images(folder, boat=[*pixels[2:4]], apple=[*pixels[:2]], cat=[*pixels[4:]])
     (folder / "boat" / "notes.txt").write_text("not an image")
+    (folder / "boat" / "._1.png").write_bytes(b"what macOS leaves beside files")
     (folder / "README.md").write_text("not a class")
     (folder / ".cache").mkdir()
     (folder / ".cache" / "0.png").write_bytes(b"")

@@ -172,6 +172,7 @@ def with_settings_of_today(run: RunId) -> Spoil:
         ((), None, None),
         (("evaluate_every",), 7, None),  # changes what is known of a run, not the run
         (("keep_rate", "min"), 0.4, "settings.keep_rate.min: made with 0.4, today 0.5"),
+        (("optimizer",), None, "settings: optimizer: found None"),
         (("epochs",), 300, "settings.epochs: made with 300, today 4000"),
         (("whitening",), "none", "settings.whitening: made with 'none', today 'zca-frepo'"),
         (("distillation",), None, "settings.distillation: made with None, today {"),
@@ -205,6 +206,13 @@ def test_a_run_of_a_recipe_that_is_gone_is_outdated(write_metrics: Write) -> Non
     assert "unknown recipe 'gone'" in outdated(configured(), [file])[file]
 
 
+@pytest.mark.parametrize("settings", [None, [1], "none"])
+def test_settings_that_are_none_are_told(write_metrics: Write, settings: object) -> None:
+    run = a_run(recipe="full")
+    file = write_metrics(run, lambda data: {**with_settings_of_today(run)(data), "settings": settings})
+    assert outdated(configured(), [file])[file].startswith("settings: ")
+
+
 def test_the_command_leaves_outdated_runs_out_and_names_them(
     write_metrics: Write, tmp_path: Path
 ) -> None:
@@ -212,10 +220,14 @@ def test_the_command_leaves_outdated_runs_out_and_names_them(
     write_metrics(kept, with_settings_of_today(kept))
     write_metrics(old, lambda data: {**with_settings_of_today(old)(data), "settings": {"epochs": 1000}})
     arguments = ["collect", "--every", "--config", str(CONFIG), "--results", str(tmp_path)]
+    left_out = f"left out: {tmp_path}/runs/{old.path}/metrics.json: settings: network"
+    of_all = CliRunner().invoke(app, ["render", "report", *arguments[2:]])
+    assert of_all.exit_code == 0, of_all.output
+    assert left_out in of_all.stderr
     told = CliRunner().invoke(app, arguments)
     assert told.exit_code == 0, told.output
     assert read_runs(tmp_path / "metrics" / "runs.csv")["seed"].tolist() == [0]
-    assert f"left out: {tmp_path}/runs/{old.path}/metrics.json: settings: network" in told.stderr
+    assert left_out in told.stderr
 
 
 def complaint(*files: Path) -> str:

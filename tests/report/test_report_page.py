@@ -19,7 +19,7 @@ from crossarch.errors import DataError
 from crossarch.layout import Layout
 from crossarch.report.figures import render_figure
 from crossarch.report.page import render_page
-from crossarch.report.page.results import LOSSES
+from crossarch.report.page.results import LOSSES, rows
 from crossarch.report.synthetic import NOTICE, SYNTHETIC
 
 ATTACK = '"><script>alert(1)</script><img src=x onerror=alert(2)>&amp;'
@@ -85,6 +85,14 @@ def test_cells_are_the_means_of_their_runs(tmp_path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert f"<strong>{len(expected)}</strong> of {2 * 132} cells measured" in text
     assert text.count('title="not run">—<') == 2 * 132 - len(expected)
+
+
+def test_what_prints_alike_is_best_alike(tmp_path: Path) -> None:
+    """50.25 and 50.3 both print 50.3."""
+    runs = runs_of([run_row(50.25, recipe="wo_dp"), run_row(50.3, recipe="full"), run_row(40.0)])
+    made = rows(configured(), runs, Layout(tmp_path))
+    best = {row.recipe: row.cells["cnn"].best for row in made if row.cells["cnn"].mean is not None}
+    assert best == {"wo_dp": True, "full": True, "baseline": False}
 
 
 def test_paper_gap_and_curves(tmp_path: Path) -> None:

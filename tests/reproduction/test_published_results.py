@@ -141,3 +141,10 @@ def test_a_readme_without_the_marks_is_one_line(tmp_path: Path, configuration: C
     with pytest.raises(DataError, match=r"README\.md: found no lines <!-- reproduced"):
         render_reproduction(configuration, collect_runs(RUNS), Layout(tmp_path), readme)
     assert readme.read_text() == "# A page\n"
+
+
+def test_no_runs_at_all_are_one_line(tmp_path: Path, configuration: Configuration) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text(f"{BEGIN}\n{END}\n")
+    with pytest.raises(DataError, match="found no finished runs"):
+        render_reproduction(configuration, collect_runs([]), Layout(tmp_path), readme)
