@@ -13,6 +13,7 @@ KEPT = Path(__file__).parents[2] / PUBLISHED / "runs/cifar10-jpeg/frepo/ipc1/ale
 OF_ALEXNET = [
     f"cifar10-jpeg/frepo/ipc1/alexnet/{folder.relative_to(KEPT)}" for folder in sorted(KEPT.glob("*/*"))
 ]
+OTHERS = " ".join(OF_ALEXNET[1:])
 
 
 def offered(call: Call, line: str) -> list[str]:
@@ -36,6 +37,10 @@ def offered(call: Call, line: str) -> list[str]:
         (
             f"crossarch compare --results {PUBLISHED} {OF_ALEXNET[0]} cifar10-jpeg/frepo/ipc1/alex",
             OF_ALEXNET[1:],
+        ),
+        (
+            f"crossarch publish --results {PUBLISHED} {OTHERS} cifar10-jpeg/frepo/ipc1/alex",
+            OF_ALEXNET[:1],
         ),
         ("crossarch train cifar10-j", ["cifar10-jpeg/"]),
         ("crossarch train cifar10-jpeg/frepo-", ["cifar10-jpeg/frepo-original/"]),

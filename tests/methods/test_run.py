@@ -53,7 +53,7 @@ def test_a_full_gpu_is_one_line_with_what_to_do(
         train_run(**arguments, slots_per_gpu=3)
     said = str(caught.value)
     assert said.startswith("cifar10/mtt/ipc1/cnn/wo_dp_kd/seed0: out of memory on ")
-    assert all(word in said for word in ("slots_per_gpu 3", "device: cpu", "more memory"))
+    assert all(word in said for word in ("slots_per_gpu (now 3)", "device: cpu", "more memory"))
     assert "\n" not in said
 
 

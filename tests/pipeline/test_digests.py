@@ -9,7 +9,8 @@ from crossarch.digests import PACKAGE, STAGES, code_of, stage_digest
 
 
 def modules(stage: str) -> set[Path]:
-    return {path for pattern in STAGES[stage] for path in PACKAGE.glob(pattern)}
+    found = {path for pattern in STAGES[stage] for path in PACKAGE.glob(pattern)}
+    return {path for path in found if path.suffix == ".py"}
 
 
 def imported(path: Path) -> set[Path]:
@@ -30,10 +31,18 @@ def test_every_pattern_names_a_file(stage: str) -> None:
         assert list(PACKAGE.glob(pattern)), pattern
 
 
-@pytest.mark.parametrize("stage", ["collect", "render", "scorecard"])
-def test_what_a_stage_of_the_report_imports_of_the_report_is_in_its_digest(stage: str) -> None:
-    used = {found for path in modules(stage) for found in imported(path)}
-    assert {path for path in used if path.parent.name == "report"} <= modules(stage)
+REPRODUCTION = ("collect", "render", "scorecard", "figures", "page", "analysis", "reproduction")
+
+
+@pytest.mark.parametrize(
+    "stages", [*((stage,) for stage in STAGES if stage != "reproduction"), REPRODUCTION]
+)
+def test_what_is_imported_of_report_and_analysis_is_in_the_digest(stages: tuple[str, ...]) -> None:
+    """Rules take one digest; that of the measured results takes those of all that it renders."""
+    known = {path for stage in stages for path in modules(stage)}
+    used = {found for path in known for found in imported(path)}
+    here = {path for path in used if {"report", "analysis"} & set(path.relative_to(PACKAGE).parts)}
+    assert {str(path.relative_to(PACKAGE)) for path in here - known} == set()
 
 
 def test_tables_and_scorecard_are_made_again_apart() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parent
 
-# What tables and the scorecard both stand on.
+# What tables, the scorecard and the page stand on.
 _CELLS = (
     *("config/factors.py", "config/plan.py"),
     *("report/collect.py", "report/tidy.py", "report/numbers.py", "report/note.py"),
@@ -46,8 +46,8 @@ STAGES: dict[str, tuple[str, ...]] = {
         *("analysis/chosen.py", "analysis/selection.py", "analysis/protocols.py"),
         *("analysis/whitening.py", "analysis/agreement.py"),
         *("analysis/statistics.py", "analysis/stand_in.py", "analysis/teachers.py"),
-        *("report/collect.py", "report/note.py", "report/numbers.py", "report/scorecard.py"),
-        *("report/synthetic.py", "report/tidy.py", "report/figures/style.py"),
+        *(*_CELLS, "report/claims.py", "report/scorecard.py"),
+        *("report/synthetic.py", "report/figures/style.py"),
     ),
     "collect": ("report/collect.py", "report/tidy.py"),
     "render": (*_CELLS, "report/render.py", "report/latex.py"),
@@ -68,11 +68,8 @@ STAGES: dict[str, tuple[str, ...]] = {
         "analysis/cells.py",
     ),
     "page": (
-        "report/page/*",
-        "report/figures/caption.py",
-        "report/figures/curvature.py",
-        "report/numbers.py",
-        "report/synthetic.py",
+        *("report/page/*", "report/synthetic.py", "analysis/record.py", *_CELLS),
+        *(f"report/figures/{name}.py" for name in ("caption", "curvature", "points", "style")),
     ),
 }
 

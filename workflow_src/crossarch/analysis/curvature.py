@@ -20,7 +20,7 @@ from crossarch.layout import Layout
 from crossarch.running.provenance import provenance
 from crossarch.training.losses import make_targets
 
-BATCH = 100  # training images at a time
+BATCH = 100  # training images in one forward pass
 SOLVERS = ("scipy", "curvlinops-for-pytorch")
 
 

@@ -22,7 +22,8 @@ def complete_finished(context: typer.Context, incomplete: str) -> list[str]:
     """Finished runs under --results, those that are on the line already left out."""
     layout = Layout(_results(context))
     runs = layout.results / "runs"
-    given = {str(value) for value in context.params.values()}
+    values = context.params.values()
+    given = {str(one) for value in values for one in (value if isinstance(value, list) else [value])}
     return [
         name
         for file in layout.finished_runs()

@@ -1,7 +1,6 @@
 """One distillation from files to files: real images in, a distilled set and its record out."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +10,13 @@ from crossarch.config import DistilSettings
 from crossarch.data import load_whitener
 from crossarch.data.store import load_fitting, save_set
 from crossarch.distil.frepo import Distilled, distil
-from crossarch.errors import DataError, TrainingError
-from crossarch.files import sha256_of, write_text
-from crossarch.running.ended import keep_ended, take_ended
-from crossarch.running.memory import keep_freed_memory
+from crossarch.errors import DataError
+from crossarch.files import write_text
 from crossarch.running.progress import OnProgress
-from crossarch.running.provenance import device_name, provenance
-from crossarch.running.slots import taking_device
-from crossarch.running.state import alone, remove_states, state_key
-from crossarch.running.stop import hearing_signals
+from crossarch.running.provenance import provenance
+from crossarch.running.state import state_key
+from crossarch.running.stop import StopRequest
+from crossarch.running.work import Work, digests_of, done_once
 
 
 def distil_set(
@@ -43,53 +40,45 @@ def distil_set(
     processes for the same set one distils and the other waits for its result. Returns the record.
     Raises DataError, TrainingError and Interrupted.
     """
-    torch.set_num_threads(threads)
-    keep_freed_memory()
-    name = settings.target.path
-    inputs = {
-        kind: sha256_of(path) for kind, path in (("real", real), ("test", test), ("whitener", whitener))
-    }
-    states = state_root / state_key(settings, inputs, "distil")
-    outputs = (distilled, record)
-    with alone(states, name, "distilled"):
-        if take_ended(states, outputs):
-            print(f"{name}: had ended already ({states})", file=sys.stderr)
-            return dict(json.loads(record.read_text(encoding="utf-8")))
-        with taking_device(device, slots_per_gpu) as chosen, hearing_signals("step") as stop:
-            network = settings.network
-            shape = (network.channels, network.image_size, network.image_size)
-            moved = load_whitener(whitener)
-            if moved.name != settings.whitening:
-                raise DataError(f"{whitener}: found {moved.name}, needed: {settings.whitening}")
-            try:
-                outcome = distil(
-                    settings,
-                    load_fitting(real, network.classes, shape, torch.uint8),
-                    load_fitting(test, network.classes, shape, torch.float32),
-                    moved,
-                    device=chosen,
-                    state_folder=states / "unfinished",
-                    stop=stop,
-                    progress=progress,
-                )
-            except torch.OutOfMemoryError:
-                raise TrainingError(
-                    f"{name}: out of memory on {device_name(chosen)}: a smaller real_batch or pool, or "
-                    "device: cpu, or a GPU with more memory"
-                ) from None
-            metadata = {
-                "labels": "soft",
-                "ipc": str(settings.target.ipc),
-                "source": settings.target.source,
-                "origin": f"distilled from {settings.target.dataset} by FRePo ({settings.digest})",
-                "whitening": settings.whitening,
-            }
-            save_set(distilled, outcome.image_set, metadata)
-            content = make_record(settings, outcome, chosen, threads, inputs)
-            write_text(record, json.dumps(content, indent=1) + "\n")
-            keep_ended(states, outputs)
-            remove_states(states / "unfinished")
-            return content
+    inputs = digests_of({"real": real, "test": test, "whitener": whitener})
+    work = Work(
+        name=settings.target.path,
+        deed="distilled",
+        unit="step",
+        states=state_root / state_key(settings, inputs, "distil"),
+        outputs=(distilled, record),
+        relief="a smaller real_batch or pool, device: cpu, a GPU with more memory",
+    )
+
+    def do(chosen: torch.device, stop: StopRequest) -> dict[str, Any]:
+        network = settings.network
+        shape = (network.channels, network.image_size, network.image_size)
+        moved = load_whitener(whitener)
+        if moved.name != settings.whitening:
+            raise DataError(f"{whitener}: found {moved.name}, needed: {settings.whitening}")
+        outcome = distil(
+            settings,
+            load_fitting(real, network.classes, shape, torch.uint8),
+            load_fitting(test, network.classes, shape, torch.float32),
+            moved,
+            device=chosen,
+            state_folder=work.unfinished,
+            stop=stop,
+            progress=progress,
+        )
+        metadata = {
+            "labels": "soft",
+            "ipc": str(settings.target.ipc),
+            "source": settings.target.source,
+            "origin": f"distilled from {settings.target.dataset} by FRePo ({settings.digest})",
+            "whitening": settings.whitening,
+        }
+        save_set(distilled, outcome.image_set, metadata)
+        content = make_record(settings, outcome, chosen, threads, inputs)
+        write_text(record, json.dumps(content, indent=1) + "\n")
+        return content
+
+    return done_once(work, do, device=device, slots_per_gpu=slots_per_gpu, threads=threads)
 
 
 def make_record(

@@ -235,6 +235,11 @@ def _best(cells: pd.DataFrame) -> pd.Series:
     return (shown == groups.transform("max")) & (groups.transform("count") >= 2)
 
 
+def read_paper(file: Path) -> pd.DataFrame:
+    """Numbers that the paper prints, under its own names; DataError where the file is broken."""
+    return checked(read_text_columns(file), _PAPER, str(file))
+
+
 def paper_numbers(configuration: Configuration, table: Table) -> pd.DataFrame:
     """source, ipc, recipe, arch, paper, paper_std (percent) of the cells that the paper prints.
 
@@ -247,7 +252,7 @@ def paper_numbers(configuration: Configuration, table: Table) -> pd.DataFrame:
         return empty.astype({"ipc": int, "paper": float, "paper_std": float})
     names = (name for name, other in configuration.tables.items() if other == table)
     name = next(names, table.title)
-    frame = checked(read_text_columns(file), _PAPER, str(file))
+    frame = read_paper(file)
     frame = frame[(frame["table"] == name) & (frame["dataset"] == table.dataset)]
     if frame.empty:
         raise DataError(f"{file}: table: found no line of {name} with dataset {table.dataset}")

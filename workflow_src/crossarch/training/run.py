@@ -1,7 +1,6 @@
 """One run from files to files: prepared sets in, weights and metrics out."""
 
 import json
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,16 +11,14 @@ from torch import Tensor, nn
 from crossarch.config import NetworkSettings, RunSettings
 from crossarch.data import ImageSet
 from crossarch.data.store import load_fitting, load_pt, load_tensors, save_tensors
-from crossarch.errors import DataError, TrainingError
-from crossarch.files import sha256_of, write_text
+from crossarch.errors import DataError
+from crossarch.files import write_text
 from crossarch.models import build, gflop_an_epoch, gflop_an_evaluation
-from crossarch.running.ended import keep_ended, take_ended
-from crossarch.running.memory import keep_freed_memory
 from crossarch.running.progress import OnProgress
-from crossarch.running.provenance import device_name, provenance
-from crossarch.running.slots import taking_device
-from crossarch.running.state import alone, remove_states, state_key
-from crossarch.running.stop import hearing_signals
+from crossarch.running.provenance import provenance
+from crossarch.running.state import state_key
+from crossarch.running.stop import StopRequest
+from crossarch.running.work import Work, digests_of, done_once
 from crossarch.training.trainer import Outcome, train
 
 OUTPUTS = ("last.safetensors", "best.safetensors", "metrics.json")  # in the order they are written
@@ -54,43 +51,39 @@ def train_run(
     `state_root/<hash of settings, inputs and code>`; of two processes for the same run one trains and
     the other waits for its result. Returns the metrics. Raises DataError, TrainingError and Interrupted.
     """
-    torch.set_num_threads(threads)
-    keep_freed_memory()
     inputs = {"distilled": distilled, "test": test} | ({"teacher": teacher} if teacher else {})
-    digests = {name: sha256_of(path) for name, path in inputs.items()}
-    record = state_root / state_key(settings, digests, "train")
-    outputs = [folder / name for name in OUTPUTS]
-    with alone(record, settings.run.path, "trained"):
-        if take_ended(record, outputs):
-            print(f"{settings.run.path}: had ended already ({record})", file=sys.stderr)
-            return dict(json.loads((folder / "metrics.json").read_text(encoding="utf-8")))
-        with taking_device(device, slots_per_gpu) as chosen, hearing_signals("epoch") as stop:
-            training_set, test_set = _load_sets(settings, distilled, test)
-            try:
-                outcome = train(
-                    settings,
-                    training_set,
-                    test_set,
-                    _load_teacher(settings, teacher),
-                    device=chosen,
-                    state_folder=record / "unfinished",
-                    stop=stop,
-                    progress=progress,
-                )
-            except torch.OutOfMemoryError:
-                raise TrainingError(
-                    f"{settings.run.path}: out of memory on {device_name(chosen)}, slots_per_gpu "
-                    f"{slots_per_gpu}: set it lower, or device: cpu, or take a GPU with more memory"
-                ) from None
-            metadata = {"run": settings.run.path, "digest": settings.digest}
-            save_tensors(folder / "last.safetensors", outcome.last, metadata)
-            save_tensors(folder / "best.safetensors", outcome.best, metadata)
-            images = Images(len(training_set.images), len(test_set.images))
-            metrics = make_metrics(settings, outcome, chosen, threads, digests, images)
-            write_text(folder / "metrics.json", json.dumps(metrics, indent=1) + "\n")
-            keep_ended(record, outputs)
-            remove_states(record / "unfinished")
-            return metrics
+    digests = digests_of(inputs)
+    last, best, record = outputs = tuple(folder / name for name in OUTPUTS)
+    work = Work(
+        name=settings.run.path,
+        deed="trained",
+        unit="epoch",
+        states=state_root / state_key(settings, digests, "train"),
+        outputs=outputs,
+        relief=f"a lower slots_per_gpu (now {slots_per_gpu}), device: cpu, a GPU with more memory",
+    )
+
+    def do(chosen: torch.device, stop: StopRequest) -> dict[str, Any]:
+        training_set, test_set = _load_sets(settings, distilled, test)
+        outcome = train(
+            settings,
+            training_set,
+            test_set,
+            _load_teacher(settings, teacher),
+            device=chosen,
+            state_folder=work.unfinished,
+            stop=stop,
+            progress=progress,
+        )
+        metadata = {"run": settings.run.path, "digest": settings.digest}
+        save_tensors(last, outcome.last, metadata)
+        save_tensors(best, outcome.best, metadata)
+        images = Images(len(training_set.images), len(test_set.images))
+        metrics = make_metrics(settings, outcome, chosen, threads, digests, images)
+        write_text(record, json.dumps(metrics, indent=1) + "\n")
+        return metrics
+
+    return done_once(work, do, device=device, slots_per_gpu=slots_per_gpu, threads=threads)
 
 
 def make_metrics(

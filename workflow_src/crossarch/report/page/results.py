@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import pandas as pd
-import pandera.pandas as pa
 from pydantic import BaseModel, ConfigDict, Field
 
 from crossarch.config import Configuration, RunId, applies, figure_points, grid, table_datasets
@@ -15,21 +14,10 @@ from crossarch.config.complain import validated
 from crossarch.errors import ConfigError, DataError
 from crossarch.layout import Layout
 from crossarch.report.numbers import printed
-from crossarch.report.tables import BASELINE
-from crossarch.report.tidy import checked, read_text_columns
+from crossarch.report.tables import BASELINE, read_paper
 
 LOSSES = 100  # at most so many points of a loss curve are kept
 _ROW = ["dataset", "source", "ipc", "recipe", "protocol"]
-_PAPER_KEY = ["dataset", "distillation", "ipc", "method", "arch"]
-_PAPER = pa.DataFrameSchema(
-    {
-        **{name: pa.Column(str) for name in _PAPER_KEY},
-        "ipc": pa.Column(int, pa.Check.ge(1)),
-        "accuracy": pa.Column(float, pa.Check.in_range(0, 100)),
-    },
-    strict=False,
-    coerce=True,
-)
 
 
 class Evaluation(BaseModel):
@@ -233,8 +221,8 @@ def paper_accuracies(configuration: Configuration) -> dict[tuple[object, ...], f
     files = dict.fromkeys(map(configuration.paper_file, configuration.tables.values()))
     numbers: dict[tuple[object, ...], float] = {}
     for file in filter(None, files):
-        frame = checked(read_text_columns(file), _PAPER, str(file))
-        for *key, accuracy in frame[[*_PAPER_KEY, "accuracy"]].itertuples(index=False, name=None):
+        frame = read_paper(file)[["dataset", "distillation", "ipc", "method", "arch", "accuracy"]]
+        for *key, accuracy in frame.itertuples(index=False, name=None):
             numbers.setdefault(tuple(key), float(accuracy))
     return numbers
 

@@ -1,0 +1,77 @@
+"""Long work from files to files: done by one process, gone on with after an interruption, done once."""
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from crossarch.errors import TrainingError
+from crossarch.files import sha256_of
+from crossarch.running.ended import keep_ended, take_ended
+from crossarch.running.memory import keep_freed_memory
+from crossarch.running.provenance import device_name
+from crossarch.running.slots import taking_device
+from crossarch.running.state import alone, remove_states
+from crossarch.running.stop import StopRequest, hearing_signals
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is to be done: its name, what that is called (`trained`) and counted in (`epoch`).
+
+    States lie in `states` while it lasts. The last of `outputs` is JSON that tells of the work; `relief`
+    says what helps where memory runs out.
+    """
+
+    name: str
+    deed: str
+    unit: str
+    states: Path
+    outputs: tuple[Path, ...]
+    relief: str
+
+    @property
+    def unfinished(self) -> Path:
+        """The folder of the states to go on from."""
+        return self.states / "unfinished"
+
+
+def digests_of(inputs: Mapping[str, Path]) -> dict[str, str]:
+    """The SHA-256 of each file, by what it is used as."""
+    return {kind: sha256_of(path) for kind, path in inputs.items()}
+
+
+def done_once(
+    work: Work,
+    do: Callable[[torch.device, StopRequest], dict[str, Any]],
+    *,
+    device: str,
+    slots_per_gpu: int,
+    threads: int,
+) -> dict[str, Any]:
+    """Do the work, or take what it came to where it has ended already; gives what its record says.
+
+    `do` is called with the device and what tells whether an end was asked for; it writes the outputs,
+    the record last, and returns what that holds. Of two processes for the same work one does it, and the
+    other waits for the result. Raises TrainingError where memory runs out, and what `do` raises.
+    """
+    torch.set_num_threads(threads)
+    keep_freed_memory()
+    with alone(work.states, work.name, work.deed):
+        if take_ended(work.states, work.outputs):
+            print(f"{work.name}: had ended already ({work.states})", file=sys.stderr)
+            return dict(json.loads(work.outputs[-1].read_text(encoding="utf-8")))
+        with taking_device(device, slots_per_gpu) as chosen, hearing_signals(work.unit) as stop:
+            try:
+                record = do(chosen, stop)
+            except torch.OutOfMemoryError:
+                raise TrainingError(
+                    f"{work.name}: out of memory on {device_name(chosen)}; what may help: {work.relief}"
+                ) from None
+            keep_ended(work.states, work.outputs)
+            remove_states(work.unfinished)
+            return record
