@@ -127,9 +127,28 @@ def test_means_by_network_and_recipe_are_those_of_the_cells_below_them() -> None
         assert int(count) == len(differences[key])
 
 
-def table_below(page: str, heading: str) -> list[dict[str, str]]:
-    """The rows of the first Markdown table after a heading, by the names of its columns."""
-    lines = page.split(f"{heading}\n\n")[1].split("\n\n")[0].splitlines()
+@pytest.mark.parametrize("other", ["baseline", "wo_dp_kd", "wo_dp", "wo_kd"])
+@pytest.mark.parametrize(("kind", "column"), [("best", "holds here"), ("last", "by the last test")])
+def test_claims_are_counted_over_the_means_of_seeds(other: str, kind: str, column: str) -> None:
+    """Against the metrics themselves."""
+    seeds: dict[tuple[str, ...], list[float]] = defaultdict(list)
+    for file in RUNS:
+        metrics = json.loads(file.read_text())
+        run = metrics["run"]
+        if run["protocol"] == "paper" and run["source"] in ("frepo", "mtt"):
+            cell = (run["source"], str(run["ipc"]), run["arch"], run["recipe"])
+            seeds[cell].append(metrics["accuracy"][kind])
+    pairs = [(cell, (*cell[:3], other)) for cell in seeds if cell[3] == "full"]
+    held = [fmean(seeds[full]) > fmean(seeds[than]) for full, than in pairs if than in seeds]
+    page = (PUBLISHED.results / "README.md").read_text()
+    claims = {row["claim"]: row for row in table_below(page, "# Measured results", place=2)}
+    told = claims[f"full > {other}".replace("_", r"\_")][column]
+    assert told == f"{sum(held)} of {len(held)}"
+
+
+def table_below(page: str, heading: str, place: int = 0) -> list[dict[str, str]]:
+    """The rows of the Markdown table in a paragraph after a heading, by the names of its columns."""
+    lines = page.split(f"{heading}\n\n")[1].split("\n\n")[place].splitlines()
     names, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in lines)
     return [dict(zip(names, row, strict=True)) for row in rows]
 
