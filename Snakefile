@@ -56,9 +56,9 @@ rule all:
     input:
         [
             table_files(name, configuration.tables[name].layout)
-            for name in renderable_tables(configuration)
+            for name in chosen_tables()
         ],
-        [figure_files(name) for name in renderable_figures(configuration)],
+        [figure_files(name) for name in chosen_figures()],
         scorecard_files(layout),
         "<results>/report/index.html",
     localrule: True

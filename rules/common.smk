@@ -127,6 +127,18 @@ def runs_of(collection):
     return [str(layout.run_metrics(run)) for run in runs]
 
 
+@one_line
+def chosen_tables():
+    """The chosen tables that there is anything to render of."""
+    return renderable_tables(configuration)
+
+
+@one_line
+def chosen_figures():
+    """The chosen figures that there is anything to draw of."""
+    return renderable_figures(configuration)
+
+
 def table_files(table, layout_name="main"):
     """What is rendered of a table; without runs, `settings`, it is not compared with the paper."""
     return [str(path) for path in layout.table_files(table, layout_name)]

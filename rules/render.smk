@@ -119,7 +119,7 @@ rule reproduction:
         words=[words_of("table2"), *map(figure_words, KEPT_FIGURES)],
         figures=" ".join(name for name in KEPT_FIGURES if name != "figure8"),
     shell:
-        "( python -m crossarch collect runs --every --results {params.results}"
+        "( python -m crossarch collect runs --every --results {params.results} --output {output.runs}"
         " && python -m crossarch render table2 {params.options} --runs {output.runs}"
         " && python -m crossarch scorecard {params.options} --runs {output.runs}"
         " && for figure in {params.figures}; do python -m crossarch render $figure {params.options}"

@@ -8,7 +8,7 @@ rule report_page:
         scorecard=scorecard_files(layout),
         figures=expand(
             "<results>/figures/{figure}.{kind}",
-            figure=renderable_figures(configuration),
+            figure=chosen_figures(),
             kind=["csv", "svg"],
         ),
     output:

@@ -8,9 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from calling import Call
 
 RUN = "cifar10-jpeg/frepo/ipc1/cnn/baseline/seed0"
+STUDENT = "cifar10-jpeg/frepo/ipc1/resnet18/full/seed0"
 CASES: dict[int, list[list[str]]] = {
     0: [["--version"], ["plan", "--table", "table2"], ["schedule", "--recipe", "full"]],
     2: [
@@ -23,9 +25,11 @@ CASES: dict[int, list[list[str]]] = {
         ["plan", "--preset", "nowhere.yaml"],
         ["prepare", "cifar10", "--source", "A B", "--ipc", "1"],
         ["audit", "--selection", '{"sources": ["real"], "figures": []}'],
+        ["train", RUN, "--device", "gpu"],
+        ["analyse", "curvature", RUN, "--device", "tpu"],
     ],
     3: [["fetch", "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"]],
-    4: [["show", RUN], ["render", "table2"]],
+    4: [["show", RUN], ["render", "table2"], ["train", STUDENT]],
 }
 
 
@@ -44,6 +48,41 @@ def test_a_mistake_is_one_line_and_a_code(
         last = finished.stderr.strip().splitlines()[-1]
         assert last.startswith("crossarch: ")
         assert "Traceback" not in finished.stderr
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is CUDA on this machine")
+def test_a_device_that_is_not_there_is_told_before_anything_is_done(call: Call, tmp_path: Path) -> None:
+    finished = call("train", RUN, "--device", "cuda", "--results", str(tmp_path / "results"))
+    assert finished.returncode == 2
+    (line,) = finished.stderr.splitlines()
+    assert line.startswith("crossarch: device: found 'cuda', allowed on this machine: auto, ")
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_missing_teacher_is_told_before_anything_is_prepared(call: Call, tmp_path: Path) -> None:
+    finished = call("train", STUDENT, "--results", str(tmp_path / "results"))
+    assert finished.returncode == 4
+    assert finished.stderr.strip().endswith(
+        "train the teacher first: crossarch train cifar10-jpeg/frepo/ipc1/cnn/wo_dp_kd/seed0"
+    )
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_setting_where_a_folder_is_needed_is_told_where_it_belongs(call: Call) -> None:
+    finished = call("plan", "--config", "ipc=[1]")
+    assert finished.returncode == 2
+    (line,) = finished.stderr.splitlines()
+    assert line.startswith("crossarch: --config: found 'ipc=[1]', ")
+    assert """--selection '{"ipc": [1]}'""" in line
+    assert "--preset" in line
+
+
+@pytest.mark.parametrize("verb", ["mirror", "show", "compare", "evaluate", "train"])
+def test_help_says_all_that_is_written(call: Call, verb: str) -> None:
+    printed = " ".join(call(verb, "--help", COLUMNS="300").stdout.split())
+    if verb == "mirror":
+        assert "laid out as HOST/PATH." in printed
+    assert "Folder of the results; default: that of the config." in printed
 
 
 def test_anything_else_is_1(call: Call, tmp_path: Path) -> None:

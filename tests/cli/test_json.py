@@ -35,10 +35,15 @@ def test_files_and_what_was_left_out(call: Call, results: Path) -> None:
     data["settings"]["epochs"] = 3999
     run.write_text(json.dumps(data))
     collected = told(call, results, "collect", "--every")
-    assert collected["files"] == [str(results / "metrics/runs.csv")]
+    assert collected["files"] == [str(results / "partial/metrics/runs.csv")]
     assert collected["left_out"] == {str(run): "settings.epochs: made with 3999, today 4000"}
     runs = ("--runs", collected["files"][0])
-    for arguments in (("render", "table2", *runs), ("scorecard", *runs), ("render", "figure5")):
+    for arguments in (
+        ("render", "table2", *runs),
+        ("scorecard", *runs),
+        ("render", "figure5"),
+        ("render", "figure1", "--every"),
+    ):
         files = told(call, results, *arguments, *PRESET)["files"]
         assert files
         assert all(Path(file).is_file() for file in files)

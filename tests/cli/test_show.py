@@ -63,6 +63,7 @@ def test_show_tells_what_the_metrics_say() -> None:
     for text in (data["commit"], data["versions"]["torch"], *data["inputs"].values(), data["finished"]):
         assert text in page
     assert "as the configuration asks today" in page
+    assert "on FRePo, 1 image per class; " in page
     assert page.count("┤") == 16  # two curves of eight lines
 
 
@@ -79,6 +80,7 @@ def test_show_tells_what_the_recipe_changes_of_its_base() -> None:
     assert changed["optimizer.name"] == "lion"
     assert "epochs" not in changed
     assert told("show", f"{SET}/alexnet/baseline/seed0")["base"] is None
+    assert "changes from wo_dp_kd" in invoke("show", WITHOUT_KD).stdout
 
 
 @pytest.mark.parametrize(
@@ -105,7 +107,11 @@ def test_show_says_why_a_run_is_outdated(results: Path) -> None:
 def test_what_cannot_be_shown_is_one_line(results: Path) -> None:
     missing = invoke("show", FULL.replace("seed0", "seed7"), results=results).exception
     assert isinstance(missing, DataError)
-    assert f"the nearest is {FULL}" in str(missing)
+    finished = len(list(results.glob("runs/**/metrics.json")))
+    told = f"the run has not finished (finished under {results}: {finished}; the nearest is {FULL})"
+    assert str(missing).endswith(told)
+    nothing = invoke("show", FULL, results=results / "empty").exception
+    assert str(nothing).endswith(f"has not finished (finished under {results / 'empty'}: none)")
     assert isinstance(invoke("show", "alexnet").exception, ConfigError)
     spoil(results, FULL, lambda data: data["accuracy"].update(best=101))
     broken = invoke("show", FULL, results=results).exception

@@ -1,6 +1,7 @@
 """The profile as Snakemake reads it, without a cluster."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,20 @@ def test_by_itself_it_names_no_partition_and_no_account(monkeypatch: pytest.Monk
     assert profile["executor"] == "slurm"
     assert profile["default-resources"] == {"mem_mb": 4000, "runtime": "30 * attempt"}
     on_a_gpu = {"gpu": 1, "mem_mb": 8000, "runtime": "120 * attempt"}
-    assert profile["set-resources"] == {"train": on_a_gpu, "distil": on_a_gpu}
+    assert profile["set-resources"]["train"] == profile["set-resources"]["distil"] == on_a_gpu
     assert not {"groups", "resources"} & profile.keys()
+
+
+def test_every_rule_that_is_told_a_device_gets_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    rules = "\n".join(file.read_text() for file in sorted((PROFILE.parents[1] / "rules").glob("*.smk")))
+    names_and_bodies = re.split(r"^rule (\w+):$", rules, flags=re.MULTILINE)[1:]
+    told = {
+        name
+        for name, body in zip(names_and_bodies[::2], names_and_bodies[1::2], strict=True)
+        if "--device" in body
+    }
+    assert {"train", "analyse_curvature"} < told
+    assert read(monkeypatch)["set-resources"].keys() == told
 
 
 def test_account_and_partitions_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,7 +62,7 @@ def test_or_from_an_edit_of_three_lines(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_the_alternative_in_comments_asks_for_gres_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    text = PROFILE.read_text().replace("    gpu: 1\n", "", 1).replace("    # gres:", "    gres:")
+    text = PROFILE.read_text().replace("      gpu: 1\n", "", 1).replace("# gres:", "gres:")
     assert read(monkeypatch, text)["set-resources"]["train"]["gres"] == "gpu:a100:1"
     assert "gpu" not in read(monkeypatch, text)["set-resources"]["train"]
 

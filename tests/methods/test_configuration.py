@@ -74,6 +74,7 @@ OPTIMIZER = ("recipes", "baseline", "optimizer")
 RELEASED = ("protocols", "released")
 FRESH = ("recipes", "wo_dp", "by_ipc")
 
+MEANT = "(did you mean '"
 FREPO = yaml.safe_load((CONFIG / "sources.yaml").read_text())["own-frepo"]["distilled"]["digits"]
 
 # file, where, what is put there, and what the line must name: key, finding, choices
@@ -178,9 +179,27 @@ MISTAKES: dict[str, tuple[str, tuple[Any, ...], Any, list[str]]] = {
         1.5,
         ["epochs", "1.5", "integer"],
     ),
-    "list for a mapping": (RECIPE, AUGMENT, [1], ["augmentation"]),
-    "scalar for a mapping": (SELECT, ("evaluation",), 5, ["evaluation", "5"]),
-    "scalar for a list": (SELECT, ("archs",), "cnn", ["archs", "'cnn'"]),
+    "list for a mapping": (RECIPE, AUGMENT, [1], ["augmentation", "a mapping, such as {folds: ...}"]),
+    "list for one of several mappings": (
+        *(RECIPE, OPTIMIZER, [1]),
+        ["optimizer", "[1]", "a mapping, such as {name: ...}"],
+    ),
+    "list for a mapping of names": (
+        SELECT,
+        ("own_recipes",),
+        [1],
+        ["[1]", "allowed: a mapping of names"],
+    ),
+    "scalar for a mapping": (
+        *(SELECT, ("evaluation",), 5),
+        ["evaluation: found 5, allowed: a mapping, such as {every: ...}"],
+    ),
+    "scalar for a list": (
+        *(SELECT, ("archs",), "cnn"),
+        ["archs: found 'cnn', allowed: a list, such as [cnn]"],
+    ),
+    "number for a list": (SELECT, ("ipc",), 1, ["ipc: found 1, allowed: a list, such as [1]"]),
+    "mapping for a list": (SELECT, ("seeds",), {"a": 1}, ["seeds: found {'a': 1}, allowed: a list"]),
     "scalar for variations": (RECIPE, FRESH, 5, ["wo_dp.by_ipc", "5"]),
     "scalar for a variation": (RECIPE, FRESH, {1: 5}, ["wo_dp.by_ipc", "5"]),
     "list for protocols": (RECIPE, ("protocols",), [], ["protocols"]),
@@ -197,9 +216,20 @@ MISTAKES: dict[str, tuple[str, tuple[Any, ...], Any, list[str]]] = {
         *(SELECT, ("results",), "my results"),
         ["results", "'my results'", "without blanks"],
     ),
-    "no folder for results": (SELECT, ("results",), "", ["results", "''"]),
+    "no folder for results": (
+        SELECT,
+        ("results",),
+        "",
+        ["results: found '', allowed: at least 1 character"],
+    ),
+    "name with a blank": (
+        SELECT,
+        ("archs",),
+        ["a b"],
+        ["archs.0: found 'a b', allowed: what matches ^["],
+    ),
     "negative seed": (SELECT, ("seeds",), [-1], ["seeds", "-1", "0"]),
-    "no seeds": (SELECT, ("seeds",), [], ["seeds", "[]"]),
+    "no seeds": (SELECT, ("seeds",), [], ["seeds: found [], allowed: at least 1 value"]),
     "keep rate of zero": (
         RECIPE,
         ("recipes", "wo_kd", "keep_rate", "min"),
@@ -216,6 +246,12 @@ MISTAKES: dict[str, tuple[str, tuple[Any, ...], Any, list[str]]] = {
         ["distillation.weight", "1.5", "1"],
     ),
     "one beta": (RECIPE, (*OPTIMIZER, "betas"), [0.9], ["optimizer", "betas"]),
+    "three betas": (
+        RECIPE,
+        (*OPTIMIZER, "betas"),
+        [0.9] * 3,
+        ["optimizer.betas", "allowed: at most 2 values"],
+    ),
     "warm-up without end": (
         *(RECIPE, ("recipes", "wo_dp_kd", "schedule", "warmup"), 1000),
         ["schedule", "warmup", "1000"],
@@ -274,6 +310,14 @@ MISTAKES: dict[str, tuple[str, tuple[Any, ...], Any, list[str]]] = {
     "hard labels of a distillation": (
         *(SOURCE, ("own-frepo", "labels"), "hard"),
         ["own-frepo", "labels: soft"],
+    ),
+    "MTT's constants that a distillation's data set has not": (
+        *(SOURCE, ("own-frepo", "distilled", "digits", "whitening"), "standardise-mtt"),
+        ["own-frepo.distilled.digits.whitening", "'standardise-mtt'", "digits.mtt", "zca-frepo"],
+    ),
+    "MTT's constants that a set's data set has not": (
+        *(SOURCE, ("mtt", "sets", "digits"), {1: {"file": "set.npz", "whitening": "standardise-mtt"}}),
+        ["mtt.sets.digits.1.whitening", "'standardise-mtt'", "digits.mtt"],
     ),
     "origin without its file": (
         *(DATA, ("cifar10", "origin", "file"), DELETE),
@@ -390,6 +434,30 @@ def test_broken_yaml_names_the_file_and_the_place(directory: Path, file: str, ki
     assert named in message
 
 
+@pytest.mark.parametrize("content", ["", "# archs: [cnn]\n", "---\n"])
+def test_an_empty_preset_changes_nothing(tmp_path: Path, content: str) -> None:
+    preset = tmp_path / "preset.yaml"
+    preset.write_text(content)
+    changed = load_configuration(CONFIG, overrides=read_overrides([preset]))
+    assert changed.selection == CONFIGURATION.selection
+    preset.write_text("[]\n")
+    told = complaint(lambda: read_overrides([preset]))
+    assert told == f"{preset}: found list, allowed: a mapping of names"
+
+
+def test_constants_are_needed_where_a_set_takes_the_whitening_of_its_source(directory: Path) -> None:
+    spoil(directory, SOURCE, ("own-frepo", "whitening"), "standardise-mtt")
+    load_configuration(directory)  # the digits have a whitening of their own
+    spoil(directory, SOURCE, ("own-frepo", "distilled", "digits", "whitening"), None)
+    assert "own-frepo.whitening: found 'standardise-mtt'" in complaint(
+        lambda: load_configuration(directory)
+    )
+    spoil(directory, SOURCE, ("own-frepo", "whitening"), "standardise")
+    spoil(directory, SOURCE, ("real", "drawn", "digits"), [5])
+    spoil(directory, SOURCE, ("real", "whitening"), "standardise-mtt")
+    assert "real.whitening: found 'standardise-mtt'" in complaint(lambda: load_configuration(directory))
+
+
 def test_a_key_that_stands_there_twice_names_both_lines(directory: Path) -> None:
     path = directory / RECIPE
     lines = path.read_text().splitlines()
@@ -451,8 +519,14 @@ def test_a_mistake_on_the_command_line_names_the_command_line(
         ("cifar10/mtt/ipc1/cnn/wo_dp/seed0", ["'wo_dp'", "'cnn'"]),
         ("cifar10/mtt/ipc1/cnn/wo_kd/seed0", ["'wo_kd'", "'cnn'"]),
         ("cifar10/mtt/ipc1/cnn/full@released/seed0", ["full", "'cnn'"]),
-        ("cifar10/frepo/ipc1/vgg11/ful/seed0", ["recipes.yaml", "'ful'", "full"]),
-        ("cifar10/frep/ipc1/vgg11/full/seed0", ["sources.yaml", "'frep'", "frepo"]),
+        (
+            "cifar10/frepo/ipc1/vgg11/ful/seed0",
+            [f"'ful' {MEANT}full'?), allowed in {CONFIG}/recipes.yaml: "],
+        ),
+        (
+            "cifar10/frep/ipc1/vgg11/full/seed0",
+            [f"'frep' {MEANT}frepo'?), allowed in {CONFIG}/sources.yaml: "],
+        ),
         ("cifar11/frepo/ipc1/vgg11/full/seed0", ["datasets.yaml", "'cifar11'", "cifar10"]),
         ("cifar100/frepo-original/ipc1/vgg11/full/seed0", ["sources.yaml", "'cifar100'", "cifar10"]),
         ("cifar10/frepo/ipc1/vgg/full/seed0", ["arch", "'vgg'", "vgg11"]),

@@ -147,11 +147,11 @@ MISTAKES: dict[str, tuple[Callable[[str], str], str]] = {
     ),
     "registered under a computed name": (
         lambda text: text.replace('@network("mine"', '@network("ot" + "her"'),
-        "found no @network('mine'), but other",
+        "found no @network('mine'), what it registers: other",
     ),
     "nothing registered": (
         lambda text: text.replace('@network("mine", droppath=("1",))', ""),
-        "found no @network('mine'), but none",
+        "found no @network('mine'), what it registers: nothing",
     ),
     "not Python": (lambda text: text.replace("def mine", "deff mine"), "line 6: is not Python"),
     "fails on import": (lambda text: text + "\n1 / 0\n", "line 10: ZeroDivisionError: division by zero"),

@@ -158,6 +158,8 @@ def test_a_run_with_metrics_is_not_left(directory: Path, tmp_path: Path) -> None
     after = planned(configuration, layout, ["table2", "table7"])
     assert [target.left for target in after.targets] == [target.left - 1 for target in before.targets]
     assert (len(before.left), len(after.left)) == (44, 43)
+    metrics.write_text("")  # damaged: to be run again
+    assert planned(configuration, layout, ["table2", "table7"]) == before
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,24 @@ def test_metrics_outweigh_any_log(tmp_path: Path, run: RunId) -> None:
     assert run_statuses(layout, [run])[run].state == "done"
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [("", "line 1, column 1: is not JSON"), ('{"run', "is not JSON"), ("[]", "found list")],
+)
+def test_damaged_metrics_are_a_failure_with_a_reason(
+    tmp_path: Path, run: RunId, content: str, told: str
+) -> None:
+    layout = Layout(tmp_path)
+    lay(layout.run_metrics(run), content, age=90)
+    status = run_statuses(layout, [run])[run]
+    assert status.state == "failed"
+    assert status.message is not None
+    assert status.message.startswith(f"{layout.run_metrics(run)}: ")
+    assert told in status.message
+    assert status.message.endswith("; delete it to train the run again")
+    assert status.age == pytest.approx(90, abs=20)
+
+
 def test_the_rule_writes_the_log_that_is_read(project: Path, run: RunId) -> None:
     rule = (project / "rules" / "train.smk").read_text()
     assert 'f"<results>/logs/train/{RUN_PATTERN}.log"' in rule

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from miniature import Workspace
@@ -83,13 +84,29 @@ def test_a_figure_of_which_no_run_is_left_is_told(workspace: Workspace) -> None:
     assert "Traceback (most recent call last)" not in printed
 
 
-def test_by_hand_a_figure_is_made_of_all_finished_runs(workspace: Workspace) -> None:
+def test_by_hand_a_figure_of_the_runs_that_have_ended_lies_apart(workspace: Workspace) -> None:
     finished = workspace.crossarch("render", "figure1")
+    assert finished.returncode == 4
+    assert "figure1.csv: no such file; first: crossarch collect figure1" in finished.stderr
+    finished = workspace.crossarch("render", "figure1", "--every")
     assert finished.returncode == 0, finished.stderr
     assert len(finished.stdout.split()) == 5
-    caption = (workspace.folder / "results" / "figures" / "figure1.md").read_text()
+    caption = (workspace.folder / "results" / "partial" / "figures" / "figure1.md").read_text()
     assert "No run measured yet on CIFAR-10 (JPEG copy)." in caption
+    assert not (workspace.folder / "results" / "figures").exists()
     finished = workspace.crossarch("render", "figure9")
     assert finished.returncode == 2
     assert "found unknown table or figure 'figure9' (did you mean 'figure" in finished.stderr
     assert finished.stderr.count("\n") == 1
+
+
+def test_a_wrong_name_in_a_figure_is_told_without_a_traceback(workspace: Workspace) -> None:
+    def misspell(data: dict[str, Any]) -> None:
+        data["figure1"]["drawing"]["panels"][0]["lines"][0]["recipe"] = "basline"
+
+    workspace.edit("figures.yaml", misspell)
+    finished = workspace.snakemake("-n", "table1")
+    printed = finished.stdout + finished.stderr
+    assert finished.returncode != 0
+    assert "basline" in printed
+    assert "Traceback" not in printed

@@ -208,6 +208,24 @@ def test_other_contents_of_pt(tmp_path: Path, labels: torch.Tensor, saved: Any, 
     assert told in not_read("pt", tmp_path / "x.pt", tmp_path / "y.pt")
 
 
+@pytest.mark.parametrize("content", [b"", b"# Read me\n\nA text.\n"], ids=["nothing", "text"])
+def test_files_of_another_kind_are_told_shortly(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "set"
+    path.write_bytes(content)
+    kinds = {"pt": "no PyTorch file", "npy": "no .npy or .npz file", "npz": "no .npy or .npz file"}
+    for form, kind in kinds.items():
+        told = not_read(form, *([path] if form == "npz" else [path, path]))
+        assert told == f"{path}: is {kind if content else 'empty'}"
+
+
+def test_code_in_a_file_is_told_without_advice_to_run_it(tmp_path: Path) -> None:
+    path = tmp_path / "set"
+    for zipped in (True, False):
+        torch.save(Marker(), path, _use_new_zipfile_serialization=zipped)
+        told = not_read("pt", path, path)
+        assert told == f"{path}: is damaged or holds more than tensors, and no code is run"
+
+
 def test_other_contents_of_numpy_files(tmp_path: Path, labels: torch.Tensor) -> None:
     x, y = tmp_path / "x", tmp_path / "y"
     with x.open("wb") as stream:
@@ -325,9 +343,32 @@ REFUSED: dict[str, tuple[dict[str, Any], Callable[..., tuple[Any, Any]], str]] =
     "negative label": ({}, lambda p, x, y: (x, y - 1), "found -1 to 1, needed: 0 to 2"),
     "fractional label": ({}, lambda p, x, y: (x, y + 0.5), "needed: whole numbers"),
     "label that is no number": ({}, lambda p, x, y: (x, y * np.nan), "needed: whole numbers"),
-    "one label": ({}, lambda p, x, y: (x, np.int64(1)), "labels: found () torch.int64"),
-    "soft labels for hard ones": ({}, lambda p, x, y: (x, np.eye(3)[y] + 0.1), "needed: "),
-    "hard labels for soft ones": ({"labels": "soft"}, lambda p, x, y: (x, y), "needed: "),
+    "one label": ({}, lambda p, x, y: (x, np.int64(1)), "labels: found shape (), needed: (N,)"),
+    "soft labels for hard ones": (
+        {},
+        lambda p, x, y: (x, np.eye(3, dtype=np.float32)[y] + 0.1),
+        "labels: found shape (6, 3), needed: (N,), since the source has `labels: hard`",
+    ),
+    "one-hot labels for hard ones": (
+        {},
+        lambda p, x, y: (x, np.eye(3, dtype=np.int64)[y]),
+        "labels: found shape (6, 3), needed: (N,), since the source has `labels: hard`",
+    ),
+    "hard labels for soft ones": (
+        {"labels": "soft"},
+        lambda p, x, y: (x, y),
+        "labels: found shape (6,), needed: (N, classes), since the source has `labels: soft`",
+    ),
+    "labels of one class alone": (
+        {},
+        lambda p, x, y: (x, y * 0),
+        "labels: found no image of class 1, 2, needed: at least one of each of 3 classes",
+    ),
+    "labels that leave out a class": (
+        {},
+        lambda p, x, y: (x, y // 2 * 2),
+        "found no image of class 1, ",
+    ),
     "columns too few": ({"labels": "soft"}, lambda p, x, y: (x, np.eye(2)[y % 2]), "found 2 columns"),
     "infinite label": ({"labels": "soft"}, lambda p, x, y: (x, np.eye(3)[y] / 0.0), "not finite"),
     "pixel that is no number": ({}, lambda p, x, y: (x * np.nan, y), "not finite"),
@@ -351,6 +392,13 @@ def test_set_that_is_not_what_the_configuration_says(
         attempt = partial(prepared, tmp_path, a_source(**changes), dataset, x, y, class_order=order)
         assert told in refused(attempt, tmp_path / "set.npz")
     assert not (tmp_path / "set.safetensors").exists()
+
+
+def test_soft_labels_may_favour_one_class(
+    tmp_path: Path, images: torch.Tensor, dataset: Dataset
+) -> None:
+    soft = torch.tensor([[2.0, 1.0, 0.0]]).repeat(COUNT, 1)
+    assert torch.equal(prepared(tmp_path, a_source(labels="soft"), dataset, images, soft).labels, soft)
 
 
 def test_whole_numbers_written_as_floats_are_hard_labels(

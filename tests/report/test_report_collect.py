@@ -221,13 +221,26 @@ def test_the_command_leaves_outdated_runs_out_and_names_them(
     write_metrics(old, lambda data: {**with_settings_of_today(old)(data), "settings": {"epochs": 1000}})
     arguments = ["collect", "--every", "--config", str(CONFIG), "--results", str(tmp_path)]
     left_out = f"left out: {tmp_path}/runs/{old.path}/metrics.json: settings: network"
-    of_all = CliRunner().invoke(app, ["render", "report", *arguments[2:]])
+    of_all = CliRunner().invoke(app, ["render", "report", *arguments[1:]])
     assert of_all.exit_code == 0, of_all.output
     assert left_out in of_all.stderr
     told = CliRunner().invoke(app, arguments)
     assert told.exit_code == 0, told.output
-    assert read_runs(tmp_path / "metrics" / "runs.csv")["seed"].tolist() == [0]
+    assert read_runs(tmp_path / "partial" / "metrics" / "runs.csv")["seed"].tolist() == [0]
     assert left_out in told.stderr
+
+
+def test_the_command_refuses_gaps_and_says_how_many(write_metrics: Write, tmp_path: Path) -> None:
+    chosen = json.dumps({"ipc": [1], "archs": ["cnn"], "recipes": ["baseline"], "seeds": [0]})
+    run = a_run(recipe="baseline", arch="cnn")
+    write_metrics(run, with_settings_of_today(run))
+    arguments = ["collect", "table2", "--config", str(CONFIG), "--results", str(tmp_path)]
+    told = CliRunner().invoke(app, [*arguments, "--selection", chosen])
+    assert told.exit_code != 0
+    assert "/mtt/ipc1/cnn/baseline/seed0/metrics.json: no such file: 1 of 2 runs" in str(told.exception)
+    assert not (tmp_path / "metrics").exists()
+    both = CliRunner().invoke(app, ["render", "table2", "--every", "--runs", "x", *arguments[2:]])
+    assert "found --every and --runs" in str(both.exception)
 
 
 def complaint(*files: Path) -> str:

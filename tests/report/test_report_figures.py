@@ -20,6 +20,7 @@ from synthetic_runs import CONFIG, configured, run_row, runs_of
 
 from crossarch.config import (
     Configuration,
+    SetId,
     figure_points,
     figure_runs,
     load_configuration,
@@ -27,7 +28,8 @@ from crossarch.config import (
 )
 from crossarch.config.schema import ARCHS
 from crossarch.errors import ConfigError, DataError
-from crossarch.report.figures import FORMATS, render_figure
+from crossarch.layout import Layout
+from crossarch.report.figures import FORMATS, draw_distillation, render_figure
 from crossarch.report.figures.accuracy import widened
 from crossarch.report.figures.points import points
 from crossarch.report.figures.render import draw_csv
@@ -361,6 +363,15 @@ def test_a_spoilt_csv_is_refused(tmp_path: Path) -> None:
     csv.write_text(csv.read_text().replace("mean,std", "mean,sd", 1))
     message = complaint(lambda: draw_csv(configured(), "figure1", csv), DataError)
     assert message.startswith(f"{csv}: std: found no such column")
+
+
+def test_a_distillation_that_was_not_made_is_told_with_its_command(tmp_path: Path) -> None:
+    target = SetId(source="own-frepo", dataset="digits", ipc=2)
+    message = complaint(lambda: draw_distillation(configured(), Layout(tmp_path), target), DataError)
+    assert message == (
+        f"{tmp_path}/distil/own-frepo/digits/ipc2/metrics.json: no such file; distil the set first: "
+        "crossarch distil own-frepo digits 2"
+    )
 
 
 def _inflated(pdf: bytes) -> Iterator[bytes]:

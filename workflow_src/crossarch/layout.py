@@ -1,6 +1,6 @@
 """Where everything lies under `results/`: the one place that knows the paths of all stages."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from crossarch.config import Configuration, RunId, SetId
@@ -12,6 +12,20 @@ class Layout:
     """Paths of files between stages; `{...}` in the rules are the same patterns."""
 
     results: Path = Path("results")
+    rendered: Path | None = None
+    """Where collected metrics, tables, figures and the report lie; default: in `results`."""
+
+    @property
+    def partial(self) -> "Layout":
+        """The same results, for what is rendered of those runs that there are.
+
+        It lies apart, since Snakemake would take it for what is rendered of all.
+        """
+        return replace(self, rendered=self.results / "partial")
+
+    @property
+    def _rendered(self) -> Path:
+        return self.rendered or self.results
 
     @property
     def downloads(self) -> Path:
@@ -116,12 +130,12 @@ class Layout:
 
     def metrics(self, collection: str) -> Path:
         """The tidy table of the runs of one table of the paper, or of all (`runs`)."""
-        return self.results / "metrics" / f"{collection}.csv"
+        return self._rendered / "metrics" / f"{collection}.csv"
 
     @property
     def tables(self) -> Path:
         """Rendered tables."""
-        return self.results / "tables"
+        return self._rendered / "tables"
 
     def table_files(self, name: str, layout: str) -> list[Path]:
         """Every file of a rendered table; one without runs (`settings`) has no comparison edition."""
@@ -132,7 +146,7 @@ class Layout:
     @property
     def report(self) -> Path:
         """The scorecard and the HTML report."""
-        return self.results / "report"
+        return self._rendered / "report"
 
     def scorecard_files(self) -> tuple[Path, Path, Path]:
         """The scorecard: all cells of the paper, what they come to, the page."""
@@ -145,7 +159,7 @@ class Layout:
     @property
     def figures(self) -> Path:
         """Rendered figures."""
-        return self.results / "figures"
+        return self._rendered / "figures"
 
     def figure_files(self, name: str) -> list[Path]:
         """Every file of a rendered figure."""

@@ -90,7 +90,7 @@ def fetch(
 
 
 def mirror(
-    directory: Annotated[Path, typer.Argument(help="Folder to fill, laid out as <host>/<path>.")],
+    directory: Annotated[Path, typer.Argument(help="Folder to fill, laid out as HOST/PATH.")],
     every: Annotated[
         bool, typer.Option("--all", help="All files of the config, teachers of the authors included.")
     ] = False,

@@ -21,6 +21,17 @@ from crossarch.config.schema import WHITENINGS, Whitening
 from crossarch.errors import ConfigError
 from crossarch.layout import Layout
 
+
+def _of_this_machine(context: typer.Context, device: str) -> str:
+    """The device that an option names, if it is there. Raises ConfigError, before anything is done."""
+    if device == "auto" or context.resilient_parsing:  # nothing to look up, or only a completion
+        return device
+    from crossarch.running.slots import choose_device
+
+    choose_device(device)
+    return device
+
+
 ConfigDirectory = Annotated[Path, typer.Option("--config", help="Folder of the YAML files.")]
 Presets = Annotated[
     list[Path] | None,
@@ -38,7 +49,7 @@ ChosenTables = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Results = Annotated[
     Path | None,
-    typer.Option(envvar="CROSSARCH_RESULTS", help="Folder to write to; default: that of the config."),
+    typer.Option(envvar="CROSSARCH_RESULTS", help="Folder of the results; default: that of the config."),
 ]
 Dataset = Annotated[
     str,
@@ -59,7 +70,12 @@ ArchName = Annotated[
 RecipeName = Annotated[
     str, typer.Option(help="Recipe, or recipe@protocol.", autocompletion=complete_recipe)
 ]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.", autocompletion=complete_device)]
+Device = Annotated[
+    str,
+    typer.Option(
+        help="auto, cpu, cuda or mps.", autocompletion=complete_device, callback=_of_this_machine
+    ),
+]
 SlotsPerGpu = Annotated[
     int | None, typer.Option(min=1, help="Jobs at a time on one GPU; default: the config's.")
 ]
@@ -72,6 +88,11 @@ def read_configuration(
     directory: Path, presets: list[Path] | None = None, selection: str | None = None
 ) -> Configuration:
     """The configuration with presets and a selection (JSON) laid over it. Raises ConfigError."""
+    if "=" in directory.name and not directory.is_dir():  # as Snakemake's --config has it
+        raise ConfigError(
+            f"--config: found {str(directory)!r}, allowed: a folder of YAML files; single keys are set "
+            """with --preset FILE, or where there is --selection by --selection '{"ipc": [1]}'"""
+        )
     overrides = read_overrides(presets or [])
     if selection:
         overrides.append(("--selection", json_object(selection, "--selection")))

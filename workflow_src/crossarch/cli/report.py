@@ -21,7 +21,14 @@ from crossarch.cli.options import (
     tell_outdated,
     unknown_name,
 )
-from crossarch.config import Configuration, collection_runs, load_configuration, parse_run, parse_set
+from crossarch.config import (
+    Configuration,
+    collection_runs,
+    load_configuration,
+    needs_runs,
+    parse_run,
+    parse_set,
+)
 from crossarch.errors import ConfigError, DataError
 from crossarch.files import write_text
 from crossarch.layout import Layout
@@ -31,6 +38,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 REPORT = "report"
+
+Every = Annotated[
+    bool,
+    typer.Option("--every", help="Of all finished runs, whatever is chosen: into RESULTS/partial."),
+]
 
 
 def collect(
@@ -42,9 +54,8 @@ def collect(
         ),
     ] = "runs",
     selection: SelectionJson = None,
-    every: Annotated[
-        bool, typer.Option("--every", help="All finished runs, whatever is chosen.")
-    ] = False,
+    every: Every = False,
+    output: Annotated[Path | None, typer.Option(help="CSV to write; default: in the results.")] = None,
     as_json: AsJson = False,
     config: ConfigDirectory = CONFIG,
     preset: Presets = None,
@@ -54,7 +65,7 @@ def collect(
 
     A run whose settings are not those that the configuration asks for today is left out, and named.
 
-    Example: `crossarch collect --every --results results/reproduction`
+    Examples: `crossarch collect table2 --preset config/presets/cpu.yaml`, `crossarch collect --every`
     """
     from crossarch.report import write_runs
 
@@ -62,14 +73,24 @@ def collect(
     layout = layout_of(configuration, results)
     if every:
         files = layout.finished_runs()
+        layout = layout.partial
     else:
-        runs = collection_runs(configuration, collection)
-        files = [layout.run_metrics(one) for one in runs]
+        files = [layout.run_metrics(run) for run in collection_runs(configuration, collection)]
+        _refuse_gaps(files)
     collected, old = _collected(configuration, files)
-    path = layout.metrics(collection)
+    path = output or layout.metrics(collection)
     write_runs(collected, path)
     left_out = {str(file): reason for file, reason in old.items()}
     tell_files([path], as_json, left_out=left_out)
+
+
+def _refuse_gaps(files: Sequence[Path]) -> None:
+    missing = [file for file in files if not file.exists()]
+    if missing:
+        raise DataError(
+            f"{missing[0]}: no such file: {len(missing)} of {len(files)} runs have not ended; "
+            "`--every` takes those that have"
+        )
 
 
 def _collected(
@@ -91,6 +112,7 @@ def render(
         ),
     ],
     selection: SelectionJson = None,
+    every: Every = False,
     runs: Annotated[
         Path | None, typer.Option(help="Tidy CSV of runs; default: what was collected for it.")
     ] = None,
@@ -101,46 +123,79 @@ def render(
 ) -> None:
     """Write a table (CSV, Markdown, LaTeX), a figure (CSV, PDF, SVG, PNG, caption) or the HTML report.
 
-    A figure or the report for which nothing was collected is made of all finished runs that were made
-    with today's settings. Of a set that was distilled here it is the curve: accuracy against steps (CSV,
-    PDF, SVG, PNG).
+    Of what has been collected for it, or of `--every` finished run that was made with today's settings.
+    Of a set that was distilled here it is the curve: accuracy against steps (CSV, PDF, SVG, PNG).
 
-    Examples: `crossarch render table2 --preset config/presets/cpu.yaml`, `crossarch render figure1`,
-    `crossarch render report`, `crossarch render own-frepo/digits/ipc1`
+    Examples: `crossarch render table2 --every --preset config/presets/cpu.yaml`,
+    `crossarch render figure1 --every`, `crossarch render own-frepo/digits/ipc1`
     """
     configuration = read_configuration(config, preset, selection)
     layout = layout_of(configuration, results)
     with working(f"Rendering {name}"):
+        layout, runs = _of_runs(configuration, layout, every, runs)
         files = _render(configuration, layout, name, runs)
     tell_files(files, as_json)
 
 
 def _render(configuration: Configuration, layout: Layout, name: str, runs: Path | None) -> list[Path]:
     """Write what `render` is about; gives the files."""
-    from crossarch.report import collect_runs, read_runs, render_table
+    from crossarch.report import render_table
     from crossarch.report.figures import draw_distillation, render_figure
     from crossarch.report.page import render_page
 
     if name in configuration.tables:
-        without_runs = configuration.table(name).layout == "settings"
-        metrics = collect_runs([]) if without_runs else read_runs(runs or layout.metrics(name))
+        without = configuration.table(name).layout == "settings"
+        metrics = _no_runs() if without else _read_collected(layout, name, runs)
         return render_table(configuration, name, metrics, layout.tables)
-    if name in configuration.figures or name == REPORT:
-        collected = runs or layout.metrics("runs" if name == REPORT else name)
-        if runs is None and not collected.exists():
-            metrics, _ = _collected(configuration, layout.finished_runs())
-        else:
-            metrics = read_runs(collected)
-        if name == REPORT:
-            return [render_page(configuration, metrics, layout)]
+    if name in configuration.figures:
+        without = not needs_runs(configuration.figures[name])
+        metrics = _no_runs() if without else _read_collected(layout, name, runs)
         return render_figure(configuration, name, metrics, layout.figures, layout)
+    if name == REPORT:
+        return [render_page(configuration, _read_collected(layout, "runs", runs), layout)]
     if distilled := parse_set(name):
         return draw_distillation(configuration, layout, distilled)
     raise ConfigError(unknown_name(configuration, name, REPORT))
 
 
+def _no_runs() -> "pd.DataFrame":
+    from crossarch.report import collect_runs
+
+    return collect_runs([])
+
+
+def _read_collected(layout: Layout, collection: str, runs: Path | None) -> "pd.DataFrame":
+    """The table of runs that is named, or what was collected."""
+    from crossarch.report import read_runs
+
+    path = runs or layout.metrics(collection)
+    if runs is None and not path.exists():
+        raise DataError(
+            f"{path}: no such file; first: crossarch collect {collection}; or `--every`: of the runs "
+            "that have ended"
+        )
+    return read_runs(path)
+
+
+def _of_runs(
+    configuration: Configuration, layout: Layout, every: bool, runs: Path | None
+) -> tuple[Layout, Path | None]:
+    """Where what is rendered lies, and the table of its runs if it is not what was collected."""
+    from crossarch.report import write_runs
+
+    if not every:
+        return layout, runs
+    if runs:
+        raise ConfigError("command line: found --every and --runs, allowed: one of them")
+    collected, _ = _collected(configuration, layout.finished_runs())
+    path = layout.partial.metrics("runs")
+    write_runs(collected, path)
+    return layout.partial, path
+
+
 def scorecard(
     selection: SelectionJson = None,
+    every: Every = False,
     runs: Annotated[
         Path | None, typer.Option(help="Tidy CSV of runs; default: that of all that were collected.")
     ] = None,
@@ -151,13 +206,14 @@ def scorecard(
 ) -> None:
     """Put every number of the paper beside ours, and tell which of its claims hold.
 
-    Example: `crossarch scorecard --preset config/presets/cpu.yaml`
+    Examples: `crossarch scorecard --preset config/presets/cpu.yaml`, `crossarch scorecard --every`
     """
-    from crossarch.report import read_runs, render_scorecard
+    from crossarch.report import render_scorecard
 
     configuration = read_configuration(config, preset, selection)
     layout = layout_of(configuration, results)
-    metrics = read_runs(runs or layout.metrics("runs"))
+    layout, runs = _of_runs(configuration, layout, every, runs)
+    metrics = _read_collected(layout, "runs", runs)
     tell_files(render_scorecard(configuration, metrics, layout), as_json)
 
 

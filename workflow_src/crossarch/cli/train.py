@@ -35,7 +35,7 @@ from crossarch.config import (
     test_whitening,
 )
 from crossarch.config.complain import validated
-from crossarch.errors import ConfigError, CrossarchError
+from crossarch.errors import ConfigError, DataError
 from crossarch.progress import tracked
 
 PART = 1000  # images between two steps of the bar of an evaluation
@@ -81,15 +81,15 @@ def train(
         else validated(RunSettings, json_object(settings, "--settings"), "--settings")
     )
     one = resolved.run
-    distilled = distilled or ensure.ensure_training_set(configuration, layout, one)
-    test = test or ensure.ensure_test_set(configuration, layout, one.dataset, resolved.whitening)
     if resolved.teacher and resolved.distillation and teacher is None:
         teacher = layout.run(resolved.teacher) / f"{resolved.distillation.checkpoint}.safetensors"
         if not teacher.exists():
-            raise CrossarchError(
+            raise DataError(
                 f"{teacher}: no such file; train the teacher first: "
                 f"crossarch train {resolved.teacher.path}"
             )
+    distilled = distilled or ensure.ensure_training_set(configuration, layout, one)
+    test = test or ensure.ensure_test_set(configuration, layout, one.dataset, resolved.whitening)
     with showing_progress(one.path, resolved.epochs, "epoch") as progress:
         metrics = train_run(
             resolved,

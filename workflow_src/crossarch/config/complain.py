@@ -3,11 +3,14 @@
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from crossarch.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -28,10 +31,10 @@ def validated(model: type[M], data: Any, file: str, prefix: str = "") -> M:
             raise ConfigError(unknown(file, key, location[-1], beside, what="key")) from None
         if first["type"] == "missing":
             raise ConfigError(f"{file}: {key}: found nothing, but this key is needed") from None
-        message = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+        allowed = _allowed(model, first)
         if first["type"] == "value_error" and isinstance(first["input"], Mapping):
-            raise ConfigError(f"{file}: {key}: {message}") from None  # what was found is in the message
-        raise ConfigError(f"{file}: {key}: found {first['input']!r}, allowed: {message}") from None
+            raise ConfigError(f"{file}: {key}: {allowed}") from None  # what was found is in the message
+        raise ConfigError(f"{file}: {key}: found {first['input']!r}, allowed: {allowed}") from None
 
 
 @contextmanager
@@ -44,11 +47,40 @@ def in_a_result() -> Iterator[None]:
 
 
 def unknown(file: str, key: str, found: str, allowed: Iterable[str], what: str = "name") -> str:
-    """The line for a name that does not exist, with a guess at what was meant."""
+    """The line for a name that stands in a file and does not exist, with a guess at what was meant."""
+    return f"{file}: {key}: {asked(found, allowed, what)}"
+
+
+def asked(found: str, allowed: Iterable[str], what: str, file: str | None = None) -> str:
+    """The same for a name that is asked for, by an option or a path; those allowed stand in `file`."""
     names = [str(name) for name in allowed]
     guess = difflib.get_close_matches(str(found), names, n=1)
     hint = f" (did you mean {guess[0]!r}?)" if guess else ""
-    return f"{file}: {key}: found unknown {what} {found!r}{hint}, allowed: {', '.join(names)}"
+    where = f" in {file}" if file else ""
+    return f"found unknown {what} {found!r}{hint}, allowed{where}: {', '.join(names)}"
+
+
+def _allowed(model: type[BaseModel], error: "ErrorDetails") -> str:
+    """What is allowed where pydantic found something else, in words of YAML rather than of Python."""
+    found = error["input"]
+    match error["type"]:
+        case "tuple_type":
+            plain = isinstance(found, str | int | float)
+            return f"a list, such as [{found}]" if plain else "a list"
+        case "dict_type":
+            return "a mapping of names"
+        case "model_type" | "model_attributes_type":
+            first, *_ = _fields_beside(model, (*error["loc"], ""))
+            return f"a mapping, such as {{{first}: ...}}"
+        case "too_short":
+            return f"at least {error['ctx']['min_length']} value"
+        case "too_long":
+            return f"at most {error['ctx']['max_length']} values"
+        case "string_too_short":
+            return f"at least {error['ctx']['min_length']} character"
+        case "string_pattern_mismatch":
+            return f"what matches {error['ctx']['pattern']}"
+    return error["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
 
 
 def _keys(data: Any, location: tuple[int | str, ...]) -> list[str]:

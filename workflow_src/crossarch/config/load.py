@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import yaml
 
-from crossarch.config.complain import unknown, validated
+from crossarch.config.complain import asked, unknown, validated
 from crossarch.config.files import UpstreamFile
 from crossarch.config.locked import NAME as LOCK_NAME
 from crossarch.config.locked import Locked, parse_lock
@@ -19,11 +19,14 @@ from crossarch.config.schema import (
     ARCH_TITLES,
     ARCHS,
     PROTOCOLS,
+    WHITENINGS,
     Accuracies,
     CosineSchedule,
     CurvatureDrawing,
     Dataset,
+    DistilledSet,
     Figure,
+    Frepo,
     Origin,
     PeriodicSchedule,
     ProtocolChanges,
@@ -276,9 +279,10 @@ class RecipeBook:
 
     def _merged(self, name: str, protocol: str, seen: tuple[str, ...]) -> dict[str, Any]:
         if name not in self.recipes:
-            file, where = self.place(seen[-1]) if seen else (self.file, "recipe")
-            key = f"{where}.base" if seen else where
-            raise ConfigError(unknown(file, key, name, self.recipes, what="recipe"))
+            if not seen:
+                raise ConfigError(asked(name, self.recipes, "recipe", self.file))
+            file, where = self.place(seen[-1])
+            raise ConfigError(unknown(file, f"{where}.base", name, self.recipes, what="recipe"))
         if name in seen:
             circle = " -> ".join((*seen, name))
             file, where = self.place(name)
@@ -337,8 +341,8 @@ def load_configuration(
 
 
 def read_overrides(files: Iterable[Path]) -> list[tuple[str, Mapping[str, Any]]]:
-    """Read presets for `load_configuration`."""
-    return [(str(file), _read(file)) for file in files]
+    """Read presets for `load_configuration`; an empty one changes nothing."""
+    return [(str(file), _read(file, empty={})) for file in files]
 
 
 class _Loader(yaml.CSafeLoader):
@@ -357,7 +361,8 @@ class _Loader(yaml.CSafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def _read(file: Path) -> dict[str, Any]:
+def _read(file: Path, empty: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The mapping that a file holds, `empty` where it holds nothing. Raises ConfigError."""
     try:
         data = yaml.load(file.read_text(encoding="utf-8"), _Loader)
     except FileNotFoundError:
@@ -369,8 +374,10 @@ def _read(file: Path) -> dict[str, Any]:
         where = f" line {mark.line + 1}, column {mark.column + 1}:" if mark else ""
         problem = getattr(error, "problem", None) or "is not YAML"
         raise ConfigError(f"{file}:{where} {problem}") from None
+    data = empty if data is None else data
     if not isinstance(data, dict):
-        raise ConfigError(f"{file}: found {type(data).__name__}, allowed: a mapping of names")
+        found = "nothing" if data is None else type(data).__name__
+        raise ConfigError(f"{file}: found {found}, allowed: a mapping of names")
     return dict(data)
 
 
@@ -561,6 +568,29 @@ def _check_source(configuration: Configuration, name: str, source: Source) -> No
                 f"{file}: {name}.widths: found {layers} layers, each of which halves the image, allowed "
                 f"for {dataset} with its {side} pixels: at most {side.bit_length() - 1}"
             )
+    for key, dataset, whitening in _whitenings(source):
+        if whitening == "standardise-mtt" and configuration.datasets[dataset].mtt is None:
+            others = ", ".join(name for name in WHITENINGS if name != whitening)
+            raise ConfigError(
+                f"{file}: {name}.{key}: found {whitening!r}, allowed without {dataset}.mtt in "
+                f"{configuration.directory}/datasets.yaml: {others}"
+            )
+
+
+def _whitenings(source: Source) -> Iterator[tuple[str, str, Whitening]]:
+    """(key, data set, whitening) of each training set: its own whitening, or else that of the source."""
+    yield from (("whitening", dataset, source.whitening) for dataset in source.drawn)
+    entries: list[tuple[str, str, DistilledSet | Frepo]] = [
+        *((f"distilled.{dataset}", dataset, entry) for dataset, entry in source.distilled.items()),
+        *(
+            (f"sets.{dataset}.{ipc}", dataset, entry)
+            for dataset, sets in source.sets.items()
+            for ipc, entry in sets.items()
+        ),
+    ]
+    for key, dataset, entry in entries:
+        own = entry.whitening
+        yield (f"{key}.whitening", dataset, own) if own else ("whitening", dataset, source.whitening)
 
 
 def _longest_training(recipe: Recipe) -> int | None:
@@ -581,5 +611,5 @@ def _longest_training(recipe: Recipe) -> int | None:
 
 def _pick(pool: Mapping[str, M], name: str, file: str, what: str) -> M:
     if name not in pool:
-        raise ConfigError(unknown(file, what, name, pool, what=what))
+        raise ConfigError(asked(name, pool, what, file))
     return pool[name]

@@ -29,10 +29,12 @@ def prepare_distilled(
 
     `whitener` moves raw pixels into the source's space. `class_order[i]` is the number that this
     pipeline gives to the set's class i; None: the same. `metadata` is stored with the set. Raises
-    DataError when count, shape, label kind or values are not those of the set.
+    DataError when count, shape, label kind or values are not those of the set, and when hard labels
+    leave out a class.
     """
     file = str(paths[0])
     loaded = read_set(entry.form, paths)
+    _check_kind_of_labels(loaded.labels, source, str(paths[-1]))
     images = _as_pixels(loaded.images, dataset, whitener, file)
     labels = loaded.labels.float() if source.labels == "soft" else _whole(loaded.labels, file)
     canonical = ImageSet(images, labels)
@@ -43,12 +45,11 @@ def prepare_distilled(
             f"{file}: found shape {tuple(canonical.images.shape)}, needed: {expected} "
             f"(ipc {ipc}, {dataset.classes} classes)"
         )
-    kind = "soft" if canonical.labels.ndim == 2 else "hard"
-    if kind != source.labels:
-        raise DataError(f"{paths[-1]}: found {kind} labels, needed: {source.labels}")
+    if source.labels == "hard":
+        _check_classes(labels, dataset.classes, str(paths[-1]))
     if class_order is not None:
         canonical = ImageSet(images, _reordered(labels, class_order))
-    save_set(destination, canonical, {"labels": kind, "ipc": str(ipc), **(metadata or {})})
+    save_set(destination, canonical, {"labels": source.labels, "ipc": str(ipc), **(metadata or {})})
 
 
 def _as_pixels(images: Tensor, dataset: Dataset, whitener: Whitener | None, file: str) -> Tensor:
@@ -69,6 +70,26 @@ def _as_pixels(images: Tensor, dataset: Dataset, whitener: Whitener | None, file
             f"{(dataset.channels, dataset.image_size, dataset.image_size)}"
         )
     return whitener(images)
+
+
+def _check_kind_of_labels(labels: Tensor, source: Source, file: str) -> None:
+    """Raise DataError for soft labels of a source of hard ones, and the other way round."""
+    dimensions, needed = {"hard": (1, "(N,)"), "soft": (2, "(N, classes)")}[source.labels]
+    if labels.ndim != dimensions:
+        raise DataError(
+            f"{file}: labels: found shape {tuple(labels.shape)}, needed: {needed}, since the source has "
+            f"`labels: {source.labels}`"
+        )
+
+
+def _check_classes(labels: Tensor, classes: int, file: str) -> None:
+    """Raise DataError where a class has no image: whatever is trained on them would never give it."""
+    missing = sorted(set(range(classes)) - set(labels.tolist()))
+    if missing:
+        raise DataError(
+            f"{file}: labels: found no image of class {', '.join(map(str, missing))}, needed: at least "
+            f"one of each of {classes} classes"
+        )
 
 
 def _whole(labels: Tensor, file: str) -> Tensor:

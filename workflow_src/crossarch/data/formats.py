@@ -14,7 +14,7 @@ from torch import Tensor
 from crossarch.config.schema import SetFormat
 from crossarch.data.flax import read_flax
 from crossarch.data.images import IMAGE_SUFFIXES, decode
-from crossarch.data.store import ImageSet, load_pt, load_tensors
+from crossarch.data.store import ZIP_HEAD, ImageSet, check_kind, load_pt, load_tensors
 from crossarch.errors import DataError
 
 NAMES = ("images", "labels")
@@ -121,11 +121,10 @@ READERS: dict[SetFormat, Callable[[Sequence[Path]], ImageSet]] = {
 
 
 def _numpy(path: Path) -> Any:
+    check_kind(path, (ZIP_HEAD, b"\x93NUMPY"), ".npy or .npz file")
     try:
         loaded = np.load(path, allow_pickle=False)
         return dict(loaded) if isinstance(loaded, Mapping) else loaded
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
     except Exception as error:  # numpy, zipfile and zlib each have errors of their own
         raise DataError(f"{path}: is not a whole file of numpy arrays: {error}") from None
 

@@ -4,6 +4,7 @@ import errno
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -13,6 +14,9 @@ from torch import Tensor
 
 from crossarch.errors import DataError
 from crossarch.files import atomic_path
+
+ZIP_HEAD = b"PK\x03\x04"
+_PT_HEADS = (ZIP_HEAD, b"\x80")  # of today; a pickle, as PyTorch wrote it before 1.6
 
 
 @dataclass(frozen=True)
@@ -88,13 +92,27 @@ def load_fitting(path: Path, classes: int, shape: tuple[int, int, int], dtype: t
 
 def load_pt(path: Path) -> Any:
     """Read a `.pt` or `.pth` file without running any code from it; DataError if it is not one."""
+    check_kind(path, _PT_HEADS, "PyTorch file")
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
+    except UnpicklingError:  # its words are advice to run what stands in the file
+        raise DataError(f"{path}: is damaged or holds more than tensors, and no code is run") from None
+    except Exception as error:  # what stands in a damaged file decides where torch stumbles
+        reason = str(error).split(". ")[0].split("\n")[0] or "it ends too early"
+        raise DataError(f"{path}: is not a whole file of tensors: {reason}") from None
+
+
+def check_kind(path: Path, heads: tuple[bytes, ...], kind: str) -> None:
+    """Raise DataError unless a file begins with one of `heads`, as every file of its kind does."""
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(max(map(len, heads)))
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
-    except Exception as error:  # what stands in a damaged file decides where torch stumbles
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise DataError(f"{path}: is not a whole file of tensors: {reason}") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from None
+    if not head.startswith(heads):
+        raise DataError(f"{path}: is no {kind}" if head else f"{path}: is empty")
 
 
 def check_set(image_set: ImageSet, file: str, classes: int | None = None) -> None:

@@ -96,8 +96,8 @@ def _try_out(made: nn.Module, settings: NetworkSettings, own: NetworkFile) -> No
 def _load(own: NetworkFile, arch: str) -> Registered:
     found = _registered_in(own)
     if arch not in found:
-        names = ", ".join(found) or "none"
-        raise ConfigError(f"{own.file}: found no @network({arch!r}), but {names}")
+        names = ", ".join(found) or "nothing"
+        raise ConfigError(f"{own.file}: found no @network({arch!r}), what it registers: {names}")
     return found[arch]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from crossarch.config import Configuration, RunId, collection_runs, named_runs, needs_runs, with_teachers
 from crossarch.errors import ConfigError
 from crossarch.layout import Layout
+from crossarch.overview.status import run_statuses
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class Target:
     cells: int  # of the configuration, whatever the seeds
     runs: tuple[RunId, ...]
     new: int  # runs that no earlier target needs
-    left: int  # runs without metrics
+    left: int  # runs that are not done
     nothing: str | None = None  # why one that needs runs has none
 
     def counts(self) -> dict[str, Any]:
@@ -53,15 +54,16 @@ class Plan:
 def planned(configuration: Configuration, layout: Layout, names: Sequence[str]) -> Plan:
     """The runs of the tables and figures `names` under the configuration's selection.
 
-    Raises ConfigError for an unknown name. A run is left to do if it has no metrics.json; whether that
-    one is up to date is not looked at.
+    Raises ConfigError for an unknown name. A run is left to do if it is not done (`run_statuses`);
+    whether its metrics are up to date is not looked at.
     """
-    targets, all_runs = [], dict[RunId, None]()
+    targets, all_runs, left = [], dict[RunId, None](), set[RunId]()
     for name in names:
         cells = named_runs(configuration, name)
         runs = with_teachers(configuration, cells)
         new = [run for run in runs if run not in all_runs]
         all_runs |= dict.fromkeys(new)
+        left |= _left(layout, new)
         targets.append(
             Target(
                 name=name,
@@ -69,11 +71,11 @@ def planned(configuration: Configuration, layout: Layout, names: Sequence[str]) 
                 cells=len({run.model_copy(update={"seed": 0}) for run in cells}),
                 runs=tuple(runs),
                 new=len(new),
-                left=len(_left(layout, runs)),
+                left=len(left.intersection(runs)),
                 nothing=None if runs else _why_nothing(configuration, name),
             )
         )
-    return Plan(tuple(targets), tuple(all_runs), _left(layout, all_runs))
+    return Plan(tuple(targets), tuple(all_runs), tuple(run for run in all_runs if run in left))
 
 
 def _title(configuration: Configuration, name: str) -> str:
@@ -98,5 +100,5 @@ def _why_nothing(configuration: Configuration, name: str) -> str | None:
     raise AssertionError(f"{name} has runs")
 
 
-def _left(layout: Layout, runs: Iterable[RunId]) -> tuple[RunId, ...]:
-    return tuple(run for run in runs if not layout.run_metrics(run).exists())
+def _left(layout: Layout, runs: Iterable[RunId]) -> set[RunId]:
+    return {run for run, status in run_statuses(layout, runs).items() if status.state != "done"}

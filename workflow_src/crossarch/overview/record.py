@@ -78,7 +78,7 @@ def find_metrics(layout: Layout, run: str) -> Path:
     hint = f"; the nearest is {near[0]}" if near else ""
     raise DataError(
         f"{layout.run_metrics(asked)}: no such file, the run has not finished "
-        f"({len(finished)} have under {layout.results}{hint})"
+        f"(finished under {layout.results}: {len(finished) or 'none'}{hint})"
     )
 
 

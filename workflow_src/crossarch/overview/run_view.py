@@ -28,7 +28,7 @@ def run_view(configuration: Configuration, record: Record, judged: Judgement) ->
     sections = (
         ("accuracy", _accuracy(record, judged)),
         ("settings", _settings(record)),
-        (f"changes of {judged.base}", _changes(judged)),
+        (f"changes from {judged.base}", _changes(judged)),
         ("cost", _cost(record)),
         ("from", _origin(record, judged)),
     )
@@ -102,9 +102,10 @@ def comparison_json(first: Record, second: Record, compared: Comparison) -> dict
 def _title(configuration: Configuration, run: RunId) -> str:
     """The run in words, by the titles that the configuration still has for it."""
     source, dataset = configuration.sources.get(run.source), configuration.datasets.get(run.dataset)
+    images = f"{run.ipc} image{'s' if run.ipc > 1 else ''} per class"
     return (
         f"{configuration.arch_title(run.arch)} trained by {configuration.recipe_book.title(run.recipe)} "
-        f"on {source.title if source else run.source}, {run.ipc} images per class; "
+        f"on {source.title if source else run.source}, {images}; "
         f"tested on {dataset.title if dataset else run.dataset}"
     )
 

@@ -1,7 +1,7 @@
 """How far each run is, read off the files that it leaves.
 
 - done: it has `metrics.json`, which is written last;
-- failed: it has none, and its log ends in an error;
+- failed: it has none, and its log ends in an error; or it has one that is damaged;
 - running: it has none, and its log has been begun and ends in no error. A training that was killed
   outright (SIGKILL, power) looks the same until it is started again: the age of its log tells;
 - missing: anything else, also a training that was interrupted and said so (it will go on from its
@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from crossarch.config import RunId
+from crossarch.errors import DataError
+from crossarch.files import read_mapping
 from crossarch.layout import Layout
 
 State = Literal["done", "running", "failed", "missing"]
@@ -24,7 +26,10 @@ _TAIL = 4096  # bytes of a log that are looked at
 
 @dataclass(frozen=True)
 class RunStatus:
-    """One run; for those that are running or failed also what the log says last, and how long ago."""
+    """One run; for those that are running or failed also what the log says last, and how long ago.
+
+    Of damaged metrics the message says what is wrong with them, and the age is theirs.
+    """
 
     run: RunId
     state: State
@@ -51,14 +56,19 @@ def counted(statuses: Iterable[RunStatus]) -> dict[State, int]:
 
 
 def _status(layout: Layout, run: RunId, now: float) -> RunStatus:
-    log = layout.train_log(run)
-    if layout.run_metrics(run).exists():
+    log, metrics = layout.train_log(run), layout.run_metrics(run)
+    if metrics.exists():
+        try:
+            read_mapping(metrics)
+        except DataError as error:
+            told = f"{error}; delete it to train the run again"
+            return RunStatus(run, "failed", log, told, _age(metrics, now))
         return RunStatus(run, "done", log)
     try:
         with log.open("rb") as stream:
             stream.seek(max(0, log.stat().st_size - _TAIL))
             tail = stream.read().decode("utf-8", errors="replace")
-        age = round(max(0.0, now - log.stat().st_mtime), 1)
+        age = _age(log, now)
     except OSError:
         return RunStatus(run, "missing", log)
     lines = [line for line in tail.splitlines() if line.strip()]
@@ -67,3 +77,7 @@ def _status(layout: Layout, run: RunId, now: float) -> RunStatus:
         return RunStatus(run, "missing", log)
     failed = last.startswith("crossarch: ") or "Traceback (most recent call last):" in tail
     return RunStatus(run, "failed" if failed else "running", log, last, age)
+
+
+def _age(file: Path, now: float) -> float:
+    return round(max(0.0, now - file.stat().st_mtime), 1)

@@ -74,8 +74,8 @@ def headline(configuration: Configuration, runs: pd.DataFrame, cells: pd.DataFra
     claims = summary[(summary["kind"] == "claim") & (summary["n"] > 0)]
     lines = [
         f"{len(runs)} runs at full length, {_hours(runs):.0f} hours of one CPU core, "
-        f"{_datasets(configuration, measured)}: {len(measured)} of the {len(cells)} numbers that the "
-        "paper's tables print, some of them twice. On average ours are "
+        f"{_datasets(configuration, measured)}: {whole['n']} of the {whole['of']} numbers in the "
+        "paper's tables. On average ours are "
         f"{printed_signed(whole['ours'] - whole['paper'])} points from the paper's (rank correlation "
         f"{whole['rank_correlation']:+.2f}).",
         "",

@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from filelock import FileLock, Timeout
 
-from crossarch.errors import CrossarchError
+from crossarch.errors import ConfigError
 
 POLL = 1.0  # seconds
 
@@ -92,5 +92,5 @@ def choose_device(name: str) -> torch.device:
         return torch.device(next(kind for kind, there in available.items() if there))
     if not available.get(name, False):
         there = ", ".join(kind for kind, is_there in available.items() if is_there)
-        raise CrossarchError(f"device: found {name!r}, on this machine there is: {there}")
+        raise ConfigError(f"device: found {name!r}, allowed on this machine: auto, {there}")
     return torch.device(name)

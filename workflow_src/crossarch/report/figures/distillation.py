@@ -31,7 +31,7 @@ def draw_distillation(configuration: Configuration, layout: Layout, target: SetI
     `accuracy` is in percent, `loss` the mean over the steps since the last one. Raises DataError if
     there is no whole record.
     """
-    record = _read(layout.distillation(target))
+    record = _read(layout, target)
     csv, *_ = layout.distillation_curve(target)
     curve = curve_of(record)
     write_tidy(curve, csv)
@@ -65,11 +65,13 @@ def curve_of(record: dict[str, Any]) -> pd.DataFrame:
     return checked(joined[list(CURVE.columns)].round(DECIMALS), CURVE, "curve")
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(layout: Layout, target: SetId) -> dict[str, Any]:
+    path = layout.distillation(target)
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         return {part: record[part] for part in ("settings", "evaluations", "losses")}
     except FileNotFoundError:
-        raise DataError(f"{path}: no such file; distil the set first: crossarch distil") from None
+        command = f"crossarch distil {target.source} {target.dataset} {target.ipc}"
+        raise DataError(f"{path}: no such file; distil the set first: {command}") from None
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path}: is not the record of a distillation: {error}") from None
