@@ -158,7 +158,7 @@ def _shorten_recipes(data: dict[str, Any]) -> None:
     recipes["wo_dp_kd"]["schedule"] = {"name": "cosine", "warmup": 2, "period": 6}
     for name, recipe in recipes.items():
         if "epochs" in recipe and name != "baseline":
-            recipe |= {"epochs": 9}
+            recipe |= {"epochs": 9 if recipe["epochs"] > 1000 else 3}
     recipes["wo_kd"]["keep_rate"] |= {"warmup": 1, "period": 1, "stabilise": 6}
     recipes["wo_kd"]["schedule"] |= {
         "warmup": 1,
