@@ -34,7 +34,7 @@ rule analyse_tests:
     log:
         f"<results>/logs/analyse/{{analysis}}/{RUN_PATTERN}.log",
     wildcard_constraints:
-        analysis="whitening|agreement|statistics|stand_in",
+        analysis="whitening|agreement|softness|statistics|stand_in",
     conda:
         TRAINING_ENVIRONMENT
     threads: selection.threads

@@ -305,15 +305,18 @@ def curvature_inputs(wildcards):
 
 
 def analysed_inputs(wildcards):
-    """A finished run, the test sets that it is tested on, and what else its analysis compares."""
+    """A finished run, the sets that it is tested or trained on, and what else its analysis compares."""
     settings = settings_of(wildcards)
     dataset, own = settings.run.dataset, settings.whitening
     inputs = {name: str(path) for name, path in finished_inputs(settings, "last").items()}
     if wildcards.analysis == "stand_in":
         return inputs | stand_in_inputs(dataset, own)
-    spaces = tested_spaces(own) if wildcards.analysis == "whitening" else [own]
-    inputs["tests"] = [str(layout.test_set(dataset, space)) for space in spaces]
-    if wildcards.analysis == "agreement" and settings.teacher:
+    if wildcards.analysis == "softness":
+        inputs["distilled"] = str(layout.training_set(configuration, settings.run))
+    else:
+        spaces = tested_spaces(own) if wildcards.analysis == "whitening" else [own]
+        inputs["tests"] = [str(layout.test_set(dataset, space)) for space in spaces]
+    if wildcards.analysis in ("agreement", "softness") and settings.teacher:
         teacher = finished_inputs(
             settings_of_path(settings.teacher.path), settings.distillation.checkpoint
         )

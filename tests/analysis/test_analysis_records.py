@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from crossarch.analysis.curvature import measure_curvature
 from crossarch.analysis.record import (
     AgreementRecord,
     CurvatureRecord,
+    SoftnessRecord,
     StandInRecord,
     StatisticsRecord,
     TeacherRecord,
@@ -25,6 +27,7 @@ from crossarch.analysis.record import (
 )
 from crossarch.analysis.retrace import measure_teacher
 from crossarch.analysis.summary import write_findings
+from crossarch.analysis.taught import as_probabilities, mean_entropy, measure_softness
 from crossarch.analysis.testing import (
     measure_agreement,
     measure_stand_in,
@@ -41,6 +44,7 @@ from crossarch.data.whitening import fit_whitener
 from crossarch.errors import ConfigError, CrossarchError, DataError
 from crossarch.files import sha256_of
 from crossarch.running.evaluation import accuracy
+from crossarch.training.augmentation import augment
 from crossarch.training.run import load_network
 from crossarch.training.trainer import train
 
@@ -123,6 +127,65 @@ def test_agreement(taught: Any) -> None:
     assert record.student_accuracy == pytest.approx(metrics["accuracy"]["last"], abs=1e-3)
     with pytest.raises(ConfigError, match=r"found a run without a teacher, allowed for agreement"):
         measure_agreement(taught.configuration, taught.layout, taught.teacher, CPU)
+
+
+@pytest.mark.parametrize(
+    "probabilities", [[1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [1 / 3] * 3, [0.7, 0.2, 0.1]]
+)
+def test_entropy_in_nats(probabilities: list[float]) -> None:
+    expected = -sum(p * math.log(p) for p in probabilities if p)
+    both = torch.tensor([probabilities, [1.0, 0.0, 0.0]])
+    assert mean_entropy(both) == pytest.approx(expected / 2, abs=1e-6)
+
+
+def test_softness(taught: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("crossarch.analysis.taught.DRAWS", 3)
+    made = measure_softness(taught.configuration, taught.layout, taught.student, CPU)
+    record = read_record(SoftnessRecord, taught.layout.analysis_record("softness", taught.student))
+    assert record == made
+    assert (record.teacher, record.teacher_checkpoint) == (taught.teacher, "best")
+    assert (record.images, record.draws) == (6, 3)
+    settings = taught.settings(taught.student)
+    training = load_set(taught.layout.distilled("frepo", "cifar10", 1))
+    weights = taught.layout.run(taught.teacher) / "best.safetensors"
+    network = load_network(taught.settings(taught.teacher).network, weights).eval()
+    draws, values = torch.Generator().manual_seed(0), torch.Generator().manual_seed(1)
+    entropies, largest, right = [], [], []
+    for _ in range(3):
+        answers = network(augment(training.images, settings.augmentation, draws, values)).detach()
+        for logits, label in zip(answers.double() / record.temperature, training.labels, strict=True):
+            p = [math.exp(x) / sum(map(math.exp, logits.tolist())) for x in logits.tolist()]
+            entropies.append(-sum(x * math.log(x) for x in p))
+            largest.append(100 * max(p))
+            right.append(100 * (p.index(max(p)) == int(label.argmax())))
+    assert record.temperature == 1.5
+    assert record.entropy == pytest.approx(np.mean(entropies), abs=1e-4)
+    assert record.likeliest == pytest.approx(np.mean(largest), abs=1e-2)
+    assert record.right == pytest.approx(np.mean(right), abs=1e-3)
+    soft = np.exp([0.5 / 0.3, 0.0, 0.0]) / np.exp([0.5 / 0.3, 0.0, 0.0]).sum()  # labels of 0.5 at 0.3
+    assert record.label_entropy == pytest.approx(-(soft * np.log(soft)).sum(), abs=1e-5)
+    metrics = {
+        run: json.loads(taught.layout.run_metrics(run).read_text())["accuracy"]
+        for run in (taught.student, taught.teacher)
+    }
+    assert record.student_accuracy == metrics[taught.student]["last"]
+    assert record.teacher_accuracy == metrics[taught.teacher]["best"]
+    with pytest.raises(ConfigError, match=r"found a run without a teacher, allowed for softness"):
+        measure_softness(taught.configuration, taught.layout, taught.teacher, CPU)
+
+
+def test_softness_of_another_teacher_is_refused(taught: Any) -> None:
+    folder = taught.layout.run(taught.teacher)
+    (folder / "best.safetensors").write_bytes((folder / "best.safetensors").read_bytes() + b" ")
+    with pytest.raises(DataError, match=r"best\.safetensors: found SHA-256 \w+, but .* was made from"):
+        measure_softness(taught.configuration, taught.layout, taught.student, CPU)
+    assert not taught.layout.analysis_record("softness", taught.student).exists()
+
+
+def test_hard_labels_have_no_entropy() -> None:
+    hard = as_probabilities(torch.tensor([2, 0]), 3)
+    assert hard.tolist() == [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
+    assert mean_entropy(hard) == 0.0
 
 
 def test_statistics(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:

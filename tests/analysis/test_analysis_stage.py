@@ -27,6 +27,8 @@ PUBLISHED = Layout(PROJECT / "results" / "reproduction")
     [
         ("selection.py", {"analysis"}),
         ("testing.py", {"testing"}),
+        ("taught.py", {"testing"}),
+        ("softness.py", {"analysis"}),
         ("pairs.py", {"testing"}),
         ("retrace.py", {"retrace"}),
         ("teachers.py", {"analysis"}),
@@ -82,7 +84,7 @@ def test_runs_that_an_analysis_is_about() -> None:
     cnn = ["cnn/baseline/seed0", "cnn/wo_dp_kd/seed0"]
     alexnet = [f"alexnet/{r}/seed0" for r in ("baseline", "wo_dp_kd", "wo_dp", "wo_kd", "full")]
     assert sorted(about["selection"]) == sorted(about["whitening"]) == sorted(cnn + alexnet)
-    assert about["agreement"] == ["alexnet/wo_dp/seed0", "alexnet/full/seed0"]
+    assert about["agreement"] == about["softness"] == ["alexnet/wo_dp/seed0", "alexnet/full/seed0"]
     assert sorted(about["statistics"]) == sorted(about["stand_in"]) == sorted(cnn + alexnet)
     assert sorted(about["teachers"]) == sorted(cnn)
     assert len(about["protocols"]) == 3 * 7
@@ -97,6 +99,7 @@ def test_runs_that_an_analysis_is_about() -> None:
     ("analysis", "chosen"),
     [
         ("agreement", {"recipes": ["baseline"]}),
+        ("softness", {"recipes": ["baseline"]}),
         ("statistics", {"sources": ["mtt"]}),
         ("stand_in", {"datasets": ["cifar10"]}),
         ("teachers", {"archs": ["alexnet"]}),

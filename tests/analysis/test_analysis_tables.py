@@ -16,12 +16,14 @@ from crossarch.analysis.protocols import protocols_finding, protocols_table
 from crossarch.analysis.record import (
     AgreementRecord,
     PairedAccuracies,
+    SoftnessRecord,
     StandInRecord,
     StatisticsRecord,
     TeacherRecord,
     WhiteningRecord,
 )
 from crossarch.analysis.selection import selection_finding, selection_table
+from crossarch.analysis.softness import softness_finding, softness_rows, softness_table
 from crossarch.analysis.stand_in import (
     paired_error,
     stand_in_finding,
@@ -192,6 +194,50 @@ def test_agreement_beyond_independence() -> None:
     assert "gives to 65.0% of the test images" in said
     assert "+35.0 points on average over 1 cells" in said
     assert agreement_finding(agreement_table([])) == ""
+
+
+# --- softness ----------------------------------------------------------------------------------------
+
+
+def test_the_hardest_and_the_softest_targets_are_told() -> None:
+    def record(entropy: float, recipe: str, **run: Any) -> SoftnessRecord:
+        return SoftnessRecord.model_validate(
+            {
+                "run": a_run(recipe=recipe, **run),
+                "digest": DIGEST,
+                "images": 10,
+                "provenance": {},
+                "teacher": a_run(arch="cnn", recipe="wo_dp_kd", **run),
+                "teacher_checkpoint": "best",
+                "temperature": 1.5,
+                "draws": 100,
+                "entropy": entropy,
+                "label_entropy": 0.0,
+                "likeliest": 99.0,
+                "right": 100.0,
+                "student_accuracy": 38.0,
+                "teacher_accuracy": 43.0,
+                "seconds": 1.0,
+            }
+        )
+
+    records = [record(0.1, "wo_dp"), record(0.3, "wo_dp", seed=1), record(1.5, "full")]
+    table = softness_table(records)
+    assert table["entropy"].tolist() == pytest.approx([0.2, 1.5])
+    assert table["n"].tolist() == [2, 1]
+    said = softness_finding(table)
+    assert said.startswith(
+        "Of 2 cells, the teacher with the hardest targets is that of `alexnet` on frepo"
+    )
+    assert "IPC 1, wo_dp, taught by `cnn/wo_dp_kd`: " in said
+    assert "0.20 nats (its labels 0.00), 99.0% for the likeliest class" in said
+    assert "The softest targets are those of `alexnet` on frepo IPC 1, full" in said
+    alone = softness_finding(softness_table(records[2:]))
+    assert alone.startswith("Of 1 cell, the teacher")
+    assert "softest" not in alone
+    assert softness_rows(table).labels == ["frepo IPC 1, wo_dp", "frepo IPC 1, full"]
+    assert softness_finding(softness_table([])) == ""
+    assert softness_rows(softness_table([])).labels == []
 
 
 # --- statistics --------------------------------------------------------------------------------------

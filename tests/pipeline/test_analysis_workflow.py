@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,9 @@ def test_figure_8_and_the_analyses(workspace: Workspace) -> None:
     assert {row["space"] for row in spaces} == {"none", "standardise", "zca-kornia", "zca-frepo"}
     (agreement,) = csv.DictReader((results / "analysis" / "agreement.csv").open())
     assert (agreement["recipe"], agreement["taught_by"]) == ("full", "cnn/wo_dp_kd")
+    (softness,) = csv.DictReader((results / "analysis" / "softness.csv").open())
+    assert (softness["recipe"], softness["teacher"]) == ("full", agreement["teacher"])
+    assert 0 < float(softness["entropy"]) <= math.log(3)  # classes
     statistics = list(csv.DictReader((results / "analysis" / "statistics.csv").open()))
     assert len(statistics) == 5
     for row in statistics:
@@ -91,8 +95,8 @@ def test_figure_8_and_the_analyses(workspace: Workspace) -> None:
 def test_stand_in_is_a_target_of_its_own(workspace: Workspace) -> None:
     small(workspace)
     planned = workspace.planned("analysis")
-    assert planned["analyse_tests"] == 5 + 1 + 5  # whitening, agreement, statistics
-    assert (planned["analyse_runs"], planned["images"]) == (4, 1)
+    assert planned["analyse_tests"] == 5 + 1 + 1 + 5  # whitening, agreement, softness, statistics
+    assert (planned["analyse_runs"], planned["images"]) == (5, 1)
 
     planned = workspace.planned("stand_in")
     assert (planned["train"], planned["analyse_tests"], planned["analyse_runs"]) == (5, 5, 1)

@@ -33,9 +33,10 @@ STAGES: dict[str, tuple[str, ...]] = {
         *("models/*.py", "training/losses.py"),
     ),
     "testing": (
-        *("analysis/predictions.py", "analysis/testing.py", *_FINISHED),
+        *("analysis/predictions.py", "analysis/testing.py", "analysis/taught.py", *_FINISHED),
         *("analysis/chosen.py", "analysis/pairs.py"),
         *("models/*.py", "running/evaluation.py"),
+        *("training/augmentation.py", "training/losses.py"),
     ),
     "retrace": (
         *("analysis/retrace.py", *_FINISHED),
@@ -44,7 +45,7 @@ STAGES: dict[str, tuple[str, ...]] = {
     "analysis": (
         *("analysis/summary.py", "analysis/cells.py", "analysis/drawing.py", "analysis/record.py"),
         *("analysis/chosen.py", "analysis/selection.py", "analysis/protocols.py"),
-        *("analysis/whitening.py", "analysis/agreement.py"),
+        *("analysis/whitening.py", "analysis/agreement.py", "analysis/softness.py"),
         *("analysis/statistics.py", "analysis/stand_in.py", "analysis/teachers.py"),
         *(*_CELLS, "report/claims.py", "report/scorecard.py"),
         *("report/synthetic.py", "report/figures/style.py"),

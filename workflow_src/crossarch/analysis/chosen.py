@@ -43,12 +43,12 @@ def chosen_runs(configuration: Configuration, analysis: str) -> list[RunId]:
 def concerned(configuration: Configuration, analysis: str, runs: Sequence[RunId]) -> list[RunId]:
     """Those of `runs` that an analysis has something to say of.
 
-    For `agreement` those with a teacher, for `statistics` those with batch norm, for `stand_in` those
-    whose data set stands in for another, for `teachers` those that the authors published weights of:
-    of the source's own network, on a set with a teacher.
+    For `agreement` and `softness` those with a teacher, for `statistics` those with batch norm, for
+    `stand_in` those whose data set stands in for another, for `teachers` those that the authors
+    published weights of: of the source's own network, on a set with a teacher.
     """
     match analysis:
-        case "agreement":
+        case "agreement" | "softness":
             return [run for run in runs if resolve(configuration, run).teacher]
         case "statistics":
             return [run for run in runs if resolve(configuration, run).network.norm == "batch"]

@@ -82,6 +82,29 @@ class AgreementRecord(Record):
     seconds: float
 
 
+class SoftnessRecord(Record):
+    """What a student's teacher answers to the augmented training images, `draws` times each.
+
+    `images` are those of the training set; the teacher is in evaluation mode, with the weights that it
+    taught with. `entropy` is that of its probabilities at the temperature of the distillation,
+    `label_entropy` that of the labels as the training has them, both means in nats. `likeliest` is the
+    mean probability of the teacher's likeliest class, `right` how often that is the label's, in percent.
+    The accuracies are the runs' own, in percent: the student's last, that of the teacher's checkpoint.
+    """
+
+    teacher: RunId
+    teacher_checkpoint: Literal["best", "last"]
+    temperature: float
+    draws: int = Field(ge=1)
+    entropy: float
+    label_entropy: float
+    likeliest: float
+    right: float
+    student_accuracy: float
+    teacher_accuracy: float
+    seconds: float
+
+
 class StatisticsRecord(Record):
     """Test accuracies (percent) with running statistics of batch norms and with those of test batches.
 

@@ -14,6 +14,7 @@ from crossarch.analysis import (
     agreement,
     protocols,
     selection,
+    softness,
     stand_in,
     statistics,
     teachers,
@@ -25,6 +26,7 @@ from crossarch.analysis.drawing import Rows, draw_rows
 from crossarch.analysis.record import (
     AgreementRecord,
     R,
+    SoftnessRecord,
     StandInRecord,
     StatisticsRecord,
     TeacherRecord,
@@ -80,6 +82,10 @@ def findings(
             title = agreement.TITLE
             table = agreement.agreement_table(_records(layout, AgreementRecord, analysis, runs))
             told, rows = agreement.agreement_finding(table), agreement.agreement_rows(table)
+        case "softness":
+            title = softness.TITLE
+            table = softness.softness_table(_records(layout, SoftnessRecord, analysis, runs))
+            told, rows = softness.softness_finding(table), softness.softness_rows(table)
         case "statistics":
             title = statistics.TITLE
             table = statistics.statistics_table(_records(layout, StatisticsRecord, analysis, runs))

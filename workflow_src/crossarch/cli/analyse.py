@@ -74,10 +74,10 @@ def analyse(
     it (Figure 8; `crossarch render figure8` draws it). **selection**: what choosing the best test is
     worth. **whitening**: what testing in another pixel space costs. **protocols**: what following the
     authors' code instead of the text changes. **agreement**: how often a student answers as its teacher.
-    **statistics**: what the running statistics of batch norms cost. **stand_in**: what testing on a
-    lossy copy of a data set costs (`stand_in.originals` in config.yaml has the originals).
-    **teachers**: whether a training goes the way of the teacher that the authors published; trains
-    again up to that teacher's epoch.
+    **softness**: how much a teacher's targets say beyond the labels. **statistics**: what the running
+    statistics of batch norms cost. **stand_in**: what testing on a lossy copy of a data set costs
+    (`stand_in.originals` in config.yaml has the originals). **teachers**: whether a training goes the
+    way of the teacher that the authors published; trains again up to that teacher's epoch.
 
     With RUNS their records are made anew. Without, what is measured run by run is measured of every
     finished run that has no record, and all but `curvature` write a table, a figure and a page about

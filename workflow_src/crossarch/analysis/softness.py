@@ -1,0 +1,80 @@
+"""How soft the targets are that students get from their teachers.
+
+A teacher that is sure of every augmented image of its set says what the labels say already: its targets
+are a second copy of them, and distillation has nothing to add.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from crossarch.analysis.cells import CELL, frame, percent, run_columns, set_and_recipe
+from crossarch.analysis.drawing import Rows
+from crossarch.analysis.record import SoftnessRecord
+
+TITLE = "How soft the targets of teachers are"
+AXIS = "Entropy of the teacher's targets on augmented training images (nats)"
+_MEANS = {
+    "student": "student_accuracy",
+    "teacher": "teacher_accuracy",
+    "entropy": "entropy",
+    "label_entropy": "label_entropy",
+    "likeliest": "likeliest",
+    "right": "right",
+}
+COLUMNS = (*CELL, "taught_by", "n", "temperature", *_MEANS)
+
+
+def softness_table(records: Sequence[SoftnessRecord]) -> pd.DataFrame:
+    """The targets of each cell's teacher on the augmented training images, means over n seeds.
+
+    Columns: data set, source, IPC, network, recipe (with its protocol), taught_by (network/recipe), n,
+    temperature (of the distillation), student and teacher (test accuracies, percent), entropy and
+    label_entropy (of the teacher's targets and of the labels, nats), likeliest (mean probability of the
+    class that the teacher thinks most likely, percent), right (how often that is the label's, percent).
+    """
+    rows = [
+        {
+            **run_columns(record),
+            "taught_by": f"{record.teacher.arch}/{record.teacher.qualified_recipe}",
+            "temperature": record.temperature,
+            **{column: getattr(record, name) for column, name in _MEANS.items()},
+        }
+        for record in records
+    ]
+    if not rows:
+        return frame([], COLUMNS)
+    cells = pd.DataFrame(rows).groupby([*CELL, "taught_by", "temperature"], sort=False)
+    means = cells[list(_MEANS)].mean()
+    means["n"] = cells["seed"].nunique()
+    return means.reset_index()[list(COLUMNS)]
+
+
+def softness_finding(table: pd.DataFrame) -> str:
+    """What the table says: the hardest and the softest targets; nothing where it is empty."""
+    if table.empty:
+        return ""
+    ordered = table.sort_values("entropy")
+    hardest, softest = ordered.iloc[0], ordered.iloc[-1]
+    several = len(table) > 1
+    return (
+        f"Of {len(table)} cell{'s' if several else ''}, the teacher with the hardest targets is that of "
+        f"{_told(hardest)}."
+        + (f" The softest targets are those of {_told(softest)}." if several else "")
+    )
+
+
+def softness_rows(table: pd.DataFrame) -> Rows:
+    """A row a set and recipe: the entropy of the targets that each network got."""
+    return Rows(AXIS, table.assign(row=set_and_recipe(table), value=table["entropy"]))
+
+
+def _told(cell: "pd.Series[Any]") -> str:
+    """One cell in words."""
+    where = set_and_recipe(pd.DataFrame([cell])).iloc[0]
+    return (
+        f"`{cell['arch']}` on {where}, taught by `{cell['taught_by']}`: {cell['entropy']:.2f} nats (its "
+        f"labels {cell['label_entropy']:.2f}), {percent(cell['likeliest'])} for the likeliest class; "
+        f"test: teacher {percent(cell['teacher'])}, student {percent(cell['student'])}"
+    )
