@@ -174,6 +174,16 @@ def test_softness(taught: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         measure_softness(taught.configuration, taught.layout, taught.teacher, CPU)
 
 
+def test_intervals_are_explained_where_there_are_any(taught: Any) -> None:
+    measure_softness(taught.configuration, taught.layout, taught.student, CPU)
+    _, told = write_findings(taught.configuration, taught.layout, "softness", [taught.student])
+    assert told.startswith("Of 1 cell, the teacher")
+    assert "intervals" not in told
+    both = [taught.teacher, taught.student]
+    _, told = write_findings(taught.configuration, taught.layout, "selection", both)
+    assert "In brackets: 95% percentile intervals" in told
+
+
 def test_softness_of_another_teacher_is_refused(taught: Any) -> None:
     folder = taught.layout.run(taught.teacher)
     (folder / "best.safetensors").write_bytes((folder / "best.safetensors").read_bytes() + b" ")

@@ -81,7 +81,7 @@ def test_intervals_are_those_of_all_resamples() -> None:
     low, high = interval(many)
     assert abs(low - (many.mean() - 1.96 * many.std() / 20)) < 0.05
     assert abs(high - (many.mean() + 1.96 * many.std() / 20)) < 0.05
-    assert told(pd.Series([0.5]), "runs") == "+0.5 points on average over 1 runs"
+    assert told(pd.Series([0.5]), "runs") == "+0.5 points in one run"
 
 
 # --- protocols ---------------------------------------------------------------------------------------
@@ -110,7 +110,7 @@ def test_protocols_are_compared_seed_by_seed() -> None:
     last = protocols_table(runs, "last").set_index("protocol")
     assert last.loc["released", "difference"] == -2.25
     said = protocols_finding(protocols_table(runs, "best"))
-    assert said.startswith("`released` differs from `paper` by -2.5 points on average over 1 cells.")
+    assert said.startswith("`released` differs from `paper` by -2.5 points in one cell.")
     assert protocols_finding(protocols_table(runs_of([]), "best")) == ""
 
 
@@ -157,7 +157,7 @@ def test_gaps_in_each_space_against_the_own_one() -> None:
     assert "the final weights of 6 runs are at most 0.3 points from" in said  # 0.25
     assert (
         "On frepo IPC 1 that baseline has 30.0% in `none` instead of 45.0%, and the gap changes, "
-        "by recipe: `full` +3.5 points on average over 1 cells."
+        "by recipe: `full` +3.5 points in one cell."
     ) in said
     assert list(whitening_rows(table.reset_index()).labels) == ["frepo IPC 1, full, none"]
     assert whitening_finding(whitening_table(configured(), []), []) == ""
@@ -192,7 +192,7 @@ def test_agreement_beyond_independence() -> None:
     assert cell["error"] == pytest.approx(math.sqrt((60 * 40 + 70 * 30) / 2 / 2_500 / 2))
     said = agreement_finding(table)
     assert "gives to 65.0% of the test images" in said
-    assert "+35.0 points on average over 1 cells" in said
+    assert "+35.0 points in one cell" in said
     assert agreement_finding(agreement_table([])) == ""
 
 
@@ -276,7 +276,7 @@ def test_statistics_of_test_batches_against_running_ones() -> None:
     said = statistics_finding(table)
     assert "score 40.2% instead of 38.3%, +1.8 points on average over 3 cells" in said  # 5.5 / 3
     assert "By network: `alexnet` +1.5 points on average over 2 cells" in said
-    assert "; `cnn` +2.5 points on average over 1 cells." in said
+    assert "; `cnn` +2.5 points in one cell." in said
     drawn = statistics_rows(table)
     assert drawn.labels == ["frepo IPC 1, baseline", "frepo IPC 1, full@released"]
     assert drawn.points["value"].tolist() == [4.0, -1.0, 2.5]
@@ -346,9 +346,9 @@ def test_copies_against_originals_in_each_space() -> None:
     assert "-0.8 points on average over 3 cells" in said  # (-2 + 0.5 - 1) / 3
     assert "the standard error of one is about 0.3 points" in said  # 0.34, 0.25, 0.16
     assert "By network: `alexnet` -1.5 points on average over 2 cells" in said
-    assert "; `cnn` +0.5 points on average over 1 cells." in said
+    assert "; `cnn` +0.5 points in one cell." in said
     assert "In `zca-kornia` instead of their own: -3.0 points on average over 2 cells" in said
-    assert "In `zca-frepo` instead of their own: -1.0 points on average over 1 cells." in said
+    assert "In `zca-frepo` instead of their own: -1.0 points in one cell." in said
     drawn = stand_in_rows(table)
     assert drawn.labels == ["frepo IPC 1, baseline", "mtt IPC 1, baseline"]
     assert drawn.points["value"].tolist() == [-2.0, 0.5, -1.0]

@@ -13,6 +13,7 @@ from crossarch.report.scorecard import bootstrap_interval
 
 CELL = ["dataset", "source", "ipc", "arch", "recipe"]
 ALL = "all"  # in a column that the row is not about
+INTERVAL = "on average over"  # what an interval in brackets follows
 INTERVALS = (
     "In brackets: 95% percentile intervals of the mean, bootstrapped over what it is the mean of; of "
     "two or three they say little."
@@ -49,17 +50,22 @@ def interval(values: "pd.Series[float]") -> tuple[float, float]:
 
 
 def told(values: "pd.Series[float]", what: str) -> str:
-    """`+0.3 points on average over 4 runs (-0.1 to +0.6)`, the interval where there is one."""
-    mean = f"{printed_signed(values.mean())} points on average over {len(values)} {what}"
+    """`+0.3 points on average over 4 runs (-0.1 to +0.6)`, or `+0.3 points in one run`."""
+    mean = f"{printed_signed(values.mean())} points"
     if len(values) < 2:
-        return mean
+        return f"{mean} in one {what.removesuffix('s')}"
     low, high = interval(values)
-    return f"{mean} ({printed_signed(low)} to {printed_signed(high)})"
+    return f"{mean} {INTERVAL} {len(values)} {what} ({printed_signed(low)} to {printed_signed(high)})"
 
 
-def told_by(keys: "pd.Series[str]", values: "pd.Series[float]", what: str) -> str:
-    """What `told` says of the values of each key, in order: `` `cnn` +0.3 points ...; `vgg11` ... ``."""
-    return "; ".join(f"`{key}` {told(group, what)}" for key, group in values.groupby(keys))
+def told_by(keys: "pd.Series[str]", values: "pd.Series[float]", what: str) -> list[str]:
+    """What `told` says of the values of each key, in order: `` `cnn` +0.3 points ... ``."""
+    return [f"`{key}` {told(group, what)}" for key, group in values.groupby(keys)]
+
+
+def bullets(items: Iterable[str]) -> str:
+    """A list in Markdown, to follow a sentence."""
+    return "\n" + "".join(f"\n- {item}" for item in items)
 
 
 def percent(value: float) -> str:

@@ -7,7 +7,7 @@ from itertools import product
 
 import pandas as pd
 
-from crossarch.analysis.cells import ALL, frame, interval, qualified, told, told_by
+from crossarch.analysis.cells import ALL, bullets, frame, interval, qualified, told, told_by
 from crossarch.analysis.drawing import Rows
 from crossarch.report.numbers import printed
 
@@ -60,11 +60,11 @@ def selection_finding(runs: pd.DataFrame) -> str:
     tests = -(-runs["epochs"] // runs["evaluate_every"])
     few, many = int(tests.min()), int(tests.max())
     number = f"{few}" if few == many else f"{few} to {many}"
-    by_recipe = told_by(qualified(runs), gains, "runs")
+    by_recipe = bullets(told_by(qualified(runs), gains, "runs"))
     return (
         f"The best test lies {told(gains, 'runs')} above the last one, at most {printed(gains.max())}; "
         f"in {int((gains == 0).sum())} of them the last was the best. A run had {number} tests; the "
-        f"more there are to choose from, the more the choice is worth. By recipe: {by_recipe}."
+        f"more there are to choose from, the more the choice is worth. By recipe:{by_recipe}"
     )
 
 

@@ -62,11 +62,12 @@ def stand_in_finding(table: pd.DataFrame, records: Sequence[StandInRecord]) -> s
     splits = listed(dict.fromkeys(record.split for record in records))
     pairs = max(record.images for record in records)
     own = table[table["own"].astype(bool)]
+    by_network = "; ".join(told_by(own["arch"], own["effect"], "cells"))
     sentences = [
         f"On {pairs:,} pairs of an original image and its copy ({splits} images of `{files}`) the final "
         f"weights of {len(records)} runs change by the copy, each in its own space, by "
         f"{told(own['effect'], 'cells')}; the standard error of one is about "
-        f"{own['error'].mean():.1f} points. By network: {told_by(own['arch'], own['effect'], 'cells')}."
+        f"{own['error'].mean():.1f} points. By network: {by_network}."
     ]
     for space, cells in table[~table["own"].astype(bool)].groupby("space", sort=False):
         sentences.append(f"In `{space}` instead of their own: {told(cells['effect'], 'cells')}.")

@@ -54,7 +54,7 @@ def statistics_finding(table: pd.DataFrame) -> str:
     return (
         f"With the statistics of test batches the same final weights score {percent(mean['batch'])} "
         f"instead of {percent(mean['running'])}, {told(table['change'], 'cells')}. By network: "
-        f"{told_by(table['arch'], table['change'], 'cells')}."
+        f"{'; '.join(told_by(table['arch'], table['change'], 'cells'))}."
     )
 
 

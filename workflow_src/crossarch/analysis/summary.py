@@ -20,7 +20,7 @@ from crossarch.analysis import (
     teachers,
     whitening,
 )
-from crossarch.analysis.cells import INTERVALS, measured_on
+from crossarch.analysis.cells import INTERVAL, INTERVALS, measured_on
 from crossarch.analysis.chosen import chosen_runs
 from crossarch.analysis.drawing import Rows, draw_rows
 from crossarch.analysis.record import (
@@ -128,12 +128,14 @@ def _paragraph(
 ) -> str:
     if not found.told:
         return NOTHING
-    sentences = [f"{NOTICE}."] if found.synthetic else []
-    sentences += [found.told, INTERVALS, measured_on(configuration, (run.dataset for run in runs))]
+    told = f"{NOTICE}. {found.told}" if found.synthetic else found.told
+    sentences = [INTERVALS] if INTERVAL in told else []
+    sentences.append(measured_on(configuration, (run.dataset for run in runs)))
     missing = set(_chosen_or_none(configuration, analysis)) - set(runs)
     if missing:
         sentences.append(f"Not measured: {len(missing)} other runs of the chosen tables.")
-    return " ".join(sentences)
+    behind = "\n\n" if "\n- " in told else " "  # a list ends with an empty line
+    return told + behind + " ".join(sentences)
 
 
 def _chosen_or_none(configuration: Configuration, analysis: str) -> list[RunId]:

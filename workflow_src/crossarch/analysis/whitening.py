@@ -11,6 +11,7 @@ import pandas as pd
 
 from crossarch.analysis.cells import (
     CELL,
+    bullets,
     frame,
     percent,
     run_columns,
@@ -77,7 +78,7 @@ def whitening_table(configuration: Configuration, records: Sequence[WhiteningRec
 
 
 def whitening_finding(table: pd.DataFrame, records: Sequence[WhiteningRecord]) -> str:
-    """What the table says, a sentence for each set and space; nothing where nothing was measured."""
+    """What the table says, a line for each set and space; nothing where nothing was measured."""
     if not records:
         return ""
     again = max(abs(record.recorded - record.accuracies[record.own]) for record in records)
@@ -90,15 +91,16 @@ def whitening_finding(table: pd.DataFrame, records: Sequence[WhiteningRecord]) -
         return f"{sentences[0]} No gap: the baseline of the sets' own network was not measured."
     own = gaps.loc[gaps["own"], "gap"]
     sentences.append(f"In their own space the networks lie {told(-own, 'cells')} from that baseline.")
+    elsewhere = []
     for name, of_set in gaps.groupby(set_names(gaps), sort=False):
         at_home = of_set.loc[of_set["own"], "reference"].mean()
         for space, cells in of_set[~of_set["own"]].groupby("space", sort=False):
-            sentences.append(
+            by_recipe = "; ".join(told_by(cells["recipe"], cells["change"], "cells"))
+            elsewhere.append(
                 f"On {name} that baseline has {percent(cells['reference'].mean())} in `{space}` instead "
-                f"of {percent(at_home)}, and the gap changes, by recipe: "
-                f"{told_by(cells['recipe'], cells['change'], 'cells')}."
+                f"of {percent(at_home)}, and the gap changes, by recipe: {by_recipe}."
             )
-    return " ".join(sentences)
+    return " ".join(sentences) + bullets(elsewhere)
 
 
 def whitening_rows(table: pd.DataFrame) -> Rows:
