@@ -10,9 +10,10 @@ from torch import nn
 
 from crossarch.config import RunId, RunSettings
 from crossarch.config.complain import in_a_result, validated
+from crossarch.config.schema import Distillation
 from crossarch.data import ImageSet
 from crossarch.data.store import load_fitting, load_metadata
-from crossarch.errors import DataError
+from crossarch.errors import ConfigError, DataError
 from crossarch.files import read_mapping, sha256_of
 from crossarch.layout import Layout
 from crossarch.training.run import load_network
@@ -86,3 +87,36 @@ def read_finished(layout: Layout, run: RunId) -> FinishedRun:
     settings = {"run": metrics.get("run"), **dict(metrics.get("settings") or {})}
     with in_a_result():
         return FinishedRun(layout.run(run), validated(RunSettings, settings, str(file)), metrics)
+
+
+@dataclass(frozen=True)
+class Taught:
+    """A student that has ended, its teacher, and how it was taught."""
+
+    student: FinishedRun
+    teacher: FinishedRun
+    distillation: Distillation
+
+    def teacher_network(self) -> nn.Module:
+        """The teacher with the weights that it taught with, on the CPU; DataError as `network`."""
+        return self.teacher.network(self.distillation.checkpoint)
+
+    def check_teacher(self) -> str:
+        """The SHA-256 of those weights; DataError unless the student was made from them."""
+        return self.student.check_input("teacher", self.teacher.weights(self.distillation.checkpoint))
+
+
+def read_taught(layout: Layout, run: RunId, analysis: str) -> Taught:
+    """The finished student `run` and its teacher.
+
+    Raises ConfigError, in the name of the analysis, for a run without a teacher; DataError as
+    `read_finished`.
+    """
+    student = read_finished(layout, run)
+    distillation, teacher = student.settings.distillation, student.settings.teacher
+    if distillation is None or teacher is None:
+        raise ConfigError(
+            f"{run.path}: found a run without a teacher, allowed for {analysis}: students, whose "
+            "recipes have distillation (wo_dp, full ...)"
+        )
+    return Taught(student, read_finished(layout, teacher), distillation)

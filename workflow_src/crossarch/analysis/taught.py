@@ -6,13 +6,12 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
-from crossarch.analysis.finished import read_finished
+from crossarch.analysis.finished import read_taught
 from crossarch.analysis.record import SoftnessRecord, write_record
 from crossarch.analysis.where import OnProgress, Where, silent
 from crossarch.config import Configuration, RunId
 from crossarch.config.schema import Augmentation
 from crossarch.data.ensure import ensure_training_set
-from crossarch.errors import ConfigError
 from crossarch.layout import Layout
 from crossarch.running.evaluation import BATCH_SIZE, folded
 from crossarch.running.provenance import provenance
@@ -35,44 +34,34 @@ def measure_softness(
     ConfigError for a run without a teacher, DataError if files are not those that it was made from.
     """
     started = time.perf_counter()
-    finished = read_finished(layout, run)
-    distillation, teacher_run = finished.settings.distillation, finished.settings.teacher
-    if distillation is None or teacher_run is None:
-        raise ConfigError(
-            f"{run.path}: found a run without a teacher, allowed for softness: students, whose recipes "
-            "have distillation (wo_dp, full ...)"
-        )
-    teacher = read_finished(layout, teacher_run)
+    taught = read_taught(layout, run, "softness")
+    student, distillation = taught.student, taught.distillation
     path = ensure_training_set(configuration, layout, run)
-    inputs = {
-        "teacher": finished.check_input("teacher", teacher.weights(distillation.checkpoint)),
-        "distilled": finished.check_input("distilled", path),
-    }
-    training_set = finished.load_set(path)
-    network = teacher.network(distillation.checkpoint)
+    inputs = {"teacher": taught.check_teacher(), "distilled": student.check_input("distilled", path)}
+    training_set, network = student.load_set(path), taught.teacher_network()
     with where.taken() as device:
         progress("Teacher", 0, 1)
         images = training_set.images.to(device)
-        logits = augmented_logits(network.to(device), images, finished.settings.augmentation).cpu()
-        taught = torch.softmax(logits / distillation.temperature, dim=1)
+        logits = augmented_logits(network.to(device), images, student.settings.augmentation).cpu()
+        targets = torch.softmax(logits / distillation.temperature, dim=1)
         labels = as_probabilities(
-            make_targets(training_set.labels, finished.settings.labels), taught.shape[1]
+            make_targets(training_set.labels, student.settings.labels), targets.shape[1]
         )
-        right = taught.argmax(dim=1) == labels.argmax(dim=1).repeat(DRAWS)
+        right = targets.argmax(dim=1) == labels.argmax(dim=1).repeat(DRAWS)
         record = SoftnessRecord(
             run=run,
-            digest=finished.digest,
+            digest=student.digest,
             images=len(images),
-            teacher=teacher_run,
+            teacher=taught.teacher.run,
             teacher_checkpoint=distillation.checkpoint,
             temperature=distillation.temperature,
             draws=DRAWS,
-            entropy=round(mean_entropy(taught), 6),
+            entropy=round(mean_entropy(targets), 6),
             label_entropy=round(mean_entropy(labels), 6),
-            likeliest=round(100 * float(taught.amax(dim=1).mean()), 4),
+            likeliest=round(100 * float(targets.amax(dim=1).mean()), 4),
             right=round(100 * float(right.double().mean()), 4),
-            student_accuracy=finished.metrics["accuracy"]["last"],
-            teacher_accuracy=teacher.metrics["accuracy"][distillation.checkpoint],
+            student_accuracy=student.metrics["accuracy"]["last"],
+            teacher_accuracy=taught.teacher.metrics["accuracy"][distillation.checkpoint],
             seconds=round(time.perf_counter() - started, 1),
             provenance=provenance(device, where.threads, inputs),
         )

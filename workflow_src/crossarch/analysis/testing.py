@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from crossarch.analysis.chosen import compared_spaces, tested_spaces
-from crossarch.analysis.finished import read_finished
+from crossarch.analysis.finished import read_finished, read_taught
 from crossarch.analysis.pairs import Pairs, Split, make_pairs, read_originals
 from crossarch.analysis.predictions import (
     agreement,
@@ -92,34 +92,28 @@ def measure_agreement(
     run without a teacher.
     """
     started = time.perf_counter()
-    finished = read_finished(layout, run)
-    distillation, teacher_run = finished.settings.distillation, finished.settings.teacher
-    if distillation is None or teacher_run is None:
-        raise ConfigError(
-            f"{run.path}: found a run without a teacher, allowed for agreement: students, whose recipes "
-            "have distillation (wo_dp, full ...)"
-        )
-    teacher = read_finished(layout, teacher_run)
-    path = ensure_test_set(configuration, layout, run.dataset, finished.settings.whitening)
+    taught = read_taught(layout, run, "agreement")
+    student = taught.student
+    path = ensure_test_set(configuration, layout, run.dataset, student.settings.whitening)
     inputs = {
-        "weights": sha256_of(finished.weights("last")),
-        "teacher": finished.check_input("teacher", teacher.weights(distillation.checkpoint)),
+        "weights": sha256_of(student.weights("last")),
+        "teacher": taught.check_teacher(),
         "test": sha256_of(path),
     }
-    test = finished.load_set(path)
-    networks = (finished.network("last"), teacher.network(distillation.checkpoint))
+    test = student.load_set(path)
+    networks = (student.network("last"), taught.teacher_network())
     with where.taken() as device:
         images, answers = test.images.to(device), list[Tensor]()
         for place, network in enumerate(networks):
             progress("Networks", place, len(networks))
             answers.append(predictions(network.to(device), images).cpu())
-        found = agreement(answers[0], answers[1], test.labels, finished.settings.network.classes)
+        found = agreement(answers[0], answers[1], test.labels, student.settings.network.classes)
         record = AgreementRecord(
             run=run,
-            digest=finished.digest,
+            digest=student.digest,
             images=len(test.images),
-            teacher=teacher_run,
-            teacher_checkpoint=distillation.checkpoint,
+            teacher=taught.teacher.run,
+            teacher_checkpoint=taught.distillation.checkpoint,
             agreement=round(found.agreement, 4),
             expected=round(found.expected, 4),
             both_right=round(found.both_right, 4),
