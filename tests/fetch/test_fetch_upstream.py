@@ -85,7 +85,7 @@ def test_no_path_leads_out_of_the_mirror(text: str) -> None:
     ("field", "value", "told"),
     [
         ("size", -1, "size: found -1, allowed: greater than or equal to 0"),
-        ("sha256", "abc", "sha256: found 'abc', allowed: String should match pattern"),
+        ("sha256", "abc", "sha256: found 'abc', allowed: what matches"),
         ("git_blob", "g" * 40, "git_blob: found 'ggg"),
         ("md5", "", "md5: found '', allowed"),
     ],
