@@ -30,6 +30,7 @@ PUBLISHED = Layout(PROJECT / "results" / "reproduction")
         ("taught.py", {"testing"}),
         ("softness.py", {"analysis"}),
         ("pairs.py", {"testing"}),
+        ("predictions.py", {"testing", "retrace"}),
         ("retrace.py", {"retrace"}),
         ("teachers.py", {"analysis"}),
         ("chosen.py", {"analysis", "testing"}),

@@ -5,7 +5,16 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from crossarch.analysis.cells import CELL, frame, percent, run_columns, set_and_recipe, told
+from crossarch.analysis.cells import (
+    CELL,
+    frame,
+    means_over_seeds,
+    percent,
+    run_columns,
+    set_and_recipe,
+    taught_by,
+    told,
+)
 from crossarch.analysis.drawing import Rows
 from crossarch.analysis.record import AgreementRecord
 
@@ -32,7 +41,7 @@ def agreement_table(records: Sequence[AgreementRecord]) -> pd.DataFrame:
     rows = [
         {
             **run_columns(record),
-            "taught_by": f"{record.teacher.arch}/{record.teacher.qualified_recipe}",
+            "taught_by": taught_by(record),
             **{column: getattr(record, name) for column, name in _MEANS.items()},
             "excess": record.agreement - record.expected,
             "variance": record.agreement * (100 - record.agreement) / record.images,
@@ -41,11 +50,9 @@ def agreement_table(records: Sequence[AgreementRecord]) -> pd.DataFrame:
     ]
     if not rows:
         return frame([], COLUMNS)
-    cells = pd.DataFrame(rows).groupby([*CELL, "taught_by"], sort=False)
-    means = cells[[*_MEANS, "excess"]].mean()
-    means["n"] = cells["seed"].nunique()
-    means["error"] = np.sqrt(cells["variance"].mean() / means["n"])
-    return means.reset_index()[list(COLUMNS)]
+    means = means_over_seeds(pd.DataFrame(rows), ["taught_by"], [*_MEANS, "excess", "variance"])
+    means["error"] = np.sqrt(means["variance"] / means["n"])
+    return means[list(COLUMNS)]
 
 
 def agreement_finding(table: pd.DataFrame) -> str:

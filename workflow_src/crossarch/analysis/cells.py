@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from crossarch.analysis.record import Record
+from crossarch.analysis.record import AgreementRecord, Record, SoftnessRecord
 from crossarch.config import Configuration
 from crossarch.report.note import listed
 from crossarch.report.numbers import printed, printed_signed
@@ -32,6 +32,22 @@ def run_columns(record: Record) -> dict[str, Any]:
         **{name: getattr(run, name) for name in (*CELL, "seed")},
         "recipe": run.qualified_recipe,
     }
+
+
+def taught_by(record: AgreementRecord | SoftnessRecord) -> str:
+    """`cnn/wo_dp_kd`: network and recipe (with its protocol) of a student's teacher."""
+    return f"{record.teacher.arch}/{record.teacher.qualified_recipe}"
+
+
+def means_over_seeds(tests: pd.DataFrame, by: Iterable[str], values: Iterable[str]) -> pd.DataFrame:
+    """A row for each cell and what else it is told `by`: the means of `values`, and n, the seeds.
+
+    `tests` has the columns of `run_columns`, `by` and `values`. The order is that of first appearance.
+    """
+    cells = tests.groupby([*CELL, *by], sort=False)
+    means = cells[list(values)].mean()
+    means["n"] = cells["seed"].nunique()
+    return means.reset_index()
 
 
 def set_names(cells: pd.DataFrame) -> "pd.Series[str]":

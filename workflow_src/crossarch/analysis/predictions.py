@@ -1,13 +1,16 @@
-"""What networks answer on the test set, and how often two of them answer the same."""
+"""What networks answer on test sets and augmented images, and how often two answer the same."""
 
 import copy
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
+from crossarch.config.schema import Augmentation
 from crossarch.running.evaluation import BATCH_SIZE, channels_last, folded
+from crossarch.training.augmentation import augment
 
 
 @torch.inference_mode()
@@ -30,6 +33,21 @@ def predictions_of_batches(network: nn.Module, images: Tensor, batch_size: int) 
             module.train()
     batches = images.tensor_split(math.ceil(len(images) / batch_size))
     return torch.cat([copied(channels_last(batch)).argmax(1) for batch in batches])
+
+
+@torch.inference_mode()
+def augmented_logits(
+    fast: nn.Module, images: Tensor, settings: Augmentation, draws: int, values_seed: int
+) -> Iterator[Tensor]:
+    """What a folded network answers to each of `draws` draws of augmented `images` (N, C, H, W).
+
+    Logits (N, classes) a draw. The draws are the same for each network: seed 0 chooses the operations,
+    `values_seed` gives their parameters.
+    """
+    choices, values = Generator().manual_seed(0), Generator(images.device).manual_seed(values_seed)
+    for _ in range(draws):
+        augmented = augment(images, settings, choices, values)
+        yield torch.cat([fast(batch) for batch in augmented.split(BATCH_SIZE)])
 
 
 @dataclass(frozen=True)

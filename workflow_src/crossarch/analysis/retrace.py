@@ -6,9 +6,10 @@ from statistics import fmean
 
 import torch
 import torch.nn.functional as F
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 
 from crossarch.analysis.finished import read_finished
+from crossarch.analysis.predictions import augmented_logits
 from crossarch.analysis.record import Compared, ParameterNorms, TeacherRecord, write_record
 from crossarch.analysis.where import OnProgress, Where, silent
 from crossarch.config import Configuration, RunId, published_teacher
@@ -18,9 +19,9 @@ from crossarch.data.store import load_pt
 from crossarch.errors import ConfigError, DataError
 from crossarch.files import sha256_of
 from crossarch.layout import Layout
-from crossarch.running.evaluation import BATCH_SIZE, accuracy, folded
+from crossarch.running.evaluation import accuracy, folded
 from crossarch.running.provenance import provenance
-from crossarch.training.augmentation import OPERATIONS, augment
+from crossarch.training.augmentation import OPERATIONS
 from crossarch.training.run import load_network
 from crossarch.training.trainer import Training
 
@@ -113,13 +114,8 @@ def augmented_losses(
     fast, losses = folded(network), []
     for folds in range(len(OPERATIONS) + 1):
         chosen = settings.model_copy(update={"folds": folds})
-        draws, values = Generator().manual_seed(0), Generator(images.device).manual_seed(0)
-        drawn = []
-        for _ in range(DRAWS if folds else 1):
-            augmented = augment(images, chosen, draws, values)
-            logits = torch.cat([fast(batch) for batch in augmented.split(BATCH_SIZE)])
-            drawn.append(float(F.cross_entropy(logits, targets)))
-        losses.append(fmean(drawn))
+        answers = augmented_logits(fast, images, chosen, DRAWS if folds else 1, values_seed=0)
+        losses.append(fmean(float(F.cross_entropy(logits, targets)) for logits in answers))
     return losses
 
 

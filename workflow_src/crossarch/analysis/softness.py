@@ -9,7 +9,15 @@ from typing import Any
 
 import pandas as pd
 
-from crossarch.analysis.cells import CELL, frame, percent, run_columns, set_and_recipe
+from crossarch.analysis.cells import (
+    CELL,
+    frame,
+    means_over_seeds,
+    percent,
+    run_columns,
+    set_and_recipe,
+    taught_by,
+)
 from crossarch.analysis.drawing import Rows
 from crossarch.analysis.record import SoftnessRecord
 
@@ -37,7 +45,7 @@ def softness_table(records: Sequence[SoftnessRecord]) -> pd.DataFrame:
     rows = [
         {
             **run_columns(record),
-            "taught_by": f"{record.teacher.arch}/{record.teacher.qualified_recipe}",
+            "taught_by": taught_by(record),
             "temperature": record.temperature,
             **{column: getattr(record, name) for column, name in _MEANS.items()},
         }
@@ -45,10 +53,8 @@ def softness_table(records: Sequence[SoftnessRecord]) -> pd.DataFrame:
     ]
     if not rows:
         return frame([], COLUMNS)
-    cells = pd.DataFrame(rows).groupby([*CELL, "taught_by", "temperature"], sort=False)
-    means = cells[list(_MEANS)].mean()
-    means["n"] = cells["seed"].nunique()
-    return means.reset_index()[list(COLUMNS)]
+    means = means_over_seeds(pd.DataFrame(rows), ["taught_by", "temperature"], _MEANS)
+    return means[list(COLUMNS)]
 
 
 def softness_finding(table: pd.DataFrame) -> str:

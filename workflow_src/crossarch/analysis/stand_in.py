@@ -9,7 +9,15 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from crossarch.analysis.cells import CELL, frame, run_columns, set_and_recipe, told, told_by
+from crossarch.analysis.cells import (
+    CELL,
+    frame,
+    means_over_seeds,
+    run_columns,
+    set_and_recipe,
+    told,
+    told_by,
+)
 from crossarch.analysis.drawing import Rows
 from crossarch.analysis.record import PairedAccuracies, StandInRecord
 from crossarch.report.note import listed
@@ -42,10 +50,8 @@ def stand_in_table(records: Sequence[StandInRecord]) -> pd.DataFrame:
     ]
     if not rows:
         return frame([], COLUMNS)
-    cells = pd.DataFrame(rows).groupby([*CELL, "space", "own"], sort=False)
-    means = cells[["original", "copied", "effect", "error"]].mean()
-    means["n"] = cells["seed"].nunique()
-    return means.reset_index()[list(COLUMNS)]
+    values = ["original", "copied", "effect", "error"]
+    return means_over_seeds(pd.DataFrame(rows), ["space", "own"], values)[list(COLUMNS)]
 
 
 def paired_error(hits: PairedAccuracies, pairs: int) -> float:

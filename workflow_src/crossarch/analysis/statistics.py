@@ -10,7 +10,16 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from crossarch.analysis.cells import CELL, frame, percent, run_columns, set_and_recipe, told, told_by
+from crossarch.analysis.cells import (
+    CELL,
+    frame,
+    means_over_seeds,
+    percent,
+    run_columns,
+    set_and_recipe,
+    told,
+    told_by,
+)
 from crossarch.analysis.drawing import Rows
 from crossarch.analysis.record import StatisticsRecord
 
@@ -39,11 +48,9 @@ def statistics_table(records: Sequence[StatisticsRecord]) -> pd.DataFrame:
     ]
     if not rows:
         return frame([], COLUMNS)
-    cells = pd.DataFrame(rows).groupby(CELL, sort=False)
-    means = cells[["running", "batch", "change"]].mean()
-    means["n"] = cells["seed"].nunique()
-    means["error"] = np.sqrt(cells["variance"].mean() / means["n"])
-    return means.reset_index()[list(COLUMNS)]
+    means = means_over_seeds(pd.DataFrame(rows), [], ["running", "batch", "change", "variance"])
+    means["error"] = np.sqrt(means["variance"] / means["n"])
+    return means[list(COLUMNS)]
 
 
 def statistics_finding(table: pd.DataFrame) -> str:

@@ -4,18 +4,17 @@ import time
 
 import torch
 import torch.nn.functional as F
-from torch import Generator, Tensor, nn
+from torch import Tensor
 
 from crossarch.analysis.finished import read_taught
+from crossarch.analysis.predictions import augmented_logits
 from crossarch.analysis.record import SoftnessRecord, write_record
 from crossarch.analysis.where import OnProgress, Where, silent
 from crossarch.config import Configuration, RunId
-from crossarch.config.schema import Augmentation
 from crossarch.data.ensure import ensure_training_set
 from crossarch.layout import Layout
-from crossarch.running.evaluation import BATCH_SIZE, folded
+from crossarch.running.evaluation import folded
 from crossarch.running.provenance import provenance
-from crossarch.training.augmentation import augment
 from crossarch.training.losses import make_targets
 
 DRAWS = 100  # of the augmentation
@@ -42,8 +41,9 @@ def measure_softness(
     with where.taken() as device:
         progress("Teacher", 0, 1)
         images = training_set.images.to(device)
-        logits = augmented_logits(network.to(device), images, student.settings.augmentation).cpu()
-        targets = torch.softmax(logits / distillation.temperature, dim=1)
+        fast = folded(network.to(device))
+        answers = augmented_logits(fast, images, student.settings.augmentation, DRAWS, values_seed=1)
+        targets = torch.softmax(torch.cat(list(answers)).cpu() / distillation.temperature, dim=1)
         labels = as_probabilities(
             make_targets(training_set.labels, student.settings.labels), targets.shape[1]
         )
@@ -67,23 +67,6 @@ def measure_softness(
         )
     write_record(record, layout.analysis_record("softness", run))
     return record
-
-
-@torch.inference_mode()
-def augmented_logits(network: nn.Module, images: Tensor, settings: Augmentation) -> Tensor:
-    """What a network in evaluation mode answers to `DRAWS` draws of augmented images (N, C, H, W).
-
-    Logits (DRAWS * N, classes), draw by draw; the draws are the same for each network.
-    """
-    fast = folded(network)
-    draws, values = Generator().manual_seed(0), Generator(images.device).manual_seed(1)
-    return torch.cat(
-        [
-            fast(batch)
-            for _ in range(DRAWS)
-            for batch in augment(images, settings, draws, values).split(BATCH_SIZE)
-        ]
-    )
 
 
 def mean_entropy(probabilities: Tensor) -> float:

@@ -10,7 +10,15 @@ from typing import Any
 
 import pandas as pd
 
-from crossarch.analysis.cells import CELL, frame, percent, run_columns, set_and_recipe, set_names
+from crossarch.analysis.cells import (
+    CELL,
+    frame,
+    means_over_seeds,
+    percent,
+    run_columns,
+    set_and_recipe,
+    set_names,
+)
 from crossarch.analysis.drawing import Rows
 from crossarch.analysis.record import Compared, TeacherRecord
 from crossarch.report.numbers import printed
@@ -36,11 +44,8 @@ def teachers_table(records: Sequence[TeacherRecord]) -> pd.DataFrame:
     ]
     if not rows:
         return frame([], COLUMNS)
-    key = [*CELL, "epoch", "quantity", "of"]
-    cells = pd.DataFrame(rows).groupby(key, sort=False)
-    means = cells[["initial", "ours", "published"]].mean()
-    means["n"] = cells["seed"].nunique()
-    return means.reset_index()[list(COLUMNS)]
+    by, values = ["epoch", "quantity", "of"], ["initial", "ours", "published"]
+    return means_over_seeds(pd.DataFrame(rows), by, values)[list(COLUMNS)]
 
 
 def teachers_finding(table: pd.DataFrame) -> str:

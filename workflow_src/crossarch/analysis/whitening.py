@@ -13,6 +13,7 @@ from crossarch.analysis.cells import (
     CELL,
     bullets,
     frame,
+    means_over_seeds,
     percent,
     run_columns,
     set_and_recipe,
@@ -70,11 +71,10 @@ def whitening_table(configuration: Configuration, records: Sequence[WhiteningRec
     own = tests.loc[tests["own"], [*run, "gap"]].rename(columns={"gap": "own_gap"})
     tests = tests.merge(own, on=run, how="left")
     tests["change"] = tests["gap"] - tests["own_gap"]
-    cells = tests.groupby([*CELL, "space", "own"], sort=False)
-    means = cells[["accuracy", "reference", "gap", "change"]].mean()
-    means["n"] = cells["seed"].nunique()
-    means["error"] = np.sqrt(cells["variance"].mean() / means["n"])
-    return means.reset_index()[list(COLUMNS)]
+    values = ["accuracy", "reference", "gap", "change", "variance"]
+    means = means_over_seeds(tests, ["space", "own"], values)
+    means["error"] = np.sqrt(means["variance"] / means["n"])
+    return means[list(COLUMNS)]
 
 
 def whitening_finding(table: pd.DataFrame, records: Sequence[WhiteningRecord]) -> str:

@@ -144,30 +144,27 @@ def _render(configuration: Configuration, layout: Layout, name: str, runs: Path 
     from crossarch.report.page import render_page
 
     if name in configuration.tables:
-        without = configuration.table(name).layout == "settings"
-        metrics = _no_runs() if without else _read_collected(layout, name, runs)
+        metrics = _metrics(configuration, layout, name, runs)
         return render_table(configuration, name, metrics, layout.tables)
     if name in configuration.figures:
-        without = not needs_runs(configuration.figures[name])
-        metrics = _no_runs() if without else _read_collected(layout, name, runs)
+        metrics = _metrics(configuration, layout, name, runs)
         return render_figure(configuration, name, metrics, layout.figures, layout)
     if name == REPORT:
-        return [render_page(configuration, _read_collected(layout, "runs", runs), layout)]
+        return [render_page(configuration, _metrics(configuration, layout, "runs", runs), layout)]
     if distilled := parse_set(name):
         return draw_distillation(configuration, layout, distilled)
     raise ConfigError(unknown_name(configuration, name, REPORT))
 
 
-def _no_runs() -> "pd.DataFrame":
-    from crossarch.report import collect_runs
+def _metrics(
+    configuration: Configuration, layout: Layout, collection: str, runs: Path | None
+) -> "pd.DataFrame":
+    """The table of runs that is named, or what was collected; none for what shows none."""
+    from crossarch.report import collect_runs, read_runs
 
-    return collect_runs([])
-
-
-def _read_collected(layout: Layout, collection: str, runs: Path | None) -> "pd.DataFrame":
-    """The table of runs that is named, or what was collected."""
-    from crossarch.report import read_runs
-
+    table, figure = configuration.tables.get(collection), configuration.figures.get(collection)
+    if (table and table.layout == "settings") or (figure and not needs_runs(figure)):
+        return collect_runs([])
     path = runs or layout.metrics(collection)
     if runs is None and not path.exists():
         raise DataError(
@@ -213,7 +210,7 @@ def scorecard(
     configuration = read_configuration(config, preset, selection)
     layout = layout_of(configuration, results)
     layout, runs = _of_runs(configuration, layout, every, runs)
-    metrics = _read_collected(layout, "runs", runs)
+    metrics = _metrics(configuration, layout, "runs", runs)
     tell_files(render_scorecard(configuration, metrics, layout), as_json)
 
 
