@@ -54,10 +54,7 @@ include: "rules/report.smk"
 rule all:
     default_target: True
     input:
-        [
-            table_files(name, configuration.tables[name].layout)
-            for name in chosen_tables()
-        ],
+        [table_files(name, configuration.tables[name].layout) for name in chosen_tables()],
         [figure_files(name) for name in chosen_figures()],
         scorecard_files(layout),
         "<results>/report/index.html",
