@@ -4,6 +4,7 @@ Every stage reads its settings from here; the Snakefile does too, in every clust
 """
 
 from crossarch.config.choice import selected
+from crossarch.config.configuration import Configuration
 from crossarch.config.distil import DistilSettings, chosen_distillations, resolve_distil
 from crossarch.config.factors import recipe_factors, table_words
 from crossarch.config.figures import (
@@ -16,7 +17,7 @@ from crossarch.config.figures import (
     schedule_recipe,
     shows_curvature,
 )
-from crossarch.config.load import Configuration, load_configuration, read_overrides
+from crossarch.config.load import load_configuration
 from crossarch.config.own import NetworkFile, network_code
 from crossarch.config.plan import (
     collection_runs,
@@ -31,6 +32,7 @@ from crossarch.config.plan import (
     table_sources,
     with_teachers,
 )
+from crossarch.config.reading import read_overrides
 from crossarch.config.resolve import (
     LabelSettings,
     NetworkSettings,

@@ -1,6 +1,6 @@
 """What the configuration chooses: which cells of tables and points of figures are run at all."""
 
-from crossarch.config.load import Configuration
+from crossarch.config.configuration import Configuration
 from crossarch.config.resolve import check_training_set
 from crossarch.config.runs import RunId
 from crossarch.errors import ConfigError

@@ -1,6 +1,6 @@
 """From a set that is distilled here to everything that its distillation needs."""
 
-from crossarch.config.load import Configuration
+from crossarch.config.configuration import Configuration
 from crossarch.config.model import Resolved
 from crossarch.config.resolve import (
     LabelSettings,

@@ -3,7 +3,7 @@
 import json
 from itertools import chain
 
-from crossarch.config.load import Configuration
+from crossarch.config.configuration import Configuration
 from crossarch.config.plan import table_recipes
 from crossarch.config.schema import Recipe, Table
 

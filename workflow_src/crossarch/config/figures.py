@@ -6,7 +6,7 @@ from string import ascii_lowercase
 
 from crossarch.config.choice import has_training_set, selected
 from crossarch.config.complain import unknown
-from crossarch.config.load import Configuration
+from crossarch.config.configuration import Configuration
 from crossarch.config.resolve import applies
 from crossarch.config.runs import RunId
 from crossarch.config.schema import (

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator
 from itertools import product
 
 from crossarch.config.choice import has_training_set, selected
+from crossarch.config.configuration import Configuration
 from crossarch.config.figures import figure_points, figure_runs
 from crossarch.config.files import UpstreamFile
-from crossarch.config.load import Configuration
 from crossarch.config.resolve import applies, distilled_set, resolve
 from crossarch.config.runs import RunId
 from crossarch.config.schema import Table

@@ -5,8 +5,8 @@ from typing import Literal
 from pydantic import Field
 
 from crossarch.config.complain import unknown
+from crossarch.config.configuration import Configuration
 from crossarch.config.files import UpstreamFile
-from crossarch.config.load import Configuration
 from crossarch.config.model import Resolved
 from crossarch.config.own import NetworkFile
 from crossarch.config.runs import RunId

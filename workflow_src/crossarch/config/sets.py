@@ -3,7 +3,7 @@
 import re
 
 from crossarch.config.complain import validated
-from crossarch.config.load import Configuration
+from crossarch.config.configuration import Configuration
 from crossarch.config.plan import collection_runs
 from crossarch.config.schema import Ipc, Model, Name, Whitening
 

@@ -1,0 +1,145 @@
+"""Checks over several files: what one of them names must exist in another, and fit there."""
+
+from collections.abc import Iterator, Mapping
+from itertools import chain
+from typing import Any
+
+from crossarch.config.complain import unknown
+from crossarch.config.configuration import Configuration
+from crossarch.config.schema import (
+    ARCHS,
+    WHITENINGS,
+    DistilledSet,
+    Frepo,
+    Recipe,
+    Source,
+    Whitening,
+)
+from crossarch.errors import ConfigError
+
+
+def check_recipes(configuration: Configuration) -> None:
+    """Every recipe of every protocol resolves, for each network, source and IPC that it names.
+
+    Raises ConfigError.
+    """
+    book = configuration.recipe_book
+    for protocol, changes in book.protocols.items():
+        for recipe in changes.recipes:
+            if recipe not in book.recipes:
+                key = f"protocols.{protocol}.recipes.{recipe}"
+                raise ConfigError(unknown(book.file, key, recipe, book.recipes, what="recipe"))
+        for recipe in book.recipes:
+            file, where = book.place(recipe)
+            archs, sources = configuration.archs, configuration.sources
+            for ipc, arch, source in book.variants(recipe, protocol, archs, sources):
+                resolved = book.recipe(recipe, protocol, ipc=ipc, arch=arch, source=source)
+                if resolved.distillation is None:
+                    continue
+                teacher = resolved.distillation
+                key = f"{where}.distillation"
+                if teacher.recipe not in book.recipes:
+                    allowed = book.recipes
+                    raise ConfigError(
+                        unknown(file, f"{key}.recipe", teacher.recipe, allowed, what="recipe")
+                    )
+                if teacher.arch is not None and teacher.arch not in archs:
+                    raise ConfigError(unknown(file, f"{key}.arch", teacher.arch, archs, what="network"))
+
+
+def check_names(configuration: Configuration, selection_file: str) -> None:
+    """Names that point from one file into another must exist there; else ConfigError."""
+    selection = configuration.selection
+    pools: dict[str, Mapping[str, Any]] = {
+        "datasets": configuration.datasets,
+        "sources": configuration.sources,
+        "archs": dict.fromkeys(configuration.archs),
+        "recipes": configuration.recipe_book.recipes,
+        "tables": configuration.tables,
+        "figures": configuration.figures,
+    }
+    for key, pool in pools.items():
+        for name in getattr(selection, key) or ():
+            if name not in pool:
+                raise ConfigError(unknown(selection_file, key, name, pool))
+    originals = [configuration.distilled_from(dataset) for dataset in selection.datasets]
+    names = selection.sources or tuple(configuration.sources)
+    sources = [configuration.sources[name] for name in names]
+    known = sorted({ipc for each in sources for name in originals for ipc in each.ipcs(name)})
+    for ipc in selection.ipc or ():
+        if known and ipc not in known:
+            allowed = ", ".join(map(str, known))
+            raise ConfigError(f"{selection_file}: ipc: found {ipc}, allowed: {allowed}")
+    tables_file = f"{configuration.directory}/tables.yaml"
+    for table_name, table in configuration.tables.items():
+        named = {
+            "sources": table.sources,
+            "archs": table.archs,
+            "recipes": (*table.recipes, *chain(*table.recipes_by_ipc.values())),
+        }
+        for key, names in named.items():
+            for name in names:
+                if name not in pools[key]:
+                    raise ConfigError(unknown(tables_file, f"{table_name}.{key}", name, pools[key]))
+        if table.dataset and table.dataset not in configuration.datasets:
+            key = f"{table_name}.dataset"
+            raise ConfigError(unknown(tables_file, key, table.dataset, configuration.datasets))
+        for title, keys in table.factors.items():
+            for key in keys:
+                if key not in Recipe.model_fields:
+                    where = f"{table_name}.factors.{title}"
+                    raise ConfigError(unknown(tables_file, where, key, Recipe.model_fields, what="key"))
+        printed = configuration.paper_file(table)
+        if printed and not printed.is_file():
+            raise ConfigError(f"{tables_file}: {table_name}.paper: found {table.paper!r}, no such file")
+    for name, source in configuration.sources.items():
+        _check_source(configuration, name, source)
+
+
+def _check_source(configuration: Configuration, name: str, source: Source) -> None:
+    file = f"{configuration.directory}/sources.yaml"
+    if source.arch not in configuration.archs:
+        raise ConfigError(unknown(file, f"{name}.arch", source.arch, configuration.archs))
+    if source.distilled and source.arch not in ARCHS:
+        raise ConfigError(
+            f"{file}: {name}.arch: found {source.arch!r}, a network of your own, allowed with "
+            f"`distilled`: {', '.join(ARCHS)}"
+        )
+    for key, datasets in (
+        (source.kind, source.by_dataset),
+        ("widths_by_dataset", source.widths_by_dataset),
+    ):
+        for dataset in datasets:
+            if dataset not in configuration.datasets:
+                raise ConfigError(unknown(file, f"{name}.{key}", dataset, configuration.datasets))
+    for dataset in source.by_dataset:
+        side = configuration.datasets[dataset].image_size
+        layers = len(source.widths_by_dataset.get(dataset, source.widths))
+        if 2**layers > side:
+            raise ConfigError(
+                f"{file}: {name}.widths: found {layers} layers, each of which halves the image, allowed "
+                f"for {dataset} with its {side} pixels: at most {side.bit_length() - 1}"
+            )
+    for key, dataset, whitening in _whitenings(source):
+        if whitening == "standardise-mtt" and configuration.datasets[dataset].mtt is None:
+            others = ", ".join(name for name in WHITENINGS if name != whitening)
+            raise ConfigError(
+                f"{file}: {name}.{key}: found {whitening!r}, allowed without {dataset}.mtt in "
+                f"{configuration.directory}/datasets.yaml: {others}"
+            )
+
+
+def _whitenings(source: Source) -> Iterator[tuple[str, str, Whitening]]:
+    """(key, data set, whitening) of each training set: its own whitening, or else that of the source."""
+    yield from (("whitening", dataset, source.whitening) for dataset in source.drawn)
+    entries: list[tuple[str, str, DistilledSet | Frepo]] = [
+        *((f"distilled.{dataset}", dataset, entry) for dataset, entry in source.distilled.items()),
+        *(
+            (f"sets.{dataset}.{ipc}", dataset, entry)
+            for dataset, sets in source.sets.items()
+            for ipc, entry in sets.items()
+        ),
+    ]
+    for key, dataset, entry in entries:
+        own = entry.whitening
+        yield (f"{key}.whitening", dataset, own) if own else ("whitening", dataset, source.whitening)

@@ -1,0 +1,202 @@
+"""Recipes: what stands in recipes.yaml and under `own_recipes`, and the complete recipe of one run."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from crossarch.config.complain import asked, unknown, validated
+from crossarch.config.merge import merged
+from crossarch.config.schema import (
+    PROTOCOLS,
+    CosineSchedule,
+    PeriodicSchedule,
+    ProtocolChanges,
+    Recipe,
+    Whitening,
+)
+from crossarch.config.shorten import shortened
+from crossarch.errors import ConfigError
+
+VARIATIONS = ("by_ipc", "by_arch", "by_source")
+
+
+@dataclass(frozen=True)
+class RecipeBook:
+    """Recipes and protocols as written; `recipe()` gives one with nothing left to look up.
+
+    `own` are those that do not stand in `file` but under `own_recipes` in another file, which it names.
+    """
+
+    file: str
+    recipes: Mapping[str, Mapping[str, Any]]
+    protocols: Mapping[str, ProtocolChanges]
+    own: Mapping[str, str] = field(default_factory=dict)
+
+    def place(self, name: str) -> tuple[str, str]:
+        """The file that a recipe stands in, and its key there."""
+        if name in self.own:
+            return self.own[name], f"own_recipes.{name}"
+        return self.file, f"recipes.{name}"
+
+    def recipe(self, name: str, protocol: str, *, ipc: int, arch: str, source: str) -> Recipe:
+        """The complete recipe for one run: base, protocol and `by_...` merged, then validated."""
+        data = self._merged(name, protocol, ())
+        chosen = {"by_ipc": ipc, "by_arch": arch, "by_source": source}
+        for variation in VARIATIONS:
+            data = merged(data, (data.get(variation) or {}).get(chosen[variation], {}))
+        data = {key: value for key, value in data.items() if key not in VARIATIONS}
+        file, where = self.place(name)
+        where = where if protocol == "paper" else f"{where}@{protocol}"
+        recipe = validated(Recipe, data, file, where)
+        longest = _longest_training(recipe)
+        if longest is not None and recipe.epochs > longest:
+            raise ConfigError(
+                f"{file}: {where}.epochs: found {recipe.epochs}, allowed: at most "
+                f"{longest}, where the learning rate's {recipe.schedule.name} schedule ends"
+            )
+        return shortened(recipe, self.length(protocol))
+
+    def variants(
+        self, name: str, protocol: str, archs: Iterable[str], sources: Iterable[str]
+    ) -> Iterator[tuple[int, str, str]]:
+        """(ipc, arch, source) for which a recipe differs; ConfigError where a `by_...` names none."""
+        data = self._merged(name, protocol, ())
+        file, where = self.place(name)
+        for variation in VARIATIONS:
+            found = data.get(variation)
+            key = f"{file}: {where}.{variation}"
+            if found is not None and not isinstance(found, dict):
+                raise ConfigError(f"{key}: found {found!r}, allowed: a mapping")
+            for choice, change in (found or {}).items():
+                if not isinstance(change, dict):
+                    raise ConfigError(f"{key}.{choice}: found {change!r}, allowed: a mapping")
+        by_ipc, by_arch, by_source = (data.get(variation) or {} for variation in VARIATIONS)
+        allowed: dict[str, tuple[Any, Iterable[str]]] = {
+            "by_arch": (by_arch, tuple(archs)),
+            "by_source": (by_source, tuple(sources)),
+        }
+        for variation, (chosen, names) in allowed.items():
+            for choice in chosen:
+                if choice not in names:
+                    raise ConfigError(unknown(file, f"{where}.{variation}", choice, names))
+        for ipc in by_ipc:
+            if not isinstance(ipc, int) or ipc < 1:
+                raise ConfigError(
+                    f"{file}: {where}.by_ipc: found {ipc!r}, allowed: a number of images per class"
+                )
+        yield 0, "", ""
+        yield from ((ipc, "", "") for ipc in by_ipc)
+        yield from ((0, arch, "") for arch in by_arch)
+        yield from ((0, "", source) for source in by_source)
+
+    def title(self, name: str) -> str:
+        """What a recipe is called in print; one that is no longer there, by its name.
+
+        A recipe of the user's own without a title of its own goes by its name, not by that of its base.
+        """
+        return str(self.recipes.get(name, {}).get("title", name))
+
+    def test_whitening(self, protocol: str) -> Whitening | None:
+        """The whitening that a protocol imposes on every test set, if any."""
+        for name in self._ancestry(protocol):
+            if whitening := self.protocols[name].test_whitening:
+                return whitening
+        return None
+
+    def length(self, protocol: str) -> float:
+        """How long trainings are under a protocol, as a fraction."""
+        return math.prod(self.protocols[name].length for name in self._ancestry(protocol))
+
+    def _ancestry(self, protocol: str) -> list[str]:
+        """A protocol and what it is based on, nearest first."""
+        chain: list[str] = []
+        name: str | None = protocol
+        while name is not None:
+            if name not in self.protocols:
+                raise ConfigError(unknown(self.file, "protocol", name, self.protocols, what="protocol"))
+            if name in chain:
+                raise ConfigError(f"{self.file}: protocols.{name}.base: found a circle")
+            chain.append(name)
+            name = self.protocols[name].base
+        return chain
+
+    def _merged(self, name: str, protocol: str, seen: tuple[str, ...]) -> dict[str, Any]:
+        if name not in self.recipes:
+            if not seen:
+                raise ConfigError(asked(name, self.recipes, "recipe", self.file))
+            file, where = self.place(seen[-1])
+            raise ConfigError(unknown(file, f"{where}.base", name, self.recipes, what="recipe"))
+        if name in seen:
+            circle = " -> ".join((*seen, name))
+            file, where = self.place(name)
+            raise ConfigError(f"{file}: {where}.base: found a circle {circle}")
+        own: Any = self.recipes[name]
+        for ancestor in reversed(self._ancestry(protocol)):
+            own = merged(own, self.protocols[ancestor].recipes.get(name, {}))
+        own = dict(own)
+        base = own.pop("base", None)
+        return dict(merged(self._merged(base, protocol, (*seen, name)), own)) if base else own
+
+
+def parse_recipe_book(data: Mapping[str, Any], file: str) -> RecipeBook:
+    """The contents of recipes.yaml as a book; `file` is its name for messages. Raises ConfigError."""
+    for key in data:
+        if key not in ("recipes", "protocols"):
+            raise ConfigError(unknown(file, key, key, ("recipes", "protocols"), what="key"))
+    for key in ("recipes", "protocols"):
+        if not isinstance(data.get(key), dict):
+            raise ConfigError(f"{file}: {key}: found {data.get(key)!r}, allowed: a mapping")
+    if "paper" not in data["protocols"]:
+        raise ConfigError(
+            f"{file}: protocols: found {', '.join(map(str, data['protocols'])) or 'nothing'}, "
+            "but 'paper' is needed (`paper: {}` changes nothing)"
+        )
+    for name, recipe in data["recipes"].items():
+        if not isinstance(recipe, dict):
+            raise ConfigError(f"{file}: recipes.{name}: found {recipe!r}, allowed: a mapping")
+    for protocol in data["protocols"]:
+        if protocol not in PROTOCOLS:
+            raise ConfigError(
+                unknown(file, f"protocols.{protocol}", protocol, PROTOCOLS, what="protocol")
+            )
+    protocols = {
+        name: validated(ProtocolChanges, changes or {}, file, f"protocols.{name}")
+        for name, changes in data["protocols"].items()
+    }
+    return RecipeBook(file, data["recipes"], protocols)
+
+
+def with_own_recipes(
+    book: RecipeBook, own: Mapping[str, Mapping[str, Any] | None], places: Mapping[str, str]
+) -> RecipeBook:
+    """The book with the recipes that `own_recipes` defines; null stands for one that it has."""
+    for name, recipe in own.items():
+        key = f"own_recipes.{name}"
+        if recipe is None and name not in book.recipes:
+            raise ConfigError(unknown(places[name], key, name, book.recipes, what="recipe"))
+        if recipe is not None and name in book.recipes:
+            raise ConfigError(
+                f"{places[name]}: {key}: found a recipe that {book.file} has already, allowed: "
+                "another name, or null for that one"
+            )
+    defined = {name: recipe for name, recipe in own.items() if recipe is not None}
+    return replace(
+        book, recipes={**book.recipes, **defined}, own={name: places[name] for name in defined}
+    )
+
+
+def _longest_training(recipe: Recipe) -> int | None:
+    """Epochs after which a cosine would rise again, or None where it never does.
+
+    Equation 3 restarts every `period` epochs until `stabilise`, then every `stabilise` epochs: the
+    stretch between two restarts must not be longer than the cosine.
+    """
+    match recipe.schedule:
+        case CosineSchedule(period=period):
+            return period
+        case PeriodicSchedule(cosine_period=cosine, period=period, stabilise=stabilise):
+            if min(period, stabilise) > cosine:
+                return cosine
+            return stabilise + cosine if stabilise > cosine else None
+    return None
