@@ -105,25 +105,25 @@ def findings(
 def write_findings(
     configuration: Configuration, layout: Layout, analysis: Summarised, runs: Sequence[RunId]
 ) -> tuple[list[Path], str]:
-    """Write the table, the figure and the page of an analysis; gives the files and the paragraph.
+    """Write the table, the figure and the page of an analysis; gives the files and the text.
 
     `runs` are as in `findings`. What the configuration chooses and is not among them, the page counts.
     """
     found = findings(configuration, layout, analysis, runs)
     csv, page, *_ = layout.analysis_files(analysis)
-    paragraph = _paragraph(configuration, analysis, found, runs)
+    text = _text(configuration, analysis, found, runs)
     write_tidy(found.table, csv)
     drawn = draw_rows(configuration, found.rows, csv.with_suffix(""), found.synthetic)
     image = f"![{found.title}]({csv.with_suffix('.png').name})"
-    write_text(page, f"# {found.title}\n\n{image}\n\n{paragraph}\n")
-    return [csv, page, *drawn], paragraph
+    write_text(page, f"# {found.title}\n\n{image}\n\n{text}\n")
+    return [csv, page, *drawn], text
 
 
 def _records(layout: Layout, kind: type[R], analysis: str, runs: Sequence[RunId]) -> list[R]:
     return [read_record(kind, layout.analysis_record(analysis, run)) for run in runs]
 
 
-def _paragraph(
+def _text(
     configuration: Configuration, analysis: str, found: Findings, runs: Sequence[RunId]
 ) -> str:
     if not found.told:
@@ -134,8 +134,7 @@ def _paragraph(
     missing = set(_chosen_or_none(configuration, analysis)) - set(runs)
     if missing:
         sentences.append(f"Not measured: {len(missing)} other runs of the chosen tables.")
-    behind = "\n\n" if "\n- " in told else " "  # a list ends with an empty line
-    return told + behind + " ".join(sentences)
+    return f"{told}\n\n{' '.join(sentences)}"
 
 
 def _chosen_or_none(configuration: Configuration, analysis: str) -> list[RunId]:

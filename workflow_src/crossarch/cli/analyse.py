@@ -57,7 +57,7 @@ def analyse(
         typer.Option("--chosen", help="Of the runs of the chosen tables, all of which must be there."),
     ] = False,
     page: Annotated[
-        Path | None, typer.Option(help="Page whose marked paragraph about the analysis is made anew.")
+        Path | None, typer.Option(help="Page whose marked text about the analysis is made anew.")
     ] = None,
     device: Device = "auto",
     slots_per_gpu: SlotsPerGpu = None,
