@@ -123,9 +123,7 @@ def _records(layout: Layout, kind: type[R], analysis: str, runs: Sequence[RunId]
     return [read_record(kind, layout.analysis_record(analysis, run)) for run in runs]
 
 
-def _text(
-    configuration: Configuration, analysis: str, found: Findings, runs: Sequence[RunId]
-) -> str:
+def _text(configuration: Configuration, analysis: str, found: Findings, runs: Sequence[RunId]) -> str:
     if not found.told:
         return NOTHING
     told = f"{NOTICE}. {found.told}" if found.synthetic else found.told
