@@ -83,7 +83,7 @@ class Workspace:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=600,
+            timeout=1_800,
         )
 
 
