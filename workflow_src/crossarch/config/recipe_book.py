@@ -170,7 +170,10 @@ def parse_recipe_book(data: Mapping[str, Any], file: str) -> RecipeBook:
 def with_own_recipes(
     book: RecipeBook, own: Mapping[str, Mapping[str, Any] | None], places: Mapping[str, str]
 ) -> RecipeBook:
-    """The book with the recipes that `own_recipes` defines; null stands for one that it has."""
+    """The book with the recipes that `own_recipes` defines; null stands for one that it has.
+
+    `places` names the file that each of them stands in. Raises ConfigError.
+    """
     for name, recipe in own.items():
         key = f"own_recipes.{name}"
         if recipe is None and name not in book.recipes:
