@@ -434,6 +434,18 @@ def test_broken_yaml_names_the_file_and_the_place(directory: Path, file: str, ki
     assert named in message
 
 
+def test_constants_are_needed_where_a_protocol_imposes_their_whitening(directory: Path) -> None:
+    spoil(directory, RECIPE, (*RELEASED, "test_whitening"), "standardise-mtt")
+    configuration = load_configuration(directory)
+    cifar = parse_run("cifar10/mtt/ipc1/cnn/baseline@released/seed0")
+    assert resolve(configuration, cifar).whitening == "standardise-mtt"
+    digits = parse_run("digits/own-frepo/ipc1/cnn/baseline@released/seed0")
+    assert complaint(lambda: resolve(configuration, digits)) == (
+        f"{directory}/recipes.yaml: protocols.released.test_whitening: found 'standardise-mtt', allowed "
+        f"without digits.mtt in {directory}/datasets.yaml: none, standardise, zca-kornia, zca-frepo"
+    )
+
+
 @pytest.mark.parametrize("content", ["", "# archs: [cnn]\n", "---\n"])
 def test_an_empty_preset_changes_nothing(tmp_path: Path, content: str) -> None:
     preset = tmp_path / "preset.yaml"

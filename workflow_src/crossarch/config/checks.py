@@ -121,12 +121,19 @@ def _check_source(configuration: Configuration, name: str, source: Source) -> No
                 f"for {dataset} with its {side} pixels: at most {side.bit_length() - 1}"
             )
     for key, dataset, whitening in _whitenings(source):
-        if whitening == "standardise-mtt" and configuration.datasets[dataset].mtt is None:
-            others = ", ".join(name for name in WHITENINGS if name != whitening)
-            raise ConfigError(
-                f"{file}: {name}.{key}: found {whitening!r}, allowed without {dataset}.mtt in "
-                f"{configuration.directory}/datasets.yaml: {others}"
-            )
+        check_whitening(configuration, f"{file}: {name}.{key}", dataset, whitening)
+
+
+def check_whitening(
+    configuration: Configuration, where: str, dataset: str, whitening: Whitening
+) -> None:
+    """Raise ConfigError, beginning with the file and key `where`, if a data set lacks its constants."""
+    if whitening == "standardise-mtt" and configuration.dataset(dataset).mtt is None:
+        others = ", ".join(name for name in WHITENINGS if name != whitening)
+        raise ConfigError(
+            f"{where}: found {whitening!r}, allowed without {dataset}.mtt in "
+            f"{configuration.directory}/datasets.yaml: {others}"
+        )
 
 
 def _whitenings(source: Source) -> Iterator[tuple[str, str, Whitening]]:

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from crossarch.config.checks import check_whitening
 from crossarch.config.complain import unknown
 from crossarch.config.configuration import Configuration
 from crossarch.config.files import UpstreamFile
@@ -157,9 +158,16 @@ def set_whitening(configuration: Configuration, source: str, dataset: str, ipc: 
 
 
 def test_whitening(configuration: Configuration, run: RunId) -> Whitening:
-    """The space that `run` is tested in: the protocol's for all sets, else that of its training set."""
+    """The space that `run` is tested in: the protocol's for all sets, else that of its training set.
+
+    Raises ConfigError where the protocol's needs constants that the data set has not.
+    """
     imposed = configuration.recipe_book.test_whitening(run.protocol)
-    return imposed or set_whitening(configuration, run.source, run.dataset, run.ipc)
+    if imposed is None:
+        return set_whitening(configuration, run.source, run.dataset, run.ipc)
+    where = f"{configuration.directory}/recipes.yaml: protocols.{run.protocol}.test_whitening"
+    check_whitening(configuration, where, run.dataset, imposed)
+    return imposed
 
 
 def batch_size_of(configuration: Configuration, dataset: str, ipc: int) -> int:

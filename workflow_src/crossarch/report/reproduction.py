@@ -146,6 +146,7 @@ PICTURE = "![Baseline and full recipe of each network, ours and the paper's](fig
 LINKS = {
     "Table 2, ours beside the paper's": "tables/table2-comparison.md",
     "Table 2 in the shape of the paper": "tables/table2.md",
+    "Table 8, 2-fold augmentation, ours beside the paper's": "tables/table8-comparison.md",
     "scorecard: every number of the paper, and which of its claims hold": "report/scorecard.md",
     "Figure 1, as far as it was measured": "figures/figure1.md",
     "Figures 3 and 7, training on real images, as far as they were measured": "figures/figure7.md",
