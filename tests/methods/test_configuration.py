@@ -162,8 +162,8 @@ MISTAKES: dict[str, tuple[str, tuple[Any, ...], Any, list[str]]] = {
         ["mtt.whitening", "'zca'", "zca-frepo"],
     ),
     "protocol's whitening": (
-        *(RECIPE, (*RELEASED, "test_whitening"), "zca"),
-        ["test_whitening", "'zca'", "zca-kornia"],
+        *(RECIPE, (*RELEASED, "test_whitening", "cifar10"), "zca"),
+        ["test_whitening.cifar10", "'zca'", "zca-kornia"],
     ),
     "optimizer name": (RECIPE, (*OPTIMIZER, "name"), "sgd", ["optimizer", "'sgd'", "'adamw'"]),
     # wrong types and values
@@ -202,6 +202,14 @@ MISTAKES: dict[str, tuple[str, tuple[Any, ...], Any, list[str]]] = {
     "mapping for a list": (SELECT, ("seeds",), {"a": 1}, ["seeds: found {'a': 1}, allowed: a list"]),
     "scalar for variations": (RECIPE, FRESH, 5, ["wo_dp.by_ipc", "5"]),
     "scalar for a variation": (RECIPE, FRESH, {1: 5}, ["wo_dp.by_ipc", "5"]),
+    "list for base": (
+        *(RECIPE, ("recipes", "full", "base"), ["wo_kd"]),
+        ["recipes.full.base", "['wo_kd']", "the name of a recipe"],
+    ),
+    "null for variations": (
+        *(RECIPE, ("recipes", "wo_dp_kd", "by_ipc"), None),
+        ["recipes.wo_dp_kd.by_ipc", "None", "a mapping"],
+    ),
     "list for protocols": (RECIPE, ("protocols",), [], ["protocols"]),
     "list for a name": (
         DATA,
@@ -434,16 +442,19 @@ def test_broken_yaml_names_the_file_and_the_place(directory: Path, file: str, ki
     assert named in message
 
 
-def test_constants_are_needed_where_a_protocol_imposes_their_whitening(directory: Path) -> None:
-    spoil(directory, RECIPE, (*RELEASED, "test_whitening"), "standardise-mtt")
-    configuration = load_configuration(directory)
-    cifar = parse_run("cifar10/mtt/ipc1/cnn/baseline@released/seed0")
-    assert resolve(configuration, cifar).whitening == "standardise-mtt"
-    digits = parse_run("digits/own-frepo/ipc1/cnn/baseline@released/seed0")
-    assert complaint(lambda: resolve(configuration, digits)) == (
-        f"{directory}/recipes.yaml: protocols.released.test_whitening: found 'standardise-mtt', allowed "
-        f"without digits.mtt in {directory}/datasets.yaml: none, standardise, zca-kornia, zca-frepo"
+def test_a_protocol_s_whitening_is_for_a_data_set_that_has_its_constants(directory: Path) -> None:
+    where = (*RELEASED, "test_whitening")
+    key = f"{directory}/recipes.yaml: protocols.released.test_whitening"
+    spoil(directory, RECIPE, where, {"cifar10": "standardise-mtt"})
+    released = parse_run("cifar10-jpeg/mtt/ipc1/cnn/baseline@released_as_is/seed0")
+    assert resolve(load_configuration(directory), released).whitening == "standardise-mtt"
+    spoil(directory, RECIPE, where, {"digits": "standardise-mtt"})
+    assert complaint(lambda: load_configuration(directory)) == (
+        f"{key}.digits: found 'standardise-mtt', allowed without digits.mtt in "
+        f"{directory}/datasets.yaml: none, standardise, zca-kornia, zca-frepo"
     )
+    spoil(directory, RECIPE, where, {"cifar11": "zca-kornia"})
+    assert f"{key}: found unknown name 'cifar11'" in complaint(lambda: load_configuration(directory))
 
 
 @pytest.mark.parametrize("content", ["", "# archs: [cnn]\n", "---\n"])
@@ -734,22 +745,45 @@ def test_the_jpeg_copy_inherits_all_but_title_and_origin() -> None:
 
 
 def test_variations_and_protocols_lie_over_a_recipe_in_order(directory: Path) -> None:
-    spoil(directory, RECIPE, ("recipes", "full", "by_arch"), {"vgg11": {"epochs": 7}})
-    spoil(directory, RECIPE, ("recipes", "full", "by_source"), {"mtt": {"distillation": None}})
-    spoil(directory, RECIPE, (*RELEASED, "recipes", "full"), {"keep_rate": {"final": 0.9}})
+    leaf = "full-warmup50"
+    spoil(directory, RECIPE, ("recipes", leaf, "by_arch"), {"vgg11": {"epochs": 7}})
+    spoil(directory, RECIPE, ("recipes", leaf, "by_source"), {"mtt": {"distillation": None}})
+    spoil(directory, RECIPE, (*RELEASED, "recipes", leaf), {"keep_rate": {"final": 0.9}})
     configuration = load_configuration(directory)
 
-    def full(arch: str, source: str, protocol: str = "") -> Any:
-        return resolve(configuration, parse_run(f"cifar10/{source}/ipc1/{arch}/full{protocol}/seed0"))
+    def settings(arch: str, source: str, protocol: str = "") -> Any:
+        return resolve(configuration, parse_run(f"cifar10/{source}/ipc1/{arch}/{leaf}{protocol}/seed0"))
 
-    assert full("vgg11", "frepo").epochs == 7
-    assert full("alexnet", "frepo").epochs == 4000
-    assert full("alexnet", "frepo").distillation is not None
-    assert full("alexnet", "mtt").distillation is None
-    assert full("alexnet", "mtt").teacher is None
-    assert full("alexnet", "frepo").keep_rate.final == 0.8
+    assert settings("vgg11", "frepo").epochs == 7
+    assert settings("alexnet", "frepo").epochs == 4000
+    assert settings("alexnet", "frepo").distillation is not None
+    assert settings("alexnet", "mtt").distillation is None
+    assert settings("alexnet", "mtt").teacher is None
+    assert settings("alexnet", "frepo").keep_rate.final == 0.8
     for protocol in ("@released", "@released_as_is"):
-        assert full("alexnet", "frepo", protocol).keep_rate.final == 0.9
+        assert settings("alexnet", "frepo", protocol).keep_rate.final == 0.9
+
+
+def test_what_a_recipe_says_holds_whatever_its_bases_say_by_ipc_or_network(directory: Path) -> None:
+    own = {
+        "x-1fold": {"title": "X", "base": "full", "augmentation": {"folds": 1}},
+        "x-always": {"title": "Y", "base": "full", "keep_rate": None},
+        "x-pmin": {"title": "Z", "base": "full", "keep_rate": {"min": 0.7}},
+    }
+    configuration = load_configuration(directory, overrides=[("--config", {"own_recipes": own})])
+
+    def settings(arch: str, recipe: str, ipc: int = 1) -> Any:
+        return resolve(configuration, parse_run(f"cifar10/frepo/ipc{ipc}/{arch}/{recipe}/seed0"))
+
+    for ipc in (1, 10):
+        assert settings("vgg11", "x-1fold", ipc).augmentation.folds == 1
+    assert settings("vgg11", "full").augmentation.folds == 4
+    assert settings("vgg11", "full", 10).augmentation.folds == 2
+    for protocol in ("", "@released", "@released_as_is", "@demo"):
+        assert settings("resnet50", f"x-always{protocol}").keep_rate is None
+    found = settings("resnet50", "x-pmin@released").keep_rate
+    assert (found.min, found.decay) == (0.7, 0.13)
+    assert settings("resnet50", "full@released").keep_rate.min == 0.35
 
 
 def test_another_optimiser_replaces_the_old_one_whole(directory: Path) -> None:

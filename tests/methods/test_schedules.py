@@ -18,6 +18,11 @@ EQUATION_3 = PeriodicSchedule(
     name="periodic", warmup=50, cosine_period=1000, period=500, stabilise=3000, decay=0.8
 )
 LR_MAX = 5e-5
+WITH_DROPPATH = [
+    name
+    for name in CONFIGURATION.recipe_book.recipes
+    if CONFIGURATION.recipe_book.recipe(name, "paper", ipc=1, arch="alexnet", source="frepo").keep_rate
+]
 
 
 def run_settings(recipe: str, arch: str = "resnet18", ipc: int = 1) -> RunSettings:
@@ -95,10 +100,11 @@ def test_released_keep_rate_of_resnet50_steps_by_13_percent(recipe: str) -> None
 
 
 @pytest.mark.parametrize("arch", ["resnet18", "resnet50", "alexnet", "vgg11"])
-@pytest.mark.parametrize("recipe", ["wo_kd@released_as_is", "full@released_as_is"])
+@pytest.mark.parametrize("recipe", WITH_DROPPATH)
 def test_released_as_is_never_drops(recipe: str, arch: str) -> None:
-    schedule = run_settings(recipe, arch).keep_rate
-    for epoch in (*range(0, 4000, 61), 499, 500, 501, 2999, 3000, 3999):
+    book = CONFIGURATION.recipe_book
+    schedule = book.recipe(recipe, "released_as_is", ipc=1, arch=arch, source="frepo").keep_rate
+    for epoch in (*range(0, 6000, 61), 499, 500, 501, 2999, 3000, 3999, 5000, 5999):
         assert keep_rate(schedule, epoch) == 1.0
 
 

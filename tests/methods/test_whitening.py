@@ -208,6 +208,22 @@ def test_spaces_of_the_distilled_sets() -> None:
                     assert resolve(CONFIGURATION, run).whitening == expected
 
 
+@pytest.mark.parametrize("protocol", ["", "@released", "@released_as_is"])
+@pytest.mark.parametrize(
+    ("of", "expected"),
+    [
+        ("cifar10-jpeg/real/ipc10", "standardise"),
+        ("digits/own-frepo/ipc1", "standardise"),
+        ("cifar100/frepo/ipc1", "zca-frepo"),
+        ("tiny-imagenet/mtt/ipc1", "standardise-mtt"),
+    ],
+)
+def test_other_sets_are_tested_in_their_own_space(of: str, expected: str, protocol: str) -> None:
+    run = parse_run(f"{of}/cnn/baseline{protocol}/seed0")
+    assert set_whitening(CONFIGURATION, run.source, run.dataset, run.ipc) == expected
+    assert resolve(CONFIGURATION, run).whitening == expected
+
+
 def test_channel_statistics_of_the_data_sets() -> None:
     cifar100 = ((0.5071, 0.4866, 0.4409), (0.2673, 0.2564, 0.2762))
     tiny = ((0.4759, 0.4481, 0.3926), (0.2763, 0.2687, 0.2813))

@@ -21,7 +21,7 @@ from crossarch.errors import ConfigError
 def check_recipes(configuration: Configuration) -> None:
     """Every recipe of every protocol resolves, for each network, source and IPC that it names.
 
-    Raises ConfigError.
+    What a protocol changes must exist. Raises ConfigError.
     """
     book = configuration.recipe_book
     for protocol, changes in book.protocols.items():
@@ -29,6 +29,11 @@ def check_recipes(configuration: Configuration) -> None:
             if recipe not in book.recipes:
                 key = f"protocols.{protocol}.recipes.{recipe}"
                 raise ConfigError(unknown(book.file, key, recipe, book.recipes, what="recipe"))
+        for dataset, whitening in changes.test_whitening.items():
+            key = f"protocols.{protocol}.test_whitening"
+            if dataset not in configuration.datasets:
+                raise ConfigError(unknown(book.file, key, dataset, configuration.datasets))
+            _check_whitening(configuration, f"{book.file}: {key}.{dataset}", dataset, whitening)
         for recipe in book.recipes:
             file, where = book.place(recipe)
             archs, sources = configuration.archs, configuration.sources
@@ -121,10 +126,10 @@ def _check_source(configuration: Configuration, name: str, source: Source) -> No
                 f"for {dataset} with its {side} pixels: at most {side.bit_length() - 1}"
             )
     for key, dataset, whitening in _whitenings(source):
-        check_whitening(configuration, f"{file}: {name}.{key}", dataset, whitening)
+        _check_whitening(configuration, f"{file}: {name}.{key}", dataset, whitening)
 
 
-def check_whitening(
+def _check_whitening(
     configuration: Configuration, where: str, dataset: str, whitening: Whitening
 ) -> None:
     """Raise ConfigError, beginning with the file and key `where`, if a data set lacks its constants."""

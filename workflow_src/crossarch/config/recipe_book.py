@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from typing import Any
 
 from crossarch.config.complain import asked, unknown, validated
@@ -40,12 +41,17 @@ class RecipeBook:
         return self.file, f"recipes.{name}"
 
     def recipe(self, name: str, protocol: str, *, ipc: int, arch: str, source: str) -> Recipe:
-        """The complete recipe for one run: base, protocol and `by_...` merged, then validated."""
-        data = self._merged(name, protocol, ())
+        """The complete recipe for one run, from the first base on, then validated.
+
+        Each level is laid over its base, then what it says `by_...` over that: what a recipe says itself
+        holds, whatever its bases say for some IPC, network or source.
+        """
         chosen = {"by_ipc": ipc, "by_arch": arch, "by_source": source}
-        for variation in VARIATIONS:
-            data = merged(data, (data.get(variation) or {}).get(chosen[variation], {}))
-        data = {key: value for key, value in data.items() if key not in VARIATIONS}
+        data: Any = {}
+        for level in self._levels(name, protocol):
+            plain = {key: value for key, value in level.items() if key not in VARIATIONS}
+            changes = (level.get(key, {}).get(choice, {}) for key, choice in chosen.items())
+            data = reduce(merged, changes, merged(data, plain))
         file, where = self.place(name)
         where = where if protocol == "paper" else f"{where}@{protocol}"
         recipe = validated(Recipe, data, file, where)
@@ -61,34 +67,33 @@ class RecipeBook:
         self, name: str, protocol: str, archs: Iterable[str], sources: Iterable[str]
     ) -> Iterator[tuple[int, str, str]]:
         """(ipc, arch, source) for which a recipe differs; ConfigError where a `by_...` names none."""
-        data = self._merged(name, protocol, ())
-        file, where = self.place(name)
-        for variation in VARIATIONS:
-            found = data.get(variation)
-            key = f"{file}: {where}.{variation}"
-            if found is not None and not isinstance(found, dict):
-                raise ConfigError(f"{key}: found {found!r}, allowed: a mapping")
-            for choice, change in (found or {}).items():
-                if not isinstance(change, dict):
-                    raise ConfigError(f"{key}.{choice}: found {change!r}, allowed: a mapping")
-        by_ipc, by_arch, by_source = (data.get(variation) or {} for variation in VARIATIONS)
-        allowed: dict[str, tuple[Any, Iterable[str]]] = {
-            "by_arch": (by_arch, tuple(archs)),
-            "by_source": (by_source, tuple(sources)),
-        }
-        for variation, (chosen, names) in allowed.items():
-            for choice in chosen:
-                if choice not in names:
-                    raise ConfigError(unknown(file, f"{where}.{variation}", choice, names))
-        for ipc in by_ipc:
-            if not isinstance(ipc, int) or ipc < 1:
-                raise ConfigError(
-                    f"{file}: {where}.by_ipc: found {ipc!r}, allowed: a number of images per class"
-                )
+        names = {"by_arch": tuple(archs), "by_source": tuple(sources)}
+        levels = self._levels(name, protocol)
+        for level in levels:
+            for variation in VARIATIONS:
+                self._check_changes(name, variation, level.get(variation, {}), names.get(variation))
         yield 0, "", ""
-        yield from ((ipc, "", "") for ipc in by_ipc)
-        yield from ((0, arch, "") for arch in by_arch)
-        yield from ((0, "", source) for source in by_source)
+        for level in levels:
+            yield from ((ipc, "", "") for ipc in level.get("by_ipc", {}))
+            yield from ((0, arch, "") for arch in level.get("by_arch", {}))
+            yield from ((0, "", source) for source in level.get("by_source", {}))
+
+    def _check_changes(
+        self, name: str, variation: str, changes: Any, allowed: tuple[str, ...] | None
+    ) -> None:
+        """What stands under a `by_...` is a mapping for each of the `allowed`, or of any IPC."""
+        file, where = self.place(name)
+        key = f"{file}: {where}.{variation}"
+        if not isinstance(changes, dict):
+            raise ConfigError(f"{key}: found {changes!r}, allowed: a mapping")
+        for choice, change in changes.items():
+            if not isinstance(change, dict):
+                raise ConfigError(f"{key}.{choice}: found {change!r}, allowed: a mapping")
+            if allowed is None:
+                if not isinstance(choice, int) or choice < 1:
+                    raise ConfigError(f"{key}: found {choice!r}, allowed: a number of images per class")
+            elif choice not in allowed:
+                raise ConfigError(unknown(file, f"{where}.{variation}", choice, allowed))
 
     def title(self, name: str) -> str:
         """What a recipe is called in print; one that is no longer there, by its name.
@@ -97,10 +102,10 @@ class RecipeBook:
         """
         return str(self.recipes.get(name, {}).get("title", name))
 
-    def test_whitening(self, protocol: str) -> Whitening | None:
-        """The whitening that a protocol imposes on every test set, if any."""
+    def test_whitening(self, protocol: str, dataset: str) -> Whitening | None:
+        """The space that a protocol tests the published sets of a data set in, if it has one."""
         for name in self._ancestry(protocol):
-            if whitening := self.protocols[name].test_whitening:
+            if whitening := self.protocols[name].test_whitening.get(dataset):
                 return whitening
         return None
 
@@ -121,7 +126,8 @@ class RecipeBook:
             name = self.protocols[name].base
         return chain
 
-    def _merged(self, name: str, protocol: str, seen: tuple[str, ...]) -> dict[str, Any]:
+    def _levels(self, name: str, protocol: str, seen: tuple[str, ...] = ()) -> list[Mapping[str, Any]]:
+        """A recipe and what it is based on, the first base first, each with its protocol's changes."""
         if name not in self.recipes:
             if not seen:
                 raise ConfigError(asked(name, self.recipes, "recipe", self.file))
@@ -131,12 +137,17 @@ class RecipeBook:
             circle = " -> ".join((*seen, name))
             file, where = self.place(name)
             raise ConfigError(f"{file}: {where}.base: found a circle {circle}")
-        own: Any = self.recipes[name]
+        level: Any = self.recipes[name]
         for ancestor in reversed(self._ancestry(protocol)):
-            own = merged(own, self.protocols[ancestor].recipes.get(name, {}))
-        own = dict(own)
-        base = own.pop("base", None)
-        return dict(merged(self._merged(base, protocol, (*seen, name)), own)) if base else own
+            level = merged(level, self.protocols[ancestor].recipes.get(name, {}))
+        level = dict(level)
+        base = level.pop("base", None)
+        if base is None:
+            return [level]
+        if not isinstance(base, str):
+            file, where = self.place(name)
+            raise ConfigError(f"{file}: {where}.base: found {base!r}, allowed: the name of a recipe")
+        return [*self._levels(base, protocol, (*seen, name)), level]
 
 
 def parse_recipe_book(data: Mapping[str, Any], file: str) -> RecipeBook:

@@ -4,7 +4,6 @@ from typing import Literal
 
 from pydantic import Field
 
-from crossarch.config.checks import check_whitening
 from crossarch.config.complain import unknown
 from crossarch.config.configuration import Configuration
 from crossarch.config.files import UpstreamFile
@@ -158,16 +157,16 @@ def set_whitening(configuration: Configuration, source: str, dataset: str, ipc: 
 
 
 def test_whitening(configuration: Configuration, run: RunId) -> Whitening:
-    """The space that `run` is tested in: the protocol's for all sets, else that of its training set.
+    """The space that `run` is tested in: that of its training set, unless the protocol has another.
 
-    Raises ConfigError where the protocol's needs constants that the data set has not.
+    The protocol's is for published sets. What is whitened here is tested in the very space.
     """
-    imposed = configuration.recipe_book.test_whitening(run.protocol)
-    if imposed is None:
-        return set_whitening(configuration, run.source, run.dataset, run.ipc)
-    where = f"{configuration.directory}/recipes.yaml: protocols.{run.protocol}.test_whitening"
-    check_whitening(configuration, where, run.dataset, imposed)
-    return imposed
+    own = set_whitening(configuration, run.source, run.dataset, run.ipc)
+    source = configuration.source(run.source)
+    if source.kind != "sets" or source.pixels == "raw":
+        return own
+    original = configuration.distilled_from(run.dataset)
+    return configuration.recipe_book.test_whitening(run.protocol, original) or own
 
 
 def batch_size_of(configuration: Configuration, dataset: str, ipc: int) -> int:

@@ -443,12 +443,14 @@ class Recipe(Model):
 class ProtocolChanges(Model):
     """What a protocol changes; `recipes` holds parts of recipes, laid over those of the same name.
 
-    `length` makes every training, schedule and keep rate that much shorter.
+    `length` makes every training, schedule and keep rate that much shorter. `test_whitening` names data
+    sets and the space of their test images for networks trained on published sets, whatever space those
+    live in. A training set that is whitened here (raw, drawn or distilled) keeps its own.
     """
 
     base: Protocol | None = None
     length: Float = Field(default=1.0, gt=0, le=1)
-    test_whitening: Whitening | None = None
+    test_whitening: dict[str, Whitening] = Field(default={})
     recipes: dict[RecipeName, dict[str, Any]] = Field(default={})
 
 
