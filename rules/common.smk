@@ -224,6 +224,12 @@ def chosen_curves():
 
 
 @one_line
+def constants_of(wildcards):
+    """What a whitening scales pixels by, as one value that triggers its job."""
+    return str(configuration.dataset(wildcards.dataset).standardisation(wildcards.whitening))
+
+
+@one_line
 def reading_of(wildcards):
     """How the files of a distilled set are understood, as one value that triggers its job."""
     entry = distilled_set(configuration, wildcards.source, wildcards.dataset, int(wildcards.ipc))

@@ -28,6 +28,7 @@ rule whitener:
         "../envs/train.yaml"
     threads: 2
     params:
+        constants=constants_of,
         code=stage_digest("prepare"),
     shell:
         "python -m crossarch prepare {wildcards.dataset} --whitener {wildcards.whitening}"

@@ -1,7 +1,9 @@
 """Exit codes tell what kind of thing went wrong; docs/cli.md lists them."""
 
+import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -66,6 +68,22 @@ def test_a_missing_teacher_is_told_before_anything_is_prepared(call: Call, tmp_p
         "train the teacher first: crossarch train cifar10-jpeg/frepo/ipc1/cnn/wo_dp_kd/seed0"
     )
     assert not (tmp_path / "results").exists()
+
+
+def test_a_teacher_made_with_other_settings_is_told(call: Call, project: Path, tmp_path: Path) -> None:
+    run = "cifar10-jpeg/frepo/ipc1/cnn/wo_dp_kd/seed0"
+    folder = tmp_path / "runs" / run
+    shutil.copytree(project / "results" / "reproduction" / "runs" / run, folder)
+    (folder / "best.safetensors").write_bytes(b"weights")
+    metrics = json.loads((folder / "metrics.json").read_text())
+    metrics["settings"]["optimizer"]["lr"] = 1e-3
+    (folder / "metrics.json").write_text(json.dumps(metrics))
+    finished = call("train", STUDENT, "--results", str(tmp_path))
+    assert finished.returncode == 4
+    assert finished.stderr.strip() == (
+        f"crossarch: {folder}/metrics.json: settings.optimizer.lr: made with 0.001, today 5e-05; train "
+        f"the teacher again: crossarch train {run}"
+    )
 
 
 def test_a_setting_where_a_folder_is_needed_is_told_where_it_belongs(call: Call) -> None:

@@ -1,5 +1,6 @@
 """The data set that comes with a package: the images themselves, and all stages up to a training."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,9 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 from crossarch.config import load_configuration
+from crossarch.config.schema import Source
 from crossarch.data import load_set
-from crossarch.data.ensure import ensure_images, ensure_test_set
+from crossarch.data.ensure import ensure_distilled, ensure_images, ensure_test_set
 from crossarch.layout import Layout
 
 CONFIGURATION = load_configuration(Path(__file__).parents[2] / "config")
@@ -48,6 +50,38 @@ def test_every_space_takes_one_channel(tmp_path: Path, whitening: str) -> None:
     images = load_set(path).images
     assert images.shape == (899, 1, 16, 16)
     assert float(images.std()) > 0.1
+
+
+def test_other_constants_make_whitening_and_test_set_anew(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    before = load_set(ensure_test_set(CONFIGURATION, layout, "digits", "standardise")).images
+    changed = CONFIGURATION.dataset("digits").model_copy(update={"std": (0.5,)})
+    other = replace(CONFIGURATION, datasets={**CONFIGURATION.datasets, "digits": changed})
+    after = load_set(ensure_test_set(other, layout, "digits", "standardise")).images
+    std = CONFIGURATION.dataset("digits").std[0]
+    torch.testing.assert_close(after, before * std / 0.5)
+    kept = layout.test_set("digits", "standardise").stat().st_mtime_ns
+    ensure_test_set(other, layout, "digits", "standardise")
+    assert layout.test_set("digits", "standardise").stat().st_mtime_ns == kept
+
+
+@pytest.mark.parametrize("raw", [True, False])
+def test_a_set_that_was_changed_is_prepared_anew(tmp_path: Path, raw: bool) -> None:
+    file, layout = tmp_path / "set.npz", Layout(tmp_path / "results")
+    source = CONFIGURATION.source("own-frepo").model_dump(exclude_unset=True, exclude={"distilled"})
+    source |= {"labels": "hard", "pixels": "raw" if raw else "whitened"}
+    source |= {"sets": {"digits": {1: {"file": str(file)}}}}
+    sources = {**CONFIGURATION.sources, "mine": Source.model_validate(source)}
+    configuration = replace(CONFIGURATION, sources=sources)
+
+    def prepared(value: int) -> torch.Tensor:
+        images = np.full((10, 1, 16, 16), value, dtype=np.uint8 if raw else np.float32)
+        np.savez(file, images=images, labels=np.arange(10))
+        return load_set(ensure_distilled(configuration, layout, "mine", "digits", 1)).images
+
+    first = prepared(0)
+    assert not torch.equal(prepared(1), first)
+    assert torch.equal(prepared(0), first)
 
 
 def test_nothing_is_fetched_for_it() -> None:

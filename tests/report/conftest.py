@@ -20,7 +20,7 @@ def write_metrics(tmp_path: Path) -> Callable[..., Path]:
         data = metrics_of(run)
         spoiled = spoil(data)
         file = tmp_path / "runs" / run.path / "metrics.json"
-        file.parent.mkdir(parents=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(data if spoiled is None else spoiled), encoding="utf-8")
         return file
 

@@ -1,5 +1,6 @@
 """Collecting runs: tidy, sorted, and one line for everything that is wrong with a file."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +12,9 @@ from synthetic_runs import CONFIG, a_run, configured, metrics_of, run_row, runs_
 from typer.testing import CliRunner
 
 from crossarch.cli import app
-from crossarch.config import RunId, resolve
+from crossarch.config import RunId, outdated, resolve
 from crossarch.errors import DataError
-from crossarch.report import collect_runs, outdated, read_runs, write_runs
+from crossarch.report import collect_runs, read_runs, write_runs
 from crossarch.report.collect import RUNS
 
 Write = Callable[..., Path]
@@ -204,6 +205,36 @@ def test_runs_made_with_other_settings_are_told(
 def test_a_run_of_a_recipe_that_is_gone_is_outdated(write_metrics: Write) -> None:
     file = write_metrics(a_run(recipe="gone"))
     assert "unknown recipe 'gone'" in outdated(configured(), [file])[file]
+
+
+def test_a_student_of_another_teacher_than_today_s_is_told(write_metrics: Write) -> None:
+    student, teacher = a_run(recipe="full"), a_run(arch="cnn", recipe="wo_dp_kd")
+    weights = b"what taught"
+    digest = hashlib.sha256(weights).hexdigest()
+    inputs = {"inputs": {"teacher": digest}}
+    file = write_metrics(student, lambda data: with_settings_of_today(student)(data) | inputs)
+    assert outdated(configured(), [file]) == {}
+
+    record = write_metrics(teacher, with_settings_of_today(teacher))
+    best = record.with_name("best.safetensors")
+    best.write_bytes(weights)
+    assert outdated(configured(), [file, record]) == {}
+
+    best.write_bytes(b"what was trained later")
+    told = f"teacher {teacher.path}: made with other weights than best.safetensors has today"
+    assert outdated(configured(), [file, record]) == {file: told}
+
+    def slower(data: dict[str, Any]) -> dict[str, Any]:
+        data = with_settings_of_today(teacher)(data)
+        data["settings"]["optimizer"]["lr"] = 1e-5
+        return data
+
+    write_metrics(teacher, slower)
+    reason = "settings.optimizer.lr: made with 1e-05, today 5e-05"
+    assert outdated(configured(), [file, record]) == {
+        file: f"teacher {teacher.path}: {reason}",
+        record: reason,
+    }
 
 
 @pytest.mark.parametrize("settings", [None, [1], "none"])

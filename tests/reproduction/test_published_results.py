@@ -13,6 +13,7 @@ from crossarch.config import (
     Configuration,
     RunSettings,
     load_configuration,
+    outdated,
     parse_run,
     read_overrides,
     resolve,
@@ -21,7 +22,6 @@ from crossarch.errors import DataError
 from crossarch.layout import Layout
 from crossarch.report import (
     collect_runs,
-    outdated,
     read_runs,
     render_scorecard,
     render_table,

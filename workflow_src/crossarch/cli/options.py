@@ -15,7 +15,14 @@ from crossarch.cli.complete import (
     complete_source,
     complete_target,
 )
-from crossarch.config import Configuration, RunId, load_configuration, read_overrides, split_recipe
+from crossarch.config import (
+    Configuration,
+    RunId,
+    load_configuration,
+    outdated,
+    read_overrides,
+    split_recipe,
+)
 from crossarch.config.complain import unknown, validated
 from crossarch.config.schema import WHITENINGS, Whitening
 from crossarch.errors import ConfigError
@@ -141,8 +148,6 @@ def tell_files(files: Iterable[Path], as_json: bool, **more: Any) -> None:
 
 def tell_outdated(configuration: Configuration, files: Iterable[Path]) -> dict[Path, str]:
     """Those metrics that were made with other settings than today's, and why; each a line on stderr."""
-    from crossarch.report import outdated
-
     old = outdated(configuration, files)
     for file, reason in old.items():
         typer.echo(f"left out: {file}: {reason}", err=True)

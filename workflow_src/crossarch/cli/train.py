@@ -27,8 +27,10 @@ from crossarch.cli.options import (
     whitening_of,
 )
 from crossarch.config import (
+    Configuration,
     RunSettings,
     network_settings,
+    outdated,
     parse_run,
     resolve,
     run_recipe,
@@ -36,6 +38,7 @@ from crossarch.config import (
 )
 from crossarch.config.complain import validated
 from crossarch.errors import ConfigError, DataError
+from crossarch.layout import Layout
 from crossarch.progress import tracked
 
 PART = 1000  # images between two steps of the bar of an evaluation
@@ -81,13 +84,7 @@ def train(
         else validated(RunSettings, json_object(settings, "--settings"), "--settings")
     )
     one = resolved.run
-    if resolved.teacher and resolved.distillation and teacher is None:
-        teacher = layout.run(resolved.teacher) / f"{resolved.distillation.checkpoint}.safetensors"
-        if not teacher.exists():
-            raise DataError(
-                f"{teacher}: no such file; train the teacher first: "
-                f"crossarch train {resolved.teacher.path}"
-            )
+    teacher = teacher or _weights_of_teacher(configuration, layout, resolved)
     distilled = distilled or ensure.ensure_training_set(configuration, layout, one)
     test = test or ensure.ensure_test_set(configuration, layout, one.dataset, resolved.whitening)
     with showing_progress(one.path, resolved.epochs, "epoch") as progress:
@@ -104,6 +101,23 @@ def train(
             progress=progress,
         )
     typer.echo(json.dumps({"run": one.path, "accuracy": metrics["accuracy"]}))
+
+
+def _weights_of_teacher(
+    configuration: Configuration, layout: Layout, student: RunSettings
+) -> Path | None:
+    """The weights that teach a run; DataError where they are not those of the teacher of today."""
+    if student.teacher is None or student.distillation is None:
+        return None
+    record = layout.run_metrics(student.teacher)
+    weights = layout.run(student.teacher) / f"{student.distillation.checkpoint}.safetensors"
+    command = f"crossarch train {student.teacher.path}"
+    for file in (weights, record):
+        if not file.exists():
+            raise DataError(f"{file}: no such file; train the teacher first: {command}")
+    if reason := outdated(configuration, [record]).get(record):
+        raise DataError(f"{record}: {reason}; train the teacher again: {command}")
+    return weights
 
 
 def evaluate(

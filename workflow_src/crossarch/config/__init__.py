@@ -18,6 +18,7 @@ from crossarch.config.figures import (
     shows_curvature,
 )
 from crossarch.config.load import load_configuration
+from crossarch.config.outdated import outdated
 from crossarch.config.own import NetworkFile, network_code
 from crossarch.config.plan import (
     collection_runs,
@@ -76,6 +77,7 @@ __all__ = [
     "network_code",
     "network_settings",
     "network_widths",
+    "outdated",
     "parse_run",
     "parse_set",
     "published_teacher",

@@ -135,8 +135,19 @@ class Dataset(Model):
     std: tuple[Annotated[Float, Field(gt=0)], ...]
     mtt: Standardisation | None = None
     label_temperature: Float = Field(gt=0)
-    batch_size: dict[Ipc, Positive]
+    batch_size: dict[Ipc, Positive] = Field(min_length=1)
     origin: Origin | None = None
+
+    def standardisation(self, whitening: Whitening) -> Standardisation | None:
+        """The constants that a whitening scales pixels in [0, 1] by; None where `mtt` is not known.
+
+        0 and 1 for those that do not standardise.
+        """
+        if whitening == "standardise-mtt":
+            return self.mtt
+        if whitening in ("none", "zca-kornia"):
+            return Standardisation(mean=(0.0,) * self.channels, std=(1.0,) * self.channels)
+        return Standardisation(mean=self.mean, std=self.std)
 
     @model_validator(mode="after")
     def _one_statistic_a_channel(self) -> "Dataset":

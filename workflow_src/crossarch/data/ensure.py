@@ -1,6 +1,10 @@
-"""Each file of the prepare stage, made from what stands before it; used by rules and by hand."""
+"""Each file of the prepare stage, made from what stands before it; used by rules and by hand.
 
-from collections.abc import Callable
+A file is made where it is missing, and anew where what it was made from has changed: a newer file, of the
+user's own or of this stage, or other constants of a whitening.
+"""
+
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from filelock import FileLock
@@ -13,7 +17,7 @@ from crossarch.data.distilled import prepare_distilled
 from crossarch.data.drawn import prepare_drawn
 from crossarch.data.real import listed_order, prepare_real
 from crossarch.data.store import ImageSet, load_set, save_set
-from crossarch.data.whitening import fit_whitener, load_whitener, save_whitener
+from crossarch.data.whitening import fit_whitener, load_whitener, save_whitener, scales_with
 from crossarch.errors import DataError
 from crossarch.fetch.ensure import ensure_download
 from crossarch.layout import Layout
@@ -47,14 +51,18 @@ def ensure_whitener(
 ) -> Path:
     """A whitening, fitted on the training images."""
     path = layout.whitener(dataset, whitening)
+    settings = configuration.dataset(dataset)
 
     def make() -> None:
         train, _ = ensure_images(configuration, layout, dataset)
         images = load_set(train).images
         with working(f"Fitting {whitening} to {dataset}"):
-            save_whitener(path, fit_whitener(whitening, configuration.dataset(dataset), images))
+            save_whitener(path, fit_whitener(whitening, settings, images))
 
-    _once((path,), make)
+    def fits() -> bool:
+        return scales_with(path, settings.standardisation(whitening))
+
+    _once((path,), make, [layout.images(dataset, "train")], fits)
     return path
 
 
@@ -63,6 +71,7 @@ def ensure_test_set(
 ) -> Path:
     """The test set in the space of a whitening."""
     path = layout.test_set(dataset, whitening)
+    fitted = _renewed_whitener(configuration, layout, dataset, whitening)
 
     def make() -> None:
         whitener = load_whitener(ensure_whitener(configuration, layout, dataset, whitening))
@@ -72,7 +81,7 @@ def ensure_test_set(
         with working(f"Whitening the test set of {dataset}"):
             save_set(path, ImageSet(whitener(loaded.images), loaded.labels), metadata)
 
-    _once((path,), make)
+    _once((path,), make, [fitted, layout.images(dataset, "test")])
     return path
 
 
@@ -92,6 +101,9 @@ def ensure_distilled(
     whitening = set_whitening(configuration, source, dataset, ipc)
     owner = configuration.stored_under(source, dataset)
     path = layout.distilled(source, owner, ipc)
+    made_from = [file.location for file in entry.files if isinstance(file, LocalFile)]
+    if settings.pixels == "raw":
+        made_from.append(_renewed_whitener(configuration, layout, owner, whitening))
 
     def make() -> None:
         whitener = class_order = None
@@ -113,7 +125,7 @@ def ensure_distilled(
             metadata={"origin": " ".join(names), "source": source},
         )
 
-    _once((path,), make)
+    _once((path,), make, made_from)
     return path
 
 
@@ -123,22 +135,54 @@ def ensure_training_set(configuration: Configuration, layout: Layout, run: RunId
         return ensure_distilled(configuration, layout, run.source, run.dataset, run.ipc)
     path = layout.training_set(configuration, run)
     whitening = set_whitening(configuration, run.source, run.dataset, run.ipc)
+    fitted = _renewed_whitener(configuration, layout, run.dataset, whitening)
 
     def make() -> None:
         whitener = load_whitener(ensure_whitener(configuration, layout, run.dataset, whitening))
         train, _ = ensure_images(configuration, layout, run.dataset)
         prepare_drawn(load_set(train), whitener, run.ipc, run.seed, path)
 
-    _once((path,), make)
+    _once((path,), make, [fitted, layout.images(run.dataset, "train")])
     return path
 
 
-def _once(paths: tuple[Path, ...], make: Callable[[], None]) -> None:
-    """Run `make` unless all `paths` exist; of several processes one makes and the others wait."""
-    if all(path.exists() for path in paths):
+def _renewed_whitener(
+    configuration: Configuration, layout: Layout, dataset: str, whitening: Whitening
+) -> Path:
+    """Where a whitening lies: made anew if it is there and no longer fits, left out if it is not there.
+
+    So what was made with it can be used without the training images, which are large.
+    """
+    path = layout.whitener(dataset, whitening)
+    return ensure_whitener(configuration, layout, dataset, whitening) if path.exists() else path
+
+
+def _once(
+    paths: tuple[Path, ...],
+    make: Callable[[], None],
+    made_from: Iterable[Path] = (),
+    fits: Callable[[], bool] = lambda: True,
+) -> None:
+    """Run `make` unless all `paths` exist, are no older than what they are made from, and it `fits`.
+
+    Of several processes one makes and the others wait.
+    """
+
+    def whole() -> bool:
+        if not all(path.exists() for path in paths):
+            return False
+        made = min(path.stat().st_mtime_ns for path in paths)
+        return fits() and all(_last_change(path) <= made for path in made_from if path.exists())
+
+    if whole():
         return
     lock = paths[0].with_name(f".{paths[0].name}.lock")
     lock.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(lock):
-        if not all(path.exists() for path in paths):
+        if not whole():
             make()
+
+
+def _last_change(path: Path) -> int:
+    """When a file was changed last, or anything in a folder (nanoseconds)."""
+    return max(each.stat().st_mtime_ns for each in (path, *path.rglob("*")))

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from crossarch.config.schema import Dataset, Whitening
+from crossarch.config.schema import Dataset, Standardisation, Whitening
 from crossarch.data.store import load_metadata, load_tensors, save_tensors
 from crossarch.errors import DataError
 
@@ -64,15 +64,10 @@ class Whitener:
 
 def fit_whitener(name: Whitening, dataset: Dataset, images: Tensor) -> Whitener:
     """Fit a whitening to the training images (N, C, H, W) uint8 of `dataset`."""
-    channels = dataset.channels
-    if name in ("none", "zca-kornia"):
-        shift, scale = torch.zeros(channels), torch.ones(channels)
-    elif name == "standardise-mtt":
-        if dataset.mtt is None:
-            raise DataError(f"{dataset.title}: mtt: found nothing, needed for whitening {name!r}")
-        shift, scale = torch.tensor(dataset.mtt.mean), torch.tensor(dataset.mtt.std)
-    else:
-        shift, scale = torch.tensor(dataset.mean), torch.tensor(dataset.std)
+    constants = dataset.standardisation(name)
+    if constants is None:
+        raise DataError(f"{dataset.title}: mtt: found nothing, needed for whitening {name!r}")
+    shift, scale = torch.tensor(constants.mean), torch.tensor(constants.std)
     plain = Whitener(name, shift, scale)
     if name not in MIXING:
         return plain
@@ -101,6 +96,15 @@ def load_whitener(path: Path) -> Whitener:
     name: Whitening = load_metadata(path).get("whitening", "none")  # type: ignore[assignment]
     names = ("shift", "scale", "mean", "matrix") if name in MIXING else ("shift", "scale")
     return Whitener(name, **load_tensors(path, names))
+
+
+def scales_with(path: Path, constants: Standardisation | None) -> bool:
+    """Whether the whitener in a file scales pixels by these constants; DataError if it is damaged."""
+    stored = load_tensors(path, ("shift", "scale"))
+    return constants is not None and (
+        torch.equal(stored["shift"], torch.tensor(constants.mean))
+        and torch.equal(stored["scale"], torch.tensor(constants.std))
+    )
 
 
 def _mean_and_scatter(parts: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

@@ -166,7 +166,8 @@ def _origin(record: Record, judged: Judgement) -> dict[str, str]:
         "versions": _value(metrics.versions),
         **{f"{name} SHA-256": digest for name, digest in metrics.inputs.items()},
         "settings": f"{metrics.digest}, "
-        + (f"outdated: {judged.outdated}" if judged.outdated else "as the configuration asks today"),
+        + (f"outdated: {judged.outdated}" if judged.outdated else "as the configuration asks today")
+        + " (how often it is tested is not compared)",
         "file": str(record.file),
     }
 

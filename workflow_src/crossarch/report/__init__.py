@@ -6,14 +6,13 @@
 the paper, once beside the paper's numbers. `render_scorecard` puts all of them together.
 """
 
-from crossarch.report.collect import collect_runs, outdated, read_runs, write_runs
+from crossarch.report.collect import collect_runs, read_runs, write_runs
 from crossarch.report.render import render_table
 from crossarch.report.scorecard_page import render_scorecard
 from crossarch.report.tables import table_cells
 
 __all__ = [
     "collect_runs",
-    "outdated",
     "read_runs",
     "render_scorecard",
     "render_table",

@@ -1,6 +1,6 @@
 """The metrics of all finished runs as one tidy table, `results/metrics/runs.csv`: a row a run."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,10 +8,9 @@ import pandas as pd
 import pandera.pandas as pa
 from pydantic import BaseModel, ConfigDict, Field
 
-from crossarch.config import Configuration, RunId, RunSettings, parse_run, resolve
+from crossarch.config import RunId, parse_run
 from crossarch.config.complain import in_a_result, validated
-from crossarch.config.differ import differences
-from crossarch.errors import ConfigError, DataError
+from crossarch.errors import DataError
 from crossarch.files import read_mapping
 from crossarch.report.tidy import checked, read_tidy, write_tidy
 
@@ -151,16 +150,6 @@ def collect_runs(files: Iterable[Path]) -> pd.DataFrame:
     return checked(frame, RUNS, "metrics").sort_values(KEY, ignore_index=True)
 
 
-def outdated(configuration: Configuration, files: Iterable[Path]) -> dict[Path, str]:
-    """Those `files` that were made with other settings than the configuration asks for, and which.
-
-    When a run is evaluated changes what is known of it, never the training: `evaluate_every` is left out
-    of the comparison. Raises DataError as `collect_runs` does for a file that is not JSON.
-    """
-    reasons = {file: _outdated(configuration, file) for file in map(Path, files)}
-    return {file: reason for file, reason in reasons.items() if reason}
-
-
 def write_runs(frame: pd.DataFrame, path: Path) -> None:
     """Write the table of runs as CSV, atomically; DataError if it is not one."""
     write_tidy(checked(frame, RUNS, "runs"), path)
@@ -169,20 +158,6 @@ def write_runs(frame: pd.DataFrame, path: Path) -> None:
 def read_runs(path: Path) -> pd.DataFrame:
     """Read the table of runs back; DataError with one line if it is missing or not one."""
     return read_tidy(path, RUNS)
-
-
-def _outdated(configuration: Configuration, file: Path) -> str | None:
-    data = read_mapping(file)
-    try:
-        today = resolve(configuration, parse_run(file.as_posix()))
-        settings = data.get("settings")
-        known = {"run": data.get("run"), **settings} if isinstance(settings, Mapping) else settings
-        made = validated(RunSettings, known, "settings")
-    except ConfigError as error:  # what it was made with exists no longer
-        return str(error)
-    then, now = (one.model_dump(mode="json", exclude={"evaluate_every"}) for one in (made, today))
-    first = next(differences(then, now, key="settings"), None)
-    return f"{first[0]}: made with {first[1]!r}, today {first[2]!r}" if first else None
 
 
 def _read_metrics(file: Path) -> Metrics:
