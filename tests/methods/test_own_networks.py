@@ -140,6 +140,17 @@ class Noise(nn.Module):
         return x + torch.rand(())
 """
 
+TUPLE_IN_TRAINING = """
+class TupleInTraining(nn.Module):
+    def forward(self, x):
+        return (x, x) if self.training else x
+"""
+ROUNDED = """
+class Rounded(nn.Module):
+    def forward(self, x):
+        return x.long()
+"""
+
 MISTAKES: dict[str, tuple[Callable[[str], str], str]] = {
     "not registered": (
         lambda text: text.replace('"mine"', '"other"'),
@@ -169,13 +180,36 @@ MISTAKES: dict[str, tuple[Callable[[str], str], str]] = {
     ),
     "wrong shape": (
         lambda text: text.replace("settings.classes)", "settings.classes + 1)"),
-        "mine: found logits of shape (2, 11) for images of shape (2, 3, 32, 32), needed: (2, 10)",
+        "mine: found logits (2, 11) float32 in evaluation for images of shape (2, 3, 32, 32), needed: "
+        "(2, 10) float32",
     ),
     "no logits": (
         lambda text: text.replace(
             "Linear(inputs, settings.classes)", "LSTM(inputs, settings.classes)"
         ).replace('"1"', '"0"'),
-        "mine: found logits of shape tuple for images of shape (2, 3, 32, 32), needed: (2, 10)",
+        "mine: found logits tuple in evaluation for images of shape (2, 3, 32, 32), needed: (2, 10) f",
+    ),
+    "another output in training": (
+        lambda text: (
+            text.replace("settings.classes)", "settings.classes), TupleInTraining()") + TUPLE_IN_TRAINING
+        ),
+        "mine: found logits tuple in training",
+    ),
+    "whole numbers": (
+        lambda text: text.replace("settings.classes)", "settings.classes), Rounded()") + ROUNDED,
+        "mine: found logits (2, 10) int64 in evaluation",
+    ),
+    "nothing to train": (
+        lambda text: text.replace("nn.Linear(inputs, settings.classes)", "nn.Identity()"),
+        "mine: found no parameters to train",
+    ),
+    "a number for a pattern": (
+        lambda text: text.replace('("1",)', "(5,)"),
+        "line 5: TypeError: droppath: found (5,), allowed: names, or patterns of names",
+    ),
+    "ends the program": (
+        lambda text: "import sys\n" + text + "\nsys.exit(3)\n",
+        "line 11: SystemExit: 3",
     ),
     "pattern that fits nothing": (
         lambda text: text.replace('("1",)', '("features.*",)'),
@@ -200,6 +234,15 @@ def test_a_mistake_in_the_file_is_one_line_that_names_it(tmp_path: Path, mistake
     assert message.startswith(f"{file}: ")
     assert told in message
     assert "\n" not in message
+
+
+def test_statistics_of_the_images_it_is_tried_out_on_are_forgotten(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(FINE.replace("nn.Flatten(),", "nn.BatchNorm2d(settings.channels), nn.Flatten(),"))
+    made = build(settings_of({"mine": str(file)}).network.model_copy(update={"droppath": False}))
+    assert made.training
+    assert torch.equal(made[0].running_var, torch.ones(3))
+    assert made[0].num_batches_tracked == 0
 
 
 def test_a_missing_file_and_a_taken_name_stop_before_anything(tmp_path: Path) -> None:

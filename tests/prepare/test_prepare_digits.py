@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from scipy import ndimage
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from crossarch.config import load_configuration
+from crossarch.config import Configuration, load_configuration
 from crossarch.config.schema import Source
 from crossarch.data import load_set
 from crossarch.data.ensure import ensure_distilled, ensure_images, ensure_test_set
@@ -65,14 +66,18 @@ def test_other_constants_make_whitening_and_test_set_anew(tmp_path: Path) -> Non
     assert layout.test_set("digits", "standardise").stat().st_mtime_ns == kept
 
 
+def with_a_set_of_digits(file: Path, **changes: str) -> Configuration:
+    """The configuration with a source `mine`, whose set of one digit a class is `file`."""
+    source = CONFIGURATION.source("own-frepo").model_dump(exclude_unset=True, exclude={"distilled"})
+    source |= {"labels": "hard", "sets": {"digits": {1: {"file": str(file)}}}, **changes}
+    sources = {**CONFIGURATION.sources, "mine": Source.model_validate(source)}
+    return replace(CONFIGURATION, sources=sources)
+
+
 @pytest.mark.parametrize("raw", [True, False])
 def test_a_set_that_was_changed_is_prepared_anew(tmp_path: Path, raw: bool) -> None:
     file, layout = tmp_path / "set.npz", Layout(tmp_path / "results")
-    source = CONFIGURATION.source("own-frepo").model_dump(exclude_unset=True, exclude={"distilled"})
-    source |= {"labels": "hard", "pixels": "raw" if raw else "whitened"}
-    source |= {"sets": {"digits": {1: {"file": str(file)}}}}
-    sources = {**CONFIGURATION.sources, "mine": Source.model_validate(source)}
-    configuration = replace(CONFIGURATION, sources=sources)
+    configuration = with_a_set_of_digits(file, pixels="raw" if raw else "whitened")
 
     def prepared(value: int) -> torch.Tensor:
         images = np.full((10, 1, 16, 16), value, dtype=np.uint8 if raw else np.float32)
@@ -82,6 +87,17 @@ def test_a_set_that_was_changed_is_prepared_anew(tmp_path: Path, raw: bool) -> N
     first = prepared(0)
     assert not torch.equal(prepared(1), first)
     assert torch.equal(prepared(0), first)
+
+
+def test_a_folder_of_grey_images_is_a_set_of_digits(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (10, 16, 16), dtype=np.uint8)
+    for label, values in enumerate(pixels):
+        (tmp_path / "set" / str(label)).mkdir(parents=True)
+        Image.fromarray(values).save(tmp_path / "set" / str(label) / "0.png")
+    configuration = with_a_set_of_digits(tmp_path / "set", pixels="raw", whitening="none")
+    made = load_set(ensure_distilled(configuration, Layout(tmp_path), "mine", "digits", 1))
+    np.testing.assert_allclose(made.images[:, 0].numpy(), pixels / 255, rtol=1e-6)
+    assert made.labels.tolist() == list(range(10))
 
 
 def test_nothing_is_fetched_for_it() -> None:

@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 
 from crossarch.config.schema import Dataset, DistilledSet, Source
 from crossarch.data import fit_whitener, load_set, prepare_distilled
-from crossarch.data.formats import read_set
+from crossarch.data.formats import one_if_grey, read_set
 from crossarch.data.images import decode
 from crossarch.errors import DataError
 
@@ -152,6 +152,13 @@ def test_grey_and_transparent_images_have_three_channels(tmp_path: Path, pixels:
     read = read_set("folder", [tmp_path / "set"]).images.numpy()
     assert (read[0] == grey[:, :, None]).all()
     assert (read[1] == pixels[1]).all()
+
+
+def test_grey_images_for_a_grey_data_set(pixels: np.ndarray) -> None:
+    grey = torch.from_numpy(pixels[:, None, :, :, 0]).expand(-1, 3, -1, -1)
+    assert torch.equal(one_if_grey(grey), grey[:, :1])
+    coloured = torch.from_numpy(pixels).permute(0, 3, 1, 2)
+    assert torch.equal(one_if_grey(coloured), coloured)
 
 
 def test_broken_folders(tmp_path: Path, pixels: np.ndarray) -> None:

@@ -347,8 +347,7 @@ def test_mistakes_in_figures_yaml_name_the_key(spoilt: Callable[[str, str], Conf
 
 
 def test_names_that_do_not_exist_are_refused(spoilt: Callable[[str, str], Configuration]) -> None:
-    configuration = spoilt("recipe: wo_dp_kd}", "recipe: wo_dpkd}")
-    message = complaint(lambda: figure_runs(configuration, "figure1"))
+    message = complaint(lambda: spoilt("recipe: wo_dp_kd}", "recipe: wo_dpkd}"))
     assert "figures.yaml: figure1.drawing.panels.0 (3-layer CNN, w/o DP & KD): found unknown" in message
     assert "did you mean 'wo_dp_kd'?" in message
     message = complaint(lambda: configured().figure("figure9"))

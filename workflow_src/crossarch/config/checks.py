@@ -1,6 +1,6 @@
 """Checks over several files: what one of them names must exist in another, and fit there."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
@@ -9,9 +9,14 @@ from crossarch.config.configuration import Configuration
 from crossarch.config.schema import (
     ARCHS,
     WHITENINGS,
+    Accuracies,
+    CurvatureDrawing,
     DistilledSet,
+    Drawing,
+    Figure,
     Frepo,
     Recipe,
+    ScheduleCurve,
     Source,
     Whitening,
 )
@@ -99,6 +104,8 @@ def check_names(configuration: Configuration, selection_file: str) -> None:
             raise ConfigError(f"{tables_file}: {table_name}.paper: found {table.paper!r}, no such file")
     for name, source in configuration.sources.items():
         _check_source(configuration, name, source)
+    for name, figure in configuration.figures.items():
+        _check_figure(configuration, name, figure)
 
 
 def _check_source(configuration: Configuration, name: str, source: Source) -> None:
@@ -155,3 +162,38 @@ def _whitenings(source: Source) -> Iterator[tuple[str, str, Whitening]]:
     for key, dataset, entry in entries:
         own = entry.whitening
         yield (f"{key}.whitening", dataset, own) if own else ("whitening", dataset, source.whitening)
+
+
+def _check_figure(configuration: Configuration, name: str, figure: Figure) -> None:
+    pools: dict[str, Collection[str]] = {
+        "dataset": configuration.datasets,
+        "source": configuration.sources,
+        "network": configuration.archs,
+        "recipe": configuration.recipe_book.recipes,
+    }
+    for key, what, found in _named_by(figure.drawing):
+        if found not in pools[what]:
+            file = f"{configuration.directory}/figures.yaml"
+            raise ConfigError(unknown(file, f"{name}.drawing.{key}", found, pools[what], what=what))
+
+
+def _named_by(drawing: Drawing) -> Iterator[tuple[str, str, str]]:
+    """(key, kind of thing, name) of all that a drawing takes from other files."""
+    if isinstance(drawing, ScheduleCurve | CurvatureDrawing):
+        yield "source", "source", drawing.source
+        yield "arch", "network", drawing.arch
+    if isinstance(drawing, ScheduleCurve):
+        yield "recipe", "recipe", drawing.recipe
+    if isinstance(drawing, CurvatureDrawing):
+        yield "dataset", "dataset", drawing.dataset
+        yield from ((f"recipes ({label})", "recipe", name) for label, name in drawing.recipes.items())
+    if isinstance(drawing, Accuracies):
+        yield "dataset", "dataset", drawing.dataset
+        yield from (("own_networks", "recipe", name) for name in drawing.own_networks)
+        for number, panel in enumerate(drawing.panels):
+            key = f"panels.{number}"
+            yield f"{key}.source", "source", panel.source
+            for line in (*panel.lines, *panel.references):
+                yield f"{key} ({line.label}).arch", "network", line.arch
+                recipes = (*line.recipes.values(), *([line.recipe] if line.recipe else []))
+                yield from ((f"{key} ({line.label})", "recipe", name) for name in recipes)

@@ -1,11 +1,10 @@
 """Which runs a figure is made of, and where in the figure each of them stands."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from string import ascii_lowercase
 
 from crossarch.config.choice import has_training_set, selected
-from crossarch.config.complain import unknown
 from crossarch.config.configuration import Configuration
 from crossarch.config.resolve import applies
 from crossarch.config.runs import RunId
@@ -18,7 +17,6 @@ from crossarch.config.schema import (
     Recipe,
     ScheduleCurve,
 )
-from crossarch.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -39,16 +37,13 @@ def figure_points(configuration: Configuration, name: str) -> list[FigurePoint]:
     """Every point of a figure that makes sense, for each selected data set, in drawing order.
 
     A figure without runs (a schedule, a diagram) has none, nor has one for which no data set that it
-    can be measured on is selected. Raises ConfigError where the figure names a data set, source or
-    recipe that does not exist.
+    can be measured on is selected.
     """
     drawing = configuration.figure(name).drawing
     if isinstance(drawing, CurvatureDrawing):
-        _check_curvature_names(configuration, name, drawing)
         return list(_curvature_points(configuration, drawing))
     if not isinstance(drawing, Accuracies):
         return []
-    _check_names(configuration, name, drawing)
     return [
         point
         for dataset in configuration.selection.datasets
@@ -118,7 +113,6 @@ def schedule_recipe(configuration: Configuration, figure: Figure) -> Recipe | No
     curve = figure.drawing
     if not isinstance(curve, ScheduleCurve):
         return None
-    configuration.network_file(curve.arch)
     protocol = configuration.selection.protocol
     return configuration.recipe_book.recipe(
         curve.recipe, protocol, ipc=curve.ipc, arch=curve.arch, source=curve.source
@@ -189,47 +183,3 @@ def _panel_points(configuration: Configuration, panel: Panel, dataset: str) -> I
     for line in panel.references:
         if line.recipe:
             yield point(line, None, panel.ipc[0], line.recipe)
-
-
-def _check_names(configuration: Configuration, name: str, drawing: Accuracies) -> None:
-    """Names that figures.yaml takes from other files must exist there."""
-    file = f"{configuration.directory}/figures.yaml"
-    recipes = configuration.recipe_book.recipes
-    if drawing.dataset not in configuration.datasets:
-        key = f"{name}.drawing.dataset"
-        raise ConfigError(unknown(file, key, drawing.dataset, configuration.datasets, what="dataset"))
-    for recipe in drawing.own_networks:
-        if recipe not in recipes:
-            key = f"{name}.drawing.own_networks"
-            raise ConfigError(unknown(file, key, recipe, recipes, what="recipe"))
-    for number, panel in enumerate(drawing.panels):
-        key = f"{name}.drawing.panels.{number}"
-        if panel.source not in configuration.sources:
-            allowed = configuration.sources
-            raise ConfigError(unknown(file, f"{key}.source", panel.source, allowed, what="source"))
-        for line in (*panel.lines, *panel.references):
-            if line.arch not in configuration.archs:
-                where = f"{key} ({line.label}).arch"
-                raise ConfigError(unknown(file, where, line.arch, configuration.archs, what="network"))
-            for recipe in (*line.recipes.values(), *([line.recipe] if line.recipe else [])):
-                if recipe not in recipes:
-                    where = f"{key} ({line.label})"
-                    raise ConfigError(unknown(file, where, recipe, recipes, what="recipe"))
-
-
-def _check_curvature_names(configuration: Configuration, name: str, drawing: CurvatureDrawing) -> None:
-    """As `_check_names`, of a figure that shows curvature."""
-    file = f"{configuration.directory}/figures.yaml"
-    pools: tuple[tuple[str, str, Collection[str]], ...] = (
-        ("dataset", drawing.dataset, configuration.datasets),
-        ("source", drawing.source, configuration.sources),
-        ("arch", drawing.arch, configuration.archs),
-        *(
-            (f"recipes ({label})", recipe, configuration.recipe_book.recipes)
-            for label, recipe in drawing.recipes.items()
-        ),
-    )
-    for key, found, allowed in pools:
-        if found not in allowed:
-            what = "network" if key == "arch" else key.partition(" ")[0].removesuffix("s")
-            raise ConfigError(unknown(file, f"{name}.drawing.{key}", found, allowed, what=what))

@@ -223,8 +223,9 @@ def resolve(configuration: Configuration, run: RunId) -> RunSettings:
         teacher = run.model_copy(update={"arch": arch, "recipe": recipe.distillation.recipe})
         of_teacher = run_recipe(configuration, teacher)
         if of_teacher.keep_rate or of_teacher.distillation:
+            file, where = configuration.recipe_book.place(run.recipe)
             raise ConfigError(
-                f"{configuration.directory}/recipes.yaml: recipes.{run.recipe}.distillation.recipe: "
+                f"{file}: {where}.distillation.recipe: "
                 f"found {teacher.recipe!r}, allowed: a recipe without DropPath and distillation"
             )
         teacher_network = network_settings(configuration, arch, run.source, run.dataset, of_teacher)

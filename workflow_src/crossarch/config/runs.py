@@ -4,7 +4,7 @@ import re
 from pathlib import PurePosixPath
 
 from crossarch.config.complain import validated
-from crossarch.config.schema import Arch, Ipc, Model, Name, Protocol, RecipeName
+from crossarch.config.schema import Arch, Ipc, Model, Name, Protocol, RecipeName, Seed
 from crossarch.errors import ConfigError
 
 RUN_PATTERN = "{dataset}/{source}/ipc{ipc}/{arch}/{recipe}/seed{seed}"  # also the rules' wildcard path
@@ -22,7 +22,7 @@ class RunId(Model):
     ipc: Ipc
     arch: Arch
     recipe: RecipeName
-    seed: int
+    seed: Seed
     protocol: Protocol = "paper"
 
     @property

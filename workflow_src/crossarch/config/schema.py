@@ -40,6 +40,7 @@ Float = Annotated[float, BeforeValidator(number)]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 RecipeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Ipc = Annotated[Int, Field(ge=1)]
+Seed = Annotated[Int, Field(ge=0, lt=2**32)]
 Fraction = Annotated[Float, Field(ge=0.0, le=1.0)]
 Beta = Annotated[Float, Field(ge=0.0, lt=1.0)]  # of a moving average: one of 1 would never move
 Positive = Annotated[Int, Field(ge=1)]
@@ -270,7 +271,7 @@ class Frepo(Model):
     images_lr: Float = Field(gt=0)
     labels_lr: Float = Field(ge=0)
     ridge: Float = Field(gt=0)
-    seed: Int = Field(ge=0)
+    seed: Seed
     test: CheckpointTest
 
 
@@ -401,6 +402,14 @@ class KeepRate(Model):
     min: Float = Field(gt=0, le=1)
     final: Float = Field(gt=0, le=1)
     stabilise: Int = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _warms_up_before_it_stabilises(self) -> "KeepRate":
+        if self.warmup > self.stabilise:
+            raise ValueError(
+                f"found a warmup of {self.warmup} epochs, allowed: at most stabilise ({self.stabilise})"
+            )
+        return self
 
 
 class Distillation(Model):
@@ -600,15 +609,16 @@ class Diagram(Model):
     name: Literal["diagram"]
 
 
+Drawing = Annotated[Accuracies | ScheduleCurve | CurvatureDrawing | Diagram, Field(discriminator="name")]
+
+
 class Figure(Model):
     """A figure of the paper; `columns` of print are 3.4 (one) or 7 inches (two) wide."""
 
     title: str
     caption: str
     columns: Literal[1, 2]
-    drawing: Annotated[
-        Accuracies | ScheduleCurve | CurvatureDrawing | Diagram, Field(discriminator="name")
-    ]
+    drawing: Drawing
 
 
 # --- config.yaml --------------------------------------------------------------------------------
@@ -691,7 +701,7 @@ class Selection(Model):
     recipes: Chosen[RecipeName] | None = None
     own_networks: dict[Arch, OwnNetwork] = Field(default={})
     own_recipes: dict[RecipeName, dict[str, Any] | None] = Field(default={})
-    seeds: Chosen[Annotated[Int, Field(ge=0)]]
+    seeds: Chosen[Seed]
     protocol: Protocol
     tables: Chosen[Name]
     figures: Distinct[Name] = ()

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from crossarch.config.schema import Dataset, DistilledSet, Source
-from crossarch.data.formats import channels_first, read_set
+from crossarch.data.formats import channels_first, one_if_grey, read_set
 from crossarch.data.store import ImageSet, check_set, save_set
 from crossarch.data.whitening import Whitener
 from crossarch.errors import DataError
@@ -55,6 +55,8 @@ def prepare_distilled(
 def _as_pixels(images: Tensor, dataset: Dataset, whitener: Whitener | None, file: str) -> Tensor:
     """(N, C, H, W) float32 in the set's space, whatever the layout; raw pixels are whitened."""
     images = channels_first(images, dataset.channels)
+    if dataset.channels == 1:
+        images = one_if_grey(channels_first(images, 3))
     if whitener is None:
         if not images.is_floating_point():
             raise DataError(
@@ -73,7 +75,9 @@ def _as_pixels(images: Tensor, dataset: Dataset, whitener: Whitener | None, file
 
 
 def _check_kind_of_labels(labels: Tensor, source: Source, file: str) -> None:
-    """Raise DataError for soft labels of a source of hard ones, and the other way round."""
+    """Raise DataError for soft labels of a source of hard ones and the other way round."""
+    if labels.is_complex():
+        raise DataError(f"{file}: labels: found {labels.dtype}, needed: real numbers")
     dimensions, needed = {"hard": (1, "(N,)"), "soft": (2, "(N, classes)")}[source.labels]
     if labels.ndim != dimensions:
         raise DataError(

@@ -1,7 +1,7 @@
 """Each file of the prepare stage, made from what stands before it; used by rules and by hand.
 
-A file is made where it is missing, and anew where what it was made from has changed: a newer file, of the
-user's own or of this stage, or other constants of a whitening.
+A file is made where it is missing, and anew where what it was made from has changed: a file of the
+user's own or of this stage that is newer, or the constants of a whitening.
 """
 
 from collections.abc import Callable, Iterable

@@ -34,6 +34,12 @@ def channels_first(images: Tensor, channels: int) -> Tensor:
     return images.permute(0, 3, 1, 2) if last else images
 
 
+def one_if_grey(images: Tensor) -> Tensor:
+    """(N, 3, H, W) with three equal channels, as grey image files are decoded, as (N, 1, H, W)."""
+    grey = images.ndim == 4 and images.shape[1] == 3 and bool((images == images[:, :1]).all())
+    return images[:, :1] if grey else images
+
+
 def _pair(load: Callable[[Path], Tensor]) -> Callable[[Sequence[Path]], ImageSet]:
     """A reader of images (in parts) and labels, a file each."""
 

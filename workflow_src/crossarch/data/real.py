@@ -4,7 +4,7 @@ import json
 import re
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -14,6 +14,7 @@ import torch.nn.functional as F
 
 from crossarch.config.schema import Dataset, Origin
 from crossarch.data.archives import check_pickle, reading, unpack_tar
+from crossarch.data.formats import one_if_grey
 from crossarch.data.images import decode
 from crossarch.data.store import ImageSet, check_set, load_metadata, save_set
 from crossarch.errors import DataError
@@ -46,6 +47,8 @@ def prepare_real(
     real = READERS[reader](archive) if archive else EMBEDDED_READERS[reader]()
     read_from = archive or reader
     for split, images, path in (("train", real.train, train), ("test", real.test, test)):
+        if dataset.channels == 1:
+            images = replace(images, images=one_if_grey(images.images))
         check_set(images, f"{read_from} ({split})", dataset.classes)
         expected = (dataset.channels, dataset.image_size, dataset.image_size)
         if tuple(images.images.shape[1:]) != expected:

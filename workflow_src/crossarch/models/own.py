@@ -44,6 +44,8 @@ def network(name: str, *, droppath: Sequence[str] = ()) -> Callable[[M], M]:
     (Figure 2 a). Blocks of ours (`ResidualBlock`, `SingleBranchBlock`) need no pattern.
     """
     patterns = (droppath,) if isinstance(droppath, str) else tuple(droppath)
+    if not all(isinstance(pattern, str) for pattern in patterns):
+        raise TypeError(f"droppath: found {droppath!r}, allowed: names, or patterns of names")
 
     def register(make: M) -> M:
         _registered[name] = Registered(make, patterns)
@@ -57,7 +59,8 @@ def build_own(settings: NetworkSettings, own: NetworkFile) -> nn.Module:
 
     It is tried out on two images of zeros. Raises ConfigError where the file does not register the
     network, was edited since the settings were made, raises something itself, has no DropPath where
-    the settings ask for it, or where the network's output is not of shape (N, classes).
+    the settings ask for it, nothing to train, or where the network's output in training or evaluation
+    is not (N, classes) float32.
     """
     registered = _load(own, settings.arch)
     with _errors_of(own):
@@ -80,17 +83,30 @@ def build_own(settings: NetworkSettings, own: NetworkFile) -> nn.Module:
 
 
 def _try_out(made: nn.Module, settings: NetworkSettings, own: NetworkFile) -> None:
-    """Two images through the network; neither its weights nor the random numbers to come change."""
+    """Two images through the network, in training and in evaluation.
+
+    Neither its weights and statistics nor the random numbers to come change.
+    """
+    if not any(parameter.requires_grad for parameter in made.parameters()):
+        raise ConfigError(f"{own.file}: {settings.arch}: found no parameters to train")
     images = torch.zeros(2, settings.channels, settings.image_size, settings.image_size)
-    with _errors_of(own), torch.no_grad(), torch.random.fork_rng(devices=[]):
-        logits = made.eval()(images)
-    made.train()
-    found = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-    if found != (2, settings.classes):
-        raise ConfigError(
-            f"{own.file}: {settings.arch}: found logits of shape {found} for images of shape "
-            f"{tuple(images.shape)}, needed: {(2, settings.classes)}"
+    needed = (2, settings.classes)
+    before = {name: tensor.clone() for name, tensor in made.state_dict().items()}
+    for training in (False, True):
+        with _errors_of(own), torch.no_grad(), torch.random.fork_rng(devices=[]):
+            logits = made.train(training)(images)
+        found = (
+            f"{tuple(logits.shape)} {str(logits.dtype).removeprefix('torch.')}"
+            if isinstance(logits, Tensor)
+            else type(logits).__name__
         )
+        if found != f"{needed} float32":
+            raise ConfigError(
+                f"{own.file}: {settings.arch}: found logits {found} in "
+                f"{'training' if training else 'evaluation'} for images of shape "
+                f"{tuple(images.shape)}, needed: {needed} float32"
+            )
+    made.load_state_dict(before)
 
 
 def _load(own: NetworkFile, arch: str) -> Registered:
@@ -127,7 +143,7 @@ def _errors_of(own: NetworkFile) -> Iterator[None]:
     """What the user's code raises becomes one line with its place in the file."""
     try:
         yield
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         frames = traceback.extract_tb(error.__traceback__)
         lines = [frame.lineno for frame in frames if Path(frame.filename) == own.location.absolute()]
         where = f" line {lines[-1]}:" if lines else ""
