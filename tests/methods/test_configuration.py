@@ -216,6 +216,10 @@ MISTAKES: dict[str, tuple[str, tuple[Any, ...], Any, list[str]]] = {
         *("figures.yaml", ("figure8", "drawing", "recipes"), {"Lion": "fulll"}),
         ["figures.yaml: figure8.drawing.recipes (Lion)", "'fulll'", "full"],
     ),
+    "name of a recipe": (*(RECIPE, ("recipes", "full@x"), {}), ["recipes.full@x", "what matches ^["]),
+    "number for the name of a recipe": (*(RECIPE, ("recipes", 7), {}), ["recipes.7", "name 7,"]),
+    "name of a source": (*(SOURCE, ("a/b",), {}), ["sources.yaml: a/b: found the name 'a/b'"]),
+    "name of a data set": (*(DATA, ("My Set",), {}), ["datasets.yaml: My Set: found the name 'My Set'"]),
     "list for base": (
         *(RECIPE, ("recipes", "full", "base"), ["wo_kd"]),
         ["recipes.full.base", "['wo_kd']", "the name of a recipe"],
@@ -469,6 +473,13 @@ def test_a_protocol_s_whitening_is_for_a_data_set_that_has_its_constants(directo
     )
     spoil(directory, RECIPE, where, {"cifar11": "zca-kornia"})
     assert f"{key}: found unknown name 'cifar11'" in complaint(lambda: load_configuration(directory))
+
+
+def test_a_table_and_a_figure_of_one_name_are_told(directory: Path) -> None:
+    tables = yaml.safe_load((directory / TABLE).read_text())
+    spoil(directory, TABLE, ("figure1",), tables["table2"])
+    told = complaint(lambda: load_configuration(directory))
+    assert told.startswith(f"{directory}/tables.yaml: figure1: found the name of a figure")
 
 
 @pytest.mark.parametrize("content", ["", "# archs: [cnn]\n", "---\n"])

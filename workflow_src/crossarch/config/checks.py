@@ -82,6 +82,11 @@ def check_names(configuration: Configuration, selection_file: str) -> None:
             raise ConfigError(f"{selection_file}: ipc: found {ipc}, allowed: {allowed}")
     tables_file = f"{configuration.directory}/tables.yaml"
     for table_name, table in configuration.tables.items():
+        if table_name in configuration.figures:
+            raise ConfigError(
+                f"{tables_file}: {table_name}: found the name of a figure, allowed: another one, since "
+                "both are targets"
+            )
         named = {
             "sources": table.sources,
             "archs": table.archs,

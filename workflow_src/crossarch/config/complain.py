@@ -1,6 +1,7 @@
 """One line for each mistake in the configuration: file, key, what was found, what is allowed."""
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
@@ -35,6 +36,12 @@ def validated(model: type[M], data: Any, file: str, prefix: str = "") -> M:
         if first["type"] == "value_error" and isinstance(first["input"], Mapping):
             raise ConfigError(f"{file}: {key}: {allowed}") from None  # what was found is in the message
         raise ConfigError(f"{file}: {key}: found {first['input']!r}, allowed: {allowed}") from None
+
+
+def check_name(file: str, key: str, name: Any, pattern: str) -> None:
+    """Raise ConfigError unless what is used as a name, in paths and targets too, matches `pattern`."""
+    if not isinstance(name, str) or not re.fullmatch(pattern, name):
+        raise ConfigError(f"{file}: {key}: found the name {name!r}, allowed: what matches {pattern}")
 
 
 @contextmanager

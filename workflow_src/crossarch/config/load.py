@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from crossarch.config.checks import check_names, check_recipes
-from crossarch.config.complain import unknown, validated
+from crossarch.config.complain import check_name, unknown, validated
 from crossarch.config.configuration import Configuration
 from crossarch.config.locked import NAME as LOCK_NAME
 from crossarch.config.locked import Locked, parse_lock
@@ -13,7 +13,7 @@ from crossarch.config.merge import merged
 from crossarch.config.own import read_network_files
 from crossarch.config.reading import read_mapping
 from crossarch.config.recipe_book import parse_recipe_book, with_own_recipes
-from crossarch.config.schema import Dataset, Figure, Selection, Source, Table
+from crossarch.config.schema import NAME, Dataset, Figure, Selection, Source, Table
 from crossarch.errors import ConfigError
 
 
@@ -68,15 +68,20 @@ def _lock(file: Path) -> dict[str, Locked]:
 
 
 def _entries(model: Any, file: Path) -> dict[str, Any]:
-    return {
-        str(name): validated(model, data, str(file), str(name))
-        for name, data in read_mapping(file).items()
-    }
+    return {name: validated(model, data, str(file), name) for name, data in _read_named(file).items()}
+
+
+def _read_named(file: Path) -> dict[str, Any]:
+    """What a file holds by name; ConfigError for a name that could not stand in a path."""
+    entries = read_mapping(file)
+    for name in entries:
+        check_name(str(file), str(name), name, NAME)
+    return entries
 
 
 def _datasets(directory: Path) -> dict[str, Dataset]:
     file = directory / "datasets.yaml"
-    raw = read_mapping(file)
+    raw = _read_named(file)
     datasets = {}
     for name, data in raw.items():
         original = data.get("stands_in_for") if isinstance(data, dict) else None

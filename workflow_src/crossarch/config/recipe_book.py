@@ -6,10 +6,11 @@ from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any
 
-from crossarch.config.complain import asked, unknown, validated
+from crossarch.config.complain import asked, check_name, unknown, validated
 from crossarch.config.merge import merged
 from crossarch.config.schema import (
     PROTOCOLS,
+    RECIPE_NAME,
     CosineSchedule,
     PeriodicSchedule,
     ProtocolChanges,
@@ -164,6 +165,7 @@ def parse_recipe_book(data: Mapping[str, Any], file: str) -> RecipeBook:
             "but 'paper' is needed (`paper: {}` changes nothing)"
         )
     for name, recipe in data["recipes"].items():
+        check_name(file, f"recipes.{name}", name, RECIPE_NAME)
         if not isinstance(recipe, dict):
             raise ConfigError(f"{file}: recipes.{name}: found {recipe!r}, allowed: a mapping")
     for protocol in data["protocols"]:

@@ -37,8 +37,9 @@ Place = Annotated[str, Field(min_length=1), AfterValidator(lambda path: str(Path
 Distinct = Annotated[tuple[T, ...], AfterValidator(_each_once)]
 Chosen = Annotated[Distinct[T], Field(min_length=1)]
 Float = Annotated[float, BeforeValidator(number)]
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
-RecipeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+NAME, RECIPE_NAME = r"^[a-z0-9][a-z0-9._-]*$", r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+Name = Annotated[str, StringConstraints(pattern=NAME)]
+RecipeName = Annotated[str, StringConstraints(pattern=RECIPE_NAME)]
 Ipc = Annotated[Int, Field(ge=1)]
 Seed = Annotated[Int, Field(ge=0, lt=2**32)]
 Fraction = Annotated[Float, Field(ge=0.0, le=1.0)]
