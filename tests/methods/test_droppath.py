@@ -269,8 +269,8 @@ def gradients(network: nn.Module, x: Tensor, seed: int) -> tuple[Tensor, list[Te
 def test_skipped_samples_change_neither_logits_nor_gradients(arch: str, keep_rate: float) -> None:
     built = network(arch, "instance").double().train()
     set_keep_rate(built, keep_rate)
-    x = torch.randn(6, 3, 32, 32, dtype=torch.float64)
-    for seed in range(4):  # at 0.1 and 0.9 some blocks keep none or all
+    x = torch.randn(4, 3, 32, 32, dtype=torch.float64)
+    for seed in range(2):  # at 0.1 and 0.9 some blocks keep none or all
         skipping = gradients(built, x, seed)
         for block in blocks_of(built):
             block.samples_apart = False
