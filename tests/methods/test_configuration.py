@@ -203,10 +203,6 @@ MISTAKES: dict[str, tuple[str, tuple[Any, ...], Any, list[str]]] = {
     "scalar for variations": (RECIPE, FRESH, 5, ["wo_dp.by_ipc", "5"]),
     "scalar for a variation": (RECIPE, FRESH, {1: 5}, ["wo_dp.by_ipc", "5"]),
     "no batch size": (*(DATA, ("digits", "batch_size"), {}), ["digits.batch_size", "{}", "at least 1"]),
-    "keep rate that stabilises before its warm-up ends": (
-        *(RECIPE, ("recipes", "wo_kd", "keep_rate", "warmup"), 3500),
-        ["recipes.wo_kd.keep_rate", "warmup of 3500", "at most stabilise (3000)"],
-    ),
     "seed": (SELECT, ("seeds",), [2**64], ["seeds", "18446744073709551616", "4294967296"]),
     "source of a drawing": (
         *("figures.yaml", ("figure5", "drawing", "source"), "freppo"),

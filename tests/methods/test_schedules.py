@@ -122,7 +122,7 @@ keep_rates = st.builds(
     decay=st.integers(0, 100).map(lambda percent: percent / 100),
     min=st.integers(1, 100).map(lambda percent: percent / 100),
     final=st.integers(1, 100).map(lambda percent: percent / 100),
-    stabilise=st.integers(900, 4000),
+    stabilise=st.integers(0, 4000),
 )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from miniature import CLASSES, SIDE, Workspace
+from miniature import CLASSES, SIDE, Workspace, make_workspace
 from PIL import Image
 
 from crossarch.data import load_set
@@ -17,6 +17,12 @@ from crossarch.data.whitening import load_whitener
 NETWORK, RECIPE, SET = "A network of your own", "A recipe of your own", "A set of your own"
 EXAMPLES = {"wideresnet": "wide_resnet", "vit": "vision_transformer"}
 PRESET, FILE = "config/presets/mine.yaml", "config/networks/tiny.py"
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Workspace:
+    """A workspace for several sections of the page: what they have in common is trained once."""
+    return make_workspace(tmp_path_factory.mktemp("own"), project)
 
 
 def told(project: Path, section: str, language: str) -> str:
@@ -58,24 +64,24 @@ def table_rows(workspace: Workspace, file: str) -> list[dict[str, str]]:
 
 @pytest.mark.slow
 def test_a_network_is_a_column_of_every_table_and_trains_like_ours(
-    workspace: Workspace, project: Path
+    shared: Workspace, project: Path
 ) -> None:
     for section in (NETWORK, RECIPE, SET):
         for language in ("yaml", "sh"):
             assert len(told(project, section, language).strip().splitlines()) < 10
-    file = write(workspace, FILE, told(project, NETWORK, "python"))
-    write(workspace, PRESET, told(project, NETWORK, "yaml") + "archs: [cnn, tiny]\n")
-    described, _ = run_as_told(workspace, project, NETWORK)
+    file = write(shared, FILE, told(project, NETWORK, "python"))
+    write(shared, PRESET, told(project, NETWORK, "yaml") + "archs: [cnn, tiny]\n")
+    described, _ = run_as_told(shared, project, NETWORK)
     assert json.loads(described)["droppath_blocks"] == 1
 
-    rows = table_rows(workspace, "table2-comparison.md")
+    rows = table_rows(shared, "table2-comparison.md")
     first = rows[0]
     assert list(first)[-1] == "tiny"
     ours, paper, difference = first["tiny"].split(" / ")
     assert float(ours.strip("*")) > 0
     assert (paper, difference) == ("—", "—")
     assert [row["tiny"].startswith("—") for row in rows[:5]] == [False, False, True, True, False]
-    runs = workspace.folder / "results/runs/cifar10-jpeg/frepo/ipc1"
+    runs = shared.folder / "results/runs/cifar10-jpeg/frepo/ipc1"
     metrics = json.loads((runs / "tiny/full/seed0/metrics.json").read_text())
     assert metrics["settings"]["network"]["own"]["file"] == FILE
     of_ours = json.loads((runs / "cnn/baseline/seed0/metrics.json").read_text())
@@ -83,49 +89,49 @@ def test_a_network_is_a_column_of_every_table_and_trains_like_ours(
 
     # everything else that shows networks
     chosen = ("--configfile", "config/presets/cpu.yaml", PRESET)
-    made = workspace.snakemake("figure1", "scorecard", "report", *chosen)
+    made = shared.snakemake("figure1", "scorecard", "report", *chosen)
     assert made.returncode == 0, made.stdout + made.stderr
-    results = workspace.folder / "results"
+    results = shared.folder / "results"
     assert "tiny, Full" in (results / "figures/figure1.csv").read_text()
     assert ",tiny," not in (results / "report/scorecard.csv").read_text()
     assert 'data-title="tiny"' in (results / "report/index.html").read_text()
     presets = ("--preset", "config/presets/cpu.yaml", "--preset", PRESET)
-    status = workspace.crossarch("status", "--table", "table2", *presets)
+    status = shared.crossarch("status", "--table", "table2", *presets)
     assert "tiny" in status.stdout
     weights = str(runs / "tiny/full/seed0/best.safetensors")
     asked = ("--arch", "tiny", "--source", "frepo", "--dataset", "cifar10-jpeg", "--ipc", "1")
-    evaluated = workspace.crossarch("evaluate", "--weights", weights, *asked, "--preset", PRESET)
+    evaluated = shared.crossarch("evaluate", "--weights", weights, *asked, "--preset", PRESET)
     assert json.loads(evaluated.stdout)["accuracy"] == metrics["accuracy"]["best"]
 
     # an edit of the file trains its runs again, and only those; a comment none
-    assert workspace.planned("table2", *chosen) == {}
+    assert shared.planned("table2", *chosen) == {}
     file.write_text("# for people\n" + file.read_text())
-    assert workspace.planned("table2", *chosen) == {}
+    assert shared.planned("table2", *chosen) == {}
     file.write_text(file.read_text().replace("nn.ReLU()", "nn.Tanh()"))
-    assert workspace.planned("table2", *chosen)["train"] == 3
-    collected = workspace.crossarch("collect", "table2", *presets)
+    assert shared.planned("table2", *chosen)["train"] == 3
+    collected = shared.crossarch("collect", "table2", *presets)
     assert collected.stderr.count("settings.network.own.code: made with") == 3
 
 
 @pytest.mark.slow
-def test_a_recipe_is_a_row_of_every_table(workspace: Workspace, project: Path) -> None:
+def test_a_recipe_is_a_row_of_every_table(shared: Workspace, project: Path) -> None:
     chosen = "recipes: [baseline, wo_dp_kd, full, full-slow]\n"
-    write(workspace, PRESET, told(project, RECIPE, "yaml") + chosen)
-    scheduled, _ = run_as_told(workspace, project, RECIPE)
+    write(shared, PRESET, told(project, RECIPE, "yaml") + chosen)
+    scheduled, _ = run_as_told(shared, project, RECIPE)
     assert max(float(line.split(",")[2]) for line in scheduled.splitlines()[1:]) == pytest.approx(2.5e-5)
-    rows = table_rows(workspace, "table2.md")
+    rows = table_rows(shared, "table2.md")
     place = [row["Method"] for row in rows].index("Full, half the rate")
     assert rows[place - 1]["Method"] == "Full"
     assert rows[place]["AlexNet"].strip("*")[0].isdigit()
-    run = workspace.folder / "results/runs/cifar10-jpeg/frepo/ipc1/alexnet/full-slow/seed0/metrics.json"
+    run = shared.folder / "results/runs/cifar10-jpeg/frepo/ipc1/alexnet/full-slow/seed0/metrics.json"
     settings = json.loads(run.read_text())["settings"]
     of_base = json.loads((run.parents[2] / "full/seed0/metrics.json").read_text())["settings"]
     assert settings["optimizer"].pop("lr") == 2.5e-5
     assert of_base["optimizer"].pop("lr") == 5e-5
     assert settings == of_base
-    made = workspace.snakemake("table1", "--configfile", PRESET)
+    made = shared.snakemake("table1", "--configfile", PRESET)
     assert made.returncode == 0, made.stdout + made.stderr
-    last = table_rows(workspace, "table1.md")[-1]
+    last = table_rows(shared, "table1.md")[-1]
     assert list(last.values()) == ["Full, half the rate", "✓", "✓", "✓"]
 
 
@@ -156,20 +162,20 @@ def append_source(workspace: Workspace, text: str) -> None:
 
 
 @pytest.mark.slow
-def test_every_network_of_a_table_trains_on_it(workspace: Workspace, project: Path) -> None:
+def test_every_network_of_a_table_trains_on_it(shared: Workspace, project: Path) -> None:
     generator = np.random.default_rng(0)
     images = generator.normal(size=(len(CLASSES), SIDE, SIDE, 3)).astype(np.float32)
-    np.savez(workspace.folder / "my-set.npz", images=images, labels=np.arange(len(CLASSES)))
+    np.savez(shared.folder / "my-set.npz", images=images, labels=np.arange(len(CLASSES)))
     entry = told(project, SET, "yaml")
     assert len(entry.strip().splitlines()) < 10
-    append_source(workspace, entry)
+    append_source(shared, entry)
 
-    run_as_told(workspace, project, SET)
+    run_as_told(shared, project, SET)
 
-    prepared = load_set(workspace.folder / "results/distilled/mine/cifar10/ipc1.safetensors")
+    prepared = load_set(shared.folder / "results/distilled/mine/cifar10/ipc1.safetensors")
     np.testing.assert_array_equal(prepared.images.numpy(), images.transpose(0, 3, 1, 2))
     assert prepared.labels.tolist() == [0, 1, 2]
-    page = (workspace.folder / "results/tables/table2-comparison.md").read_text()
+    page = (shared.folder / "results/tables/table2-comparison.md").read_text()
     rows = [line.split("|")[1:-1] for line in page.splitlines() if line.startswith("|")]
     titles = [row[0].strip() for row in rows]
     assert titles.index("My set") > titles.index("MTT") > titles.index("FRePo")

@@ -404,14 +404,6 @@ class KeepRate(Model):
     final: Float = Field(gt=0, le=1)
     stabilise: Int = Field(ge=0)
 
-    @model_validator(mode="after")
-    def _warms_up_before_it_stabilises(self) -> "KeepRate":
-        if self.warmup > self.stabilise:
-            raise ValueError(
-                f"found a warmup of {self.warmup} epochs, allowed: at most stabilise ({self.stabilise})"
-            )
-        return self
-
 
 class Distillation(Model):
     """Equation 2: the teacher was trained with `recipe` on the same set.
