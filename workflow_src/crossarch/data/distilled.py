@@ -75,7 +75,7 @@ def _as_pixels(images: Tensor, dataset: Dataset, whitener: Whitener | None, file
 
 
 def _check_kind_of_labels(labels: Tensor, source: Source, file: str) -> None:
-    """Raise DataError for soft labels of a source of hard ones and the other way round."""
+    """Raise DataError for labels of the other kind than the source's (hard, soft), and complex ones."""
     if labels.is_complex():
         raise DataError(f"{file}: labels: found {labels.dtype}, needed: real numbers")
     dimensions, needed = {"hard": (1, "(N,)"), "soft": (2, "(N, classes)")}[source.labels]

@@ -41,7 +41,8 @@ def network(name: str, *, droppath: Sequence[str] = ()) -> Callable[[M], M]:
     The network maps images (N, C, H, W) float32 to logits (N, classes) float32. `droppath` are shell
     patterns (`features.*.branch`) of the names of residual branches, modules whose output is added to a
     skip path: where a recipe has a keep rate p, training multiplies each by m / p, sample by sample
-    (Figure 2 a). Blocks of ours (`ResidualBlock`, `SingleBranchBlock`) need no pattern.
+    (Figure 2 a). Blocks of ours (`ResidualBlock`, `SingleBranchBlock`) need no pattern. Raises TypeError
+    for a pattern that is no text.
     """
     patterns = (droppath,) if isinstance(droppath, str) else tuple(droppath)
     if not all(isinstance(pattern, str) for pattern in patterns):
