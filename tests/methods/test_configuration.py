@@ -769,7 +769,7 @@ def test_variations_and_protocols_lie_over_a_recipe_in_order(directory: Path) ->
     leaf = "full-warmup50"
     spoil(directory, RECIPE, ("recipes", leaf, "by_arch"), {"vgg11": {"epochs": 7}})
     spoil(directory, RECIPE, ("recipes", leaf, "by_source"), {"mtt": {"distillation": None}})
-    spoil(directory, RECIPE, (*RELEASED, "recipes", leaf), {"keep_rate": {"final": 0.9}})
+    spoil(directory, RECIPE, (*RELEASED, "recipes", leaf), {"distillation": {"weight": 0.9}})
     configuration = load_configuration(directory)
 
     def settings(arch: str, source: str, protocol: str = "") -> Any:
@@ -780,9 +780,9 @@ def test_variations_and_protocols_lie_over_a_recipe_in_order(directory: Path) ->
     assert settings("alexnet", "frepo").distillation is not None
     assert settings("alexnet", "mtt").distillation is None
     assert settings("alexnet", "mtt").teacher is None
-    assert settings("alexnet", "frepo").keep_rate.final == 0.8
+    assert settings("alexnet", "frepo").distillation.weight == 0.5
     for protocol in ("@released", "@released_as_is"):
-        assert settings("alexnet", "frepo", protocol).keep_rate.final == 0.9
+        assert settings("alexnet", "frepo", protocol).distillation.weight == 0.9
 
 
 def test_what_a_recipe_says_holds_whatever_its_bases_say_by_ipc_or_network(directory: Path) -> None:

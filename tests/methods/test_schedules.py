@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crossarch.config import RunSettings, load_configuration, parse_run, resolve
+from crossarch.config.recipe_book import with_own_recipes
 from crossarch.config.schema import CosineSchedule, KeepRate, PeriodicSchedule, StepSchedule
 from crossarch.training.schedules import keep_rate, learning_rate
 
@@ -106,6 +107,14 @@ def test_released_as_is_never_drops(recipe: str, arch: str) -> None:
     schedule = book.recipe(recipe, "released_as_is", ipc=1, arch=arch, source="frepo").keep_rate
     for epoch in (*range(0, 6000, 61), 499, 500, 501, 2999, 3000, 3999, 5000, 5999):
         assert keep_rate(schedule, epoch) == 1.0
+
+
+def test_released_as_is_drops_no_path_of_a_recipe_of_ones_own() -> None:
+    own = {"dropped-at-the-end": {"base": "full", "keep_rate": {"min": 0.2, "final": 0.3}}}
+    book = with_own_recipes(CONFIGURATION.recipe_book, own, dict.fromkeys(own, "mine.yaml"))
+    for protocol, last in (("paper", 0.3), ("released", 0.3), ("released_as_is", 1.0)):
+        recipe = book.recipe(*own, protocol, ipc=1, arch="resnet50", source="frepo")
+        assert keep_rate(recipe.keep_rate, 3999) == last
 
 
 @pytest.mark.parametrize("recipe", ["baseline", "wo_dp_kd", "wo_dp"])

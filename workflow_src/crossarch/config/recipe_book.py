@@ -62,6 +62,7 @@ class RecipeBook:
                 f"{file}: {where}.epochs: found {recipe.epochs}, allowed: at most "
                 f"{longest}, where the learning rate's {recipe.schedule.name} schedule ends"
             )
+        recipe = recipe if self.drops_paths(protocol) else _without_drops(recipe)
         return shortened(recipe, self.length(protocol))
 
     def variants(
@@ -113,6 +114,10 @@ class RecipeBook:
     def length(self, protocol: str) -> float:
         """How long trainings are under a protocol, as a fraction."""
         return math.prod(self.protocols[name].length for name in self._ancestry(protocol))
+
+    def drops_paths(self, protocol: str) -> bool:
+        """Whether DropPath works under a protocol."""
+        return all(self.protocols[name].drop_path for name in self._ancestry(protocol))
 
     def _ancestry(self, protocol: str) -> list[str]:
         """A protocol and what it is based on, nearest first."""
@@ -200,6 +205,14 @@ def with_own_recipes(
     return replace(
         book, recipes={**book.recipes, **defined}, own={name: places[name] for name in defined}
     )
+
+
+def _without_drops(recipe: Recipe) -> Recipe:
+    """`recipe` with a keep rate of 1 in all its phases."""
+    if recipe.keep_rate is None:
+        return recipe
+    always = recipe.keep_rate.model_copy(update={"decay": 0.0, "min": 1.0, "final": 1.0})
+    return recipe.model_copy(update={"keep_rate": always})
 
 
 def _longest_training(recipe: Recipe) -> int | None:

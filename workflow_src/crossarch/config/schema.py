@@ -456,13 +456,15 @@ class Recipe(Model):
 class ProtocolChanges(Model):
     """What a protocol changes; `recipes` holds parts of recipes, laid over those of the same name.
 
-    `length` makes every training, schedule and keep rate that much shorter. `test_whitening` names data
+    `length` makes every training, schedule and keep rate that much shorter. Without `drop_path` the keep
+    rates of all recipes stay 1, whatever these say. `test_whitening` names data
     sets and the space of their test images for networks trained on published sets, whatever space those
     live in. A training set that is whitened here (raw, drawn or distilled) keeps its own.
     """
 
     base: Protocol | None = None
     length: Float = Field(default=1.0, gt=0, le=1)
+    drop_path: bool = True
     test_whitening: dict[str, Whitening] = Field(default={})
     recipes: dict[RecipeName, dict[str, Any]] = Field(default={})
 
