@@ -7,7 +7,8 @@ from pydantic import Field
 
 from crossarch.config import RunId
 from crossarch.config.complain import in_a_result, validated
-from crossarch.config.schema import CurvatureSettings, Model, Whitening
+from crossarch.config.model import Model
+from crossarch.config.schema import CurvatureSettings, Whitening
 from crossarch.files import read_mapping, write_text
 
 R = TypeVar("R", bound="Record")

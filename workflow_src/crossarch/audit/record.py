@@ -6,7 +6,8 @@ from typing import Literal
 from pydantic import ValidationError
 
 from crossarch.audit.confidence import Confidence
-from crossarch.config.schema import Model, Whitening
+from crossarch.config.model import Model
+from crossarch.config.schema import Whitening
 from crossarch.config.sets import SetId, audited_space
 from crossarch.errors import DataError
 

@@ -7,7 +7,7 @@ from pydantic import Field
 from crossarch.config.complain import unknown
 from crossarch.config.configuration import Configuration
 from crossarch.config.files import UpstreamFile
-from crossarch.config.model import Resolved
+from crossarch.config.model import Model, Resolved
 from crossarch.config.own import NetworkFile
 from crossarch.config.runs import RunId
 from crossarch.config.schema import (
@@ -18,7 +18,6 @@ from crossarch.config.schema import (
     DistilledSet,
     Frepo,
     KeepRate,
-    Model,
     Norm,
     Optimizer,
     Recipe,

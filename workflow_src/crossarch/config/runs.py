@@ -4,7 +4,8 @@ import re
 from pathlib import PurePosixPath
 
 from crossarch.config.complain import validated
-from crossarch.config.schema import Arch, Ipc, Model, Name, Protocol, RecipeName, Seed
+from crossarch.config.model import Model
+from crossarch.config.schema import Arch, Ipc, Name, Protocol, RecipeName, Seed
 from crossarch.errors import ConfigError
 
 RUN_PATTERN = "{dataset}/{source}/ipc{ipc}/{arch}/{recipe}/seed{seed}"  # also the rules' wildcard path

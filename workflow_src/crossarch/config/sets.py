@@ -4,8 +4,9 @@ import re
 
 from crossarch.config.complain import validated
 from crossarch.config.configuration import Configuration
+from crossarch.config.model import Model
 from crossarch.config.plan import collection_runs
-from crossarch.config.schema import Ipc, Model, Name, Whitening
+from crossarch.config.schema import Ipc, Name, Whitening
 
 AUDITED: tuple[Whitening, ...] = ("none", "standardise", "zca-kornia", "zca-frepo")
 """The spaces that an audit tells apart."""

@@ -1,0 +1,119 @@
+"""config.yaml: what to run, and on what."""
+
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from crossarch.config.model import Int, Model
+from crossarch.config.schema.terms import (
+    Arch,
+    Chosen,
+    Distinct,
+    Float,
+    Ipc,
+    Name,
+    Place,
+    Positive,
+    Protocol,
+    RecipeName,
+    Seed,
+)
+
+
+class Evaluation(Model):
+    """When the test accuracy is measured: every so many epochs, and after the last."""
+
+    every: Positive
+
+
+class Arithmetic(Model):
+    """How a training computes, where that is a choice between speed, precision and repeatability.
+
+    `tf32` and `bfloat16` are for GPUs: matrix products with 10 or 7 bits of mantissa. `compile` hands
+    the network to torch.compile (on CUDA with graphs). `deterministic` refuses kernels whose results
+    differ from run to run.
+    """
+
+    precision: Literal["float32", "tf32", "bfloat16"] = "float32"
+    compile: bool = False
+    deterministic: bool = False
+
+
+class CurvatureSettings(Model):
+    """How the curvature at the end of a run is measured (Appendix B.5).
+
+    `eigenvalues` of the Hessian, each to a relative `tolerance`; the landscape is computed at `points` x
+    `points` places up to `extent` from the weights along each of two eigenvectors of length 1.
+    """
+
+    eigenvalues: Int = Field(default=20, ge=2)
+    tolerance: Float = Field(default=1e-4, gt=0, lt=1)
+    extent: Float = Field(default=0.2, gt=0)
+    points: Int = Field(default=25, ge=3)
+
+    @model_validator(mode="after")
+    def _with_a_middle(self) -> "CurvatureSettings":
+        if self.points % 2 == 0:
+            raise ValueError(f"points ({self.points}) must be odd, so that the weights are one of them")
+        return self
+
+
+class StandInSettings(Model):
+    """What a stand-in is compared with: the images that it is a lossy copy of.
+
+    `originals`: an .npz of `images` (N, H, W, C) uint8 and `labels` (N,), the first N training images in
+    the order of the original set. None: the test set of the data set itself, which has to be fetched.
+    """
+
+    originals: Place | None = None
+
+
+class OwnNetwork(Model):
+    """A network of the user's own: the file that registers it, and what it is called in print.
+
+    Written as the path of the file alone, it is called by its name.
+    """
+
+    file: str = Field(min_length=1)
+    title: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_its_file_alone(cls, value: Any) -> Any:
+        return {"file": value} if isinstance(value, str) else value
+
+
+class Selection(Model):
+    """config.yaml: what to run, and on what. None: all that the tables name.
+
+    `own_networks` become columns of every table of layout `main` or `spread`. `own_recipes` become rows
+    of every table of layout `main` or `settings`: recipes as in recipes.yaml, or null for one of there.
+    """
+
+    datasets: Chosen[Name]
+    sources: Chosen[Name] | None = None
+    ipc: Chosen[Ipc] | None = None
+    archs: Chosen[Arch] | None = None
+    recipes: Chosen[RecipeName] | None = None
+    own_networks: dict[Arch, OwnNetwork] = Field(default={})
+    own_recipes: dict[RecipeName, dict[str, Any] | None] = Field(default={})
+    seeds: Chosen[Seed]
+    protocol: Protocol
+    tables: Chosen[Name]
+    figures: Distinct[Name] = ()
+    evaluation: Evaluation
+    accuracy: Literal["best", "last"]
+    device: Literal["auto", "cpu", "cuda", "mps"]
+    threads: Positive
+    slots_per_gpu: Positive
+    arithmetic: Arithmetic = Field(default=Arithmetic())
+    curvature: CurvatureSettings = Field(default=CurvatureSettings())
+    stand_in: StandInSettings = Field(default=StandInSettings())
+    results: Place
+
+    @field_validator("results")
+    @classmethod
+    def _one_word(cls, results: str) -> str:
+        if len(results.split()) != 1:
+            raise ValueError("a path without blanks, which the rules hand to a shell")
+        return results
