@@ -1,5 +1,5 @@
 # make test: set-up and all tests, from nothing.   make run: set-up and the pipeline, by default the demo.
-# make check: style, types, workflow lint.         make lock: renew requirements.lock.
+# make check: style, types, imports, workflow lint. make lock: renew requirements.lock.
 
 PYTHON ?= python3
 CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/crossarch
@@ -43,6 +43,7 @@ check: setup
 	ruff check .
 	ruff format --check .
 	mypy
+	lint-imports
 	snakefmt --check Snakefile rules
 	snakemake --lint
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from crossarch.report.figures.style import COLOURS, GREY, canvas, save
+from crossarch.printing.style import COLOURS, GREY, canvas, save
 
 NORMS = {"batch": COLOURS["blue"], "instance": COLOURS["orange"]}
 

@@ -14,9 +14,9 @@ from crossarch.analysis.record import CurvatureRecord, write_record
 from crossarch.config import RunId, figure_runs, load_configuration, renderable_figures
 from crossarch.errors import ConfigError, DataError
 from crossarch.layout import Layout
+from crossarch.printing.synthetic import NOTICE, SYNTHETIC
 from crossarch.report.figures import FORMATS, render_figure
 from crossarch.report.figures.caption import caption
-from crossarch.report.synthetic import NOTICE, SYNTHETIC
 
 DIGEST = "0123456789abcdef"
 EIGENVALUES = {"full": 8.0, "full-adamw": 80.0}

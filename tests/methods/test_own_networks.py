@@ -22,7 +22,7 @@ from crossarch.config.schema import ARCHS
 from crossarch.errors import ConfigError
 from crossarch.models import build, describe, set_keep_rate
 from crossarch.models.droppath import drop_branches
-from crossarch.report.figures.style import arch_look, own_look
+from crossarch.printing.style import arch_look, own_look
 from crossarch.running.evaluation import folded
 
 PROJECT = Path(__file__).parents[2]

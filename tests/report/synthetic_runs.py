@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
+from crossarch.collect.runs import RUNS
 from crossarch.config import Configuration, RunId, load_configuration
-from crossarch.report.collect import RUNS
 
 CONFIG = Path(__file__).parents[2] / "config"
 LONG = ("wo_kd", "full")  # how recipes of 4000 epochs begin; the others have 1000

@@ -13,9 +13,9 @@ from page_runs import rendered
 from synthetic_runs import configured
 
 from crossarch.layout import Layout
+from crossarch.printing.synthetic import SYNTHETIC
 from crossarch.report.figures import render_figure
 from crossarch.report.page import render_page
-from crossarch.report.synthetic import SYNTHETIC
 
 playwright = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install playwright")
 pytestmark = pytest.mark.slow

@@ -29,12 +29,12 @@ from crossarch.config import (
 from crossarch.config.schema import ARCHS
 from crossarch.errors import ConfigError, DataError
 from crossarch.layout import Layout
+from crossarch.printing.style import ARCH_COLOURS, ARCH_MARKERS, COLOURS
+from crossarch.printing.synthetic import NOTICE, SYNTHETIC
 from crossarch.report.figures import FORMATS, draw_distillation, render_figure
 from crossarch.report.figures.accuracy import widened
 from crossarch.report.figures.points import points
 from crossarch.report.figures.render import draw_csv
-from crossarch.report.figures.style import ARCH_COLOURS, ARCH_MARKERS, COLOURS
-from crossarch.report.synthetic import NOTICE, SYNTHETIC
 
 EMPTY = runs_of([])
 OF_RUNS = ("figure1", "figure3", "figure4", "figure7")

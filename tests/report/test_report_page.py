@@ -17,10 +17,10 @@ from synthetic_runs import CONFIG, configured, run_row, runs_of
 from crossarch.config import load_configuration
 from crossarch.errors import DataError
 from crossarch.layout import Layout
+from crossarch.printing.synthetic import NOTICE, SYNTHETIC
 from crossarch.report.figures import render_figure
 from crossarch.report.page import render_page
 from crossarch.report.page.results import LOSSES, rows
-from crossarch.report.synthetic import NOTICE, SYNTHETIC
 
 ATTACK = '"><script>alert(1)</script><img src=x onerror=alert(2)>&amp;'
 

@@ -14,11 +14,11 @@ from synthetic_runs import configured, run_row, runs_of
 
 from crossarch.config import Configuration
 from crossarch.errors import ConfigError, DataError
+from crossarch.printing.numbers import printed, printed_signed
 from crossarch.report import render_table
 from crossarch.report.blocks import blocks
 from crossarch.report.latex import escaped
 from crossarch.report.markdown import markdown
-from crossarch.report.numbers import printed, printed_signed
 from crossarch.report.render import render_csv
 from crossarch.report.tables import read_cells, table_cells, without_paper
 

@@ -11,6 +11,8 @@ import pandas as pd
 import pytest
 from synthetic_runs import complete_runs, configured, run_row, runs_of
 
+from crossarch.collect.bootstrap import bootstrap_interval
+from crossarch.collect.tidy import read_tidy
 from crossarch.errors import ConfigError
 from crossarch.layout import Layout
 from crossarch.report import render_scorecard
@@ -18,11 +20,9 @@ from crossarch.report.claims import claimed_pairs
 from crossarch.report.scorecard import (
     SCORECARD,
     SUMMARY,
-    bootstrap_interval,
     scorecard_cells,
     scorecard_summary,
 )
-from crossarch.report.tidy import read_tidy
 
 EVERYTHING = ["cifar10", "cifar100", "tiny-imagenet"]
 NUMBERS = 132 + 4 + 4 + 132 + 88 + 24 + 22  # in Tables 2 to 8

@@ -11,8 +11,8 @@ from synthetic_runs import CONFIG, configured, run_row, runs_of
 
 from crossarch.config import Configuration
 from crossarch.errors import ConfigError, DataError
+from crossarch.printing.numbers import printed, printed_signed
 from crossarch.report import table_cells
-from crossarch.report.numbers import printed, printed_signed
 from crossarch.report.tables import CELLS
 
 CELL = ["source", "ipc", "recipe", "arch"]

@@ -9,6 +9,7 @@ from statistics import fmean
 
 import pytest
 
+from crossarch.collect import collect_runs, read_runs
 from crossarch.config import (
     Configuration,
     RunSettings,
@@ -20,12 +21,7 @@ from crossarch.config import (
 )
 from crossarch.errors import DataError
 from crossarch.layout import Layout
-from crossarch.report import (
-    collect_runs,
-    read_runs,
-    render_scorecard,
-    render_table,
-)
+from crossarch.report import render_scorecard, render_table
 from crossarch.report.marked import marks
 from crossarch.report.reproduction import REPRODUCED, render_reproduction
 

@@ -14,8 +14,8 @@ PACKAGE = Path(__file__).parent
 # What tables, the scorecard and the page stand on.
 _CELLS = (
     *("config/factors.py", "config/plan.py"),
-    *("report/collect.py", "report/tidy.py", "report/numbers.py", "report/note.py"),
-    *("report/tables.py", "report/blocks.py", "report/markdown.py"),
+    *("collect/*.py", "printing/numbers.py", "printing/words.py"),
+    *("report/note.py", "report/tables.py", "report/blocks.py", "report/markdown.py"),
 )
 # What every analysis of one run stands on.
 _FINISHED = ("analysis/finished.py", "analysis/record.py", "analysis/where.py")
@@ -26,7 +26,7 @@ STAGES: dict[str, tuple[str, ...]] = {
         *("data/drawn.py", "data/whitening.py"),
         *("distil/*.py", "models/*.py", "running/*.py", "training/losses.py"),
     ),
-    "curve": ("report/figures/distillation.py", "report/figures/style.py", "report/tidy.py"),
+    "curve": ("report/figures/distillation.py", "printing/style.py", "collect/tidy.py"),
     "train": ("models/*.py", "running/*.py", "training/*.py"),
     "curvature": (
         *("analysis/hessian.py", "analysis/landscape.py", "analysis/curvature.py", *_FINISHED),
@@ -47,30 +47,22 @@ STAGES: dict[str, tuple[str, ...]] = {
         *("analysis/chosen.py", "analysis/selection.py", "analysis/protocols.py"),
         *("analysis/whitening.py", "analysis/agreement.py", "analysis/softness.py"),
         *("analysis/statistics.py", "analysis/stand_in.py", "analysis/teachers.py"),
-        *(*_CELLS, "report/claims.py", "report/scorecard.py"),
-        *("report/synthetic.py", "report/figures/style.py"),
+        *("config/plan.py", "collect/*.py", "printing/*.py"),
     ),
-    "collect": ("report/collect.py", "report/tidy.py"),
+    "collect": ("collect/runs.py", "collect/tidy.py"),
     "render": (*_CELLS, "report/render.py", "report/latex.py"),
     "scorecard": (*_CELLS, "report/claims.py", "report/scorecard.py", "report/scorecard_page.py"),
     "figures": (
-        "report/figures/*.py",
-        "analysis/record.py",
-        "report/collect.py",
-        "report/note.py",
-        "report/numbers.py",
-        "report/synthetic.py",
-        "report/tidy.py",
-        "config/figures.py",
-        "training/schedules.py",
+        *("report/figures/*.py", "analysis/record.py", "collect/*.py", "printing/*.py"),
+        *("config/figures.py", "training/schedules.py"),
     ),
     "reproduction": (
         *("report/reproduction.py", "report/marked.py", "report/figures/headline.py"),
         "analysis/cells.py",
     ),
     "page": (
-        *("report/page/*", "report/synthetic.py", "analysis/record.py", *_CELLS),
-        *(f"report/figures/{name}.py" for name in ("caption", "curvature", "points", "style")),
+        *("report/page/*", "printing/synthetic.py", "printing/style.py", "analysis/record.py", *_CELLS),
+        *(f"report/figures/{name}.py" for name in ("caption", "curvature", "points")),
     ),
 }
 

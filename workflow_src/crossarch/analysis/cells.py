@@ -6,10 +6,10 @@ from typing import Any
 import pandas as pd
 
 from crossarch.analysis.record import AgreementRecord, Record, SoftnessRecord
+from crossarch.collect.bootstrap import bootstrap_interval
 from crossarch.config import Configuration
-from crossarch.report.note import listed
-from crossarch.report.numbers import printed, printed_signed
-from crossarch.report.scorecard import bootstrap_interval
+from crossarch.printing.numbers import printed, printed_signed
+from crossarch.printing.words import listed
 
 CELL = ["dataset", "source", "ipc", "arch", "recipe"]
 ALL = "all"  # in a column that the row is not about

@@ -7,8 +7,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from crossarch.config import Configuration
-from crossarch.report.figures.style import COLOURS, GREY, arch_look, canvas, own_look, save, watermark
-from crossarch.report.synthetic import NOTICE
+from crossarch.printing.style import COLOURS, GREY, arch_look, canvas, own_look, save, watermark
+from crossarch.printing.synthetic import NOTICE
 
 NOTHING = "no run measured yet"
 _ROW, _MARGIN, _LEGEND = 0.3, 0.7, 0.3  # inches

@@ -9,7 +9,7 @@ import pandas as pd
 
 from crossarch.analysis.cells import ALL, bullets, frame, interval, qualified, told, told_by
 from crossarch.analysis.drawing import Rows
-from crossarch.report.numbers import printed
+from crossarch.printing.numbers import printed
 
 TITLE = "What selecting on the test set is worth"
 AXIS = "Best test minus last test (points)"

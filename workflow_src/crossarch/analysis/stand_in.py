@@ -20,7 +20,7 @@ from crossarch.analysis.cells import (
 )
 from crossarch.analysis.drawing import Rows
 from crossarch.analysis.record import PairedAccuracies, StandInRecord
-from crossarch.report.note import listed
+from crossarch.printing.words import listed
 
 TITLE = "What testing on the stand-in costs"
 AXIS = "Accuracy on copies minus accuracy on originals (points)"

@@ -33,14 +33,14 @@ from crossarch.analysis.record import (
     WhiteningRecord,
     read_record,
 )
+from crossarch.collect.runs import collect_runs
+from crossarch.collect.tidy import write_tidy
 from crossarch.config import Configuration, RunId
 from crossarch.config.schema import Summarised
 from crossarch.errors import ConfigError
 from crossarch.files import write_text
 from crossarch.layout import Layout
-from crossarch.report.collect import collect_runs
-from crossarch.report.synthetic import NOTICE, any_synthetic
-from crossarch.report.tidy import write_tidy
+from crossarch.printing.synthetic import NOTICE, any_synthetic
 
 NOTHING = "Not measured yet."
 

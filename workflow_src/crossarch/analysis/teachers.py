@@ -21,7 +21,7 @@ from crossarch.analysis.cells import (
 )
 from crossarch.analysis.drawing import Rows
 from crossarch.analysis.record import Compared, TeacherRecord
-from crossarch.report.numbers import printed
+from crossarch.printing.numbers import printed
 
 TITLE = "Whether trainings go the way of the authors' teachers"
 AXIS = "Norm of each parameter, ours beside the published one (percent more)"

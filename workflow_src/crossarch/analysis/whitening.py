@@ -24,8 +24,8 @@ from crossarch.analysis.cells import (
 from crossarch.analysis.drawing import Rows
 from crossarch.analysis.record import WhiteningRecord
 from crossarch.config import Configuration
-from crossarch.report.numbers import printed
-from crossarch.report.tables import BASELINE
+from crossarch.config.schema import BASELINE
+from crossarch.printing.numbers import printed
 
 TITLE = "What testing in another pixel space costs"
 AXIS = "Change of the gap to the sets' own network (points)"

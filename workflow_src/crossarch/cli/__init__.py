@@ -3,18 +3,19 @@
 from crossarch.cli.analyse import analyse
 from crossarch.cli.app import app, main
 from crossarch.cli.audit import audit
+from crossarch.cli.collect import collect, publish
 from crossarch.cli.describe import describe, schedule
 from crossarch.cli.distil import distil
 from crossarch.cli.fetch import fetch, mirror
 from crossarch.cli.overview import plan, status
 from crossarch.cli.prepare import prepare
-from crossarch.cli.report import collect, publish, render, reproduction, scorecard
+from crossarch.cli.render import render, reproduction, scorecard
 from crossarch.cli.runs import compare, show
 from crossarch.cli.train import evaluate, train
 
 # In the order of `crossarch --help`, which is that of the stages.
 VERBS = {
-    "Stages": (fetch, prepare, audit, distil, train, analyse, collect, render, scorecard),
+    "Stages": (fetch, prepare, audit, distil, train, collect, analyse, render, scorecard),
     "Before": (plan, describe, schedule, mirror),
     "Meanwhile and after": (status, show, compare, evaluate, publish, reproduction),
 }

@@ -53,6 +53,10 @@ ChosenTables = Annotated[
         autocompletion=complete_target,
     ),
 ]
+Every = Annotated[
+    bool,
+    typer.Option("--every", help="Of all finished runs, whatever is chosen: into RESULTS/partial."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Results = Annotated[
     Path | None,

@@ -11,7 +11,7 @@ from typing import Any
 from crossarch.config import Configuration, RunId, RunSettings, resolve
 from crossarch.errors import CrossarchError
 from crossarch.models import gflop_an_epoch, gflop_an_evaluation
-from crossarch.report.synthetic import SYNTHETIC
+from crossarch.printing.synthetic import SYNTHETIC
 
 TEST_IMAGES = 10_000  # where no run on the data set tells; that of CIFAR
 

@@ -9,13 +9,13 @@ from typing import Any
 
 from pydantic import Field
 
+from crossarch.collect.runs import Metrics
 from crossarch.config import Configuration, outdated, parse_run
 from crossarch.config.complain import in_a_result, validated
 from crossarch.config.differ import differences
 from crossarch.errors import DataError
 from crossarch.files import read_mapping
 from crossarch.layout import Layout
-from crossarch.report.collect import Metrics
 from crossarch.report.page.results import Evaluation, Loss, paper_accuracies
 
 Difference = tuple[str, Any, Any]

@@ -11,8 +11,8 @@ import pandas as pd
 
 from crossarch.config import Configuration, network_widths
 from crossarch.config.schema import Table
+from crossarch.printing.numbers import LIST_SEPARATOR, printed, printed_signed
 from crossarch.report.note import note, settings_note
-from crossarch.report.numbers import LIST_SEPARATOR, printed, printed_signed
 
 NOT_RUN = "—"
 NOT_APPLICABLE = "-"

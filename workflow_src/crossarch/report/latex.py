@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
 
+from crossarch.printing.words import listed
 from crossarch.report.blocks import HAS, NOT_APPLICABLE, NOT_RUN, PARTS, Block, Cell
-from crossarch.report.note import listed
 
 _ESCAPES = {
     "\\": r"\textbackslash{}",

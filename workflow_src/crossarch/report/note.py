@@ -1,11 +1,10 @@
 """The note below a table: what was measured, and on what. All of it is read off the cells."""
 
-from collections.abc import Iterable
-
 import pandas as pd
 
 from crossarch.config import Configuration
-from crossarch.report.numbers import LIST_SEPARATOR, all_values, printed
+from crossarch.printing.numbers import LIST_SEPARATOR, all_values, printed
+from crossarch.printing.words import listed
 
 
 def note(configuration: Configuration, cells: pd.DataFrame) -> str:
@@ -30,12 +29,6 @@ def settings_note(recipes: pd.DataFrame) -> str:
     return (
         f"Read off the recipes of the configuration. Protocol: {listed(recipes['protocol'].unique())}."
     )
-
-
-def listed(words: Iterable[object]) -> str:
-    """`1`, `1 and 10`, `1, 10 and 50`."""
-    *first, last = map(str, words)
-    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _dataset(configuration: Configuration, cells: pd.DataFrame) -> str:

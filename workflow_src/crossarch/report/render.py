@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from crossarch.collect.tidy import write_tidy
 from crossarch.config import Configuration
 from crossarch.files import write_text
 from crossarch.report.blocks import blocks
 from crossarch.report.latex import latex, standalone
 from crossarch.report.markdown import markdown
 from crossarch.report.tables import read_cells, settings_table, table_cells, without_paper
-from crossarch.report.tidy import write_tidy
 
 
 def render_table(

@@ -16,11 +16,11 @@ from crossarch.config import Configuration
 from crossarch.errors import DataError
 from crossarch.files import write_text
 from crossarch.layout import Layout
+from crossarch.printing.numbers import printed, printed_signed
 from crossarch.report.blocks import NOT_RUN
 from crossarch.report.figures.headline import draw_headline
 from crossarch.report.markdown import escaped
 from crossarch.report.marked import check_marked, renew
-from crossarch.report.numbers import printed, printed_signed
 from crossarch.report.scorecard import scorecard_cells, scorecard_summary
 
 REPRODUCED = "reproduced"

@@ -4,7 +4,6 @@
 row for each table (how near are the numbers?) and for each claim (does it hold?).
 """
 
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,15 +12,14 @@ import pandas as pd
 import pandera.pandas as pa
 from scipy import stats
 
+from crossarch.collect.bootstrap import bootstrap_interval
+from crossarch.collect.tidy import DECIMALS, checked
 from crossarch.config import Configuration, table_datasets
 from crossarch.config.schema import Table
 from crossarch.errors import ConfigError
 from crossarch.report.claims import claimed_pairs
 from crossarch.report.tables import paper_numbers, table_cells
-from crossarch.report.tidy import DECIMALS, checked
 
-RESAMPLES = 10_000
-SEED = 0
 ALL = "all tables"
 HOLDS, FAILS, OPEN = "holds", "does not hold", "open"
 
@@ -121,32 +119,6 @@ def scorecard_summary(configuration: Configuration, cells: pd.DataFrame) -> pd.D
         *_claims(claimed_pairs(configuration, cells)),
     ]
     return checked(pd.DataFrame(rows).round(DECIMALS), SUMMARY, "scorecard summary")
-
-
-def bootstrap_interval(values: pd.Series, units: pd.Series) -> tuple[float, float]:
-    """The 95% percentile interval of the mean of `values` when units are drawn with replacement.
-
-    NaN where there are fewer than two units.
-    """
-    of_unit = values.groupby(units).agg(["sum", "count"])
-    if len(of_unit) < 2:
-        return np.nan, np.nan
-
-    def mean(sums: Any, counts: Any, axis: int) -> Any:
-        return sums.sum(axis=axis) / counts.sum(axis=axis)
-
-    with warnings.catch_warnings():  # units that are all alike: the interval is a point
-        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
-        result = stats.bootstrap(
-            (of_unit["sum"].to_numpy(), of_unit["count"].to_numpy()),
-            mean,
-            paired=True,
-            vectorized=True,
-            n_resamples=RESAMPLES,
-            method="percentile",
-            rng=np.random.default_rng(SEED),
-        )
-    return float(result.confidence_interval.low), float(result.confidence_interval.high)
 
 
 def _table_part(

@@ -5,15 +5,15 @@ from pathlib import Path
 import pandas as pd
 from tabulate import tabulate
 
+from crossarch.collect.tidy import write_tidy
 from crossarch.config import Configuration
 from crossarch.files import write_text
 from crossarch.layout import Layout
+from crossarch.printing.numbers import LIST_SEPARATOR, all_values, printed, printed_signed
+from crossarch.printing.words import listed
 from crossarch.report.blocks import NOT_RUN
 from crossarch.report.markdown import escaped
-from crossarch.report.note import listed
-from crossarch.report.numbers import LIST_SEPARATOR, all_values, printed, printed_signed
 from crossarch.report.scorecard import ALL, scorecard_cells, scorecard_summary
-from crossarch.report.tidy import write_tidy
 
 METHOD = (
     "A cell is one number that the paper prints. Where it was measured, ours is the mean over "

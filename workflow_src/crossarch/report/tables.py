@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pandera.pandas as pa
 
+from crossarch.collect.tidy import DECIMALS, checked, read_text_columns, read_tidy
 from crossarch.config import (
     Configuration,
     RunId,
@@ -23,12 +24,9 @@ from crossarch.config import (
     table_recipes,
     table_sources,
 )
-from crossarch.config.schema import Table
+from crossarch.config.schema import BASELINE, Table
 from crossarch.errors import ConfigError, DataError
-from crossarch.report.numbers import LIST_SEPARATOR, joined_values, printed
-from crossarch.report.tidy import DECIMALS, checked, read_text_columns, read_tidy
-
-BASELINE = "baseline"  # the recipe that gaps are measured from, on the source's own network
+from crossarch.printing.numbers import LIST_SEPARATOR, joined_values, printed
 
 _BLOCK = ["dataset", "source", "ipc"]
 _CELL = [*_BLOCK, "recipe", "arch"]

@@ -63,3 +63,4 @@ ARCH_TITLES = {
     "resnet50": "ResNet50",
 }
 ARCHS = tuple(ARCH_TITLES)
+BASELINE = "baseline"  # the recipe that gaps are measured from, on the source's own network

@@ -12,8 +12,7 @@ from matplotlib.transforms import ScaledTranslation
 
 from crossarch.config import Configuration, figure_panels
 from crossarch.config.schema import Accuracies, Figure, Line, Panel
-from crossarch.report.figures.points import read_points
-from crossarch.report.figures.style import (
+from crossarch.printing.style import (
     COLOURS,
     GREY,
     arch_look,
@@ -22,7 +21,8 @@ from crossarch.report.figures.style import (
     save,
     watermark,
 )
-from crossarch.report.synthetic import NOTICE, any_synthetic
+from crossarch.printing.synthetic import NOTICE, any_synthetic
+from crossarch.report.figures.points import read_points
 
 NOTHING = "no run measured yet"
 _ROW_HEIGHT, _LEGEND_ROW, _MARGIN = 2.3, 0.14, 0.15  # inches

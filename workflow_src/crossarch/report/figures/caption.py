@@ -7,11 +7,11 @@ import pandas as pd
 
 from crossarch.config import Configuration
 from crossarch.config.schema import Accuracies, CurvatureDrawing, Figure, ScheduleCurve
+from crossarch.printing.numbers import LIST_SEPARATOR, all_values
+from crossarch.printing.synthetic import NOTICE, any_synthetic
+from crossarch.printing.words import listed
 from crossarch.report.figures.curvature import curvature_sentences, read_curvature
 from crossarch.report.figures.points import read_points
-from crossarch.report.note import listed
-from crossarch.report.numbers import LIST_SEPARATOR, all_values
-from crossarch.report.synthetic import NOTICE, any_synthetic
 
 
 def caption(configuration: Configuration, name: str, csv: Path) -> str:

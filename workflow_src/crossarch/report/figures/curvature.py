@@ -13,15 +13,15 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from crossarch.analysis.record import CurvatureRecord, read_record
+from crossarch.collect.runs import KEY, KEY_COLUMNS
+from crossarch.collect.tidy import checked, read_tidy
 from crossarch.config import Configuration, RunId, figure_points, figure_runs
 from crossarch.config.schema import CurvatureDrawing, Figure
 from crossarch.errors import ConfigError, DataError
 from crossarch.layout import Layout
-from crossarch.report.collect import KEY, KEY_COLUMNS
-from crossarch.report.figures.style import COLOURS, GREY, canvas, save, watermark
-from crossarch.report.note import listed
-from crossarch.report.synthetic import NOTICE, any_synthetic
-from crossarch.report.tidy import checked, read_tidy
+from crossarch.printing.style import COLOURS, GREY, canvas, save, watermark
+from crossarch.printing.synthetic import NOTICE, any_synthetic
+from crossarch.printing.words import listed
 
 EIGENVALUE, LANDSCAPE = "eigenvalue", "landscape"
 LINES = ("blue", "vermillion", "green", "purple", "sky", "orange", "black", "yellow")

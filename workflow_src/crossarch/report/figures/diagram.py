@@ -13,9 +13,9 @@ import pandera.pandas as pa
 from matplotlib.axes import Axes
 from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch, Rectangle
 
+from crossarch.collect.tidy import read_tidy, write_tidy
 from crossarch.config.schema import Figure
-from crossarch.report.figures.style import COLOURS, GREY, canvas, save
-from crossarch.report.tidy import read_tidy, write_tidy
+from crossarch.printing.style import COLOURS, GREY, canvas, save
 
 _HEIGHT = 2.65  # inches
 _ACROSS, _UP = 10.0, 14.6

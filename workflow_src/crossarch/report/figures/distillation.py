@@ -7,11 +7,11 @@ from typing import Any
 import pandas as pd
 import pandera.pandas as pa
 
+from crossarch.collect.tidy import DECIMALS, checked, write_tidy
 from crossarch.config import Configuration, SetId
 from crossarch.errors import DataError
 from crossarch.layout import Layout
-from crossarch.report.figures.style import ARCH_COLOURS, ARCH_MARKERS, COLOURS, GREY, canvas, save
-from crossarch.report.tidy import DECIMALS, checked, write_tidy
+from crossarch.printing.style import ARCH_COLOURS, ARCH_MARKERS, COLOURS, GREY, canvas, save
 
 CURVE = pa.DataFrameSchema(
     {

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from crossarch.config import Configuration
-from crossarch.report.figures.style import COLOURS, GREY, canvas, save
+from crossarch.printing.style import COLOURS, GREY, canvas, save
 
 BEFORE, AFTER = "baseline", "full"
 LOOKS = {"ours": COLOURS["vermillion"], "paper": GREY}

@@ -5,10 +5,10 @@ from pathlib import Path
 import pandas as pd
 import pandera.pandas as pa
 
+from crossarch.collect.tidy import DECIMALS, checked, read_tidy
 from crossarch.config import Configuration, FigurePoint, figure_points
 from crossarch.errors import ConfigError
-from crossarch.report.numbers import joined_values
-from crossarch.report.tidy import DECIMALS, checked, read_tidy
+from crossarch.printing.numbers import joined_values
 
 _RUN = ["dataset", "source", "ipc", "arch", "recipe", "protocol"]
 _TOLD = ["epochs", "evaluate_every", "whitening", "device"]  # what runs say of themselves

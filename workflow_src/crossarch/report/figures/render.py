@@ -4,18 +4,18 @@ from pathlib import Path
 
 import pandas as pd
 
+from crossarch.collect.tidy import write_tidy
 from crossarch.config import Configuration, schedule_recipe
 from crossarch.config.schema import Accuracies, CurvatureDrawing, ScheduleCurve
 from crossarch.files import write_text
 from crossarch.layout import Layout
+from crossarch.printing.style import FORMATS
 from crossarch.report.figures.accuracy import draw_accuracies
 from crossarch.report.figures.caption import caption, caption_file
 from crossarch.report.figures.curvature import curvature_table, draw_curvature
 from crossarch.report.figures.diagram import draw_diagram, write_diagram
 from crossarch.report.figures.points import points
 from crossarch.report.figures.schedules import draw_schedule, write_schedule
-from crossarch.report.figures.style import FORMATS
-from crossarch.report.tidy import write_tidy
 
 __all__ = ["FORMATS", "draw_csv", "render_figure"]
 

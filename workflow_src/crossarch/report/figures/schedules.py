@@ -5,10 +5,10 @@ from pathlib import Path
 import pandas as pd
 import pandera.pandas as pa
 
+from crossarch.collect.tidy import read_tidy
 from crossarch.config.schema import Figure, Recipe, ScheduleCurve
 from crossarch.files import write_text
-from crossarch.report.figures.style import COLOURS, canvas, save
-from crossarch.report.tidy import read_tidy
+from crossarch.printing.style import COLOURS, canvas, save
 from crossarch.training.schedules import keep_rate, learning_rate
 
 TITLES = {"keep_rate": "Keep rate p", "lr": "Learning rate"}

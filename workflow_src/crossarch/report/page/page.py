@@ -10,15 +10,15 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from crossarch import __version__
+from crossarch.collect.tidy import read_text_columns
 from crossarch.config import Configuration
 from crossarch.files import write_text
 from crossarch.layout import Layout
+from crossarch.printing.numbers import printed, printed_signed
+from crossarch.printing.synthetic import NOTICE, any_synthetic
 from crossarch.report.blocks import NOT_RUN
 from crossarch.report.figures.caption import caption
-from crossarch.report.numbers import printed, printed_signed
 from crossarch.report.page.results import Cell, Row, rows
-from crossarch.report.synthetic import NOTICE, any_synthetic
-from crossarch.report.tidy import read_text_columns
 
 _HERE = Path(__file__).parent
 _TITLES = {

@@ -11,10 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from crossarch.config import Configuration, RunId, applies, figure_points, grid, table_datasets
 from crossarch.config.complain import validated
+from crossarch.config.schema import BASELINE
 from crossarch.errors import ConfigError, DataError
 from crossarch.layout import Layout
-from crossarch.report.numbers import printed
-from crossarch.report.tables import BASELINE, read_paper
+from crossarch.printing.numbers import printed
+from crossarch.report.tables import read_paper
 
 LOSSES = 100  # at most so many points of a loss curve are kept
 _ROW = ["dataset", "source", "ipc", "recipe", "protocol"]

@@ -4,7 +4,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 import pandas as pd
 
-from crossarch.report.tidy import DECIMALS
+from crossarch.collect.tidy import DECIMALS
 
 _STEP = Decimal("0.1")
 LIST_SEPARATOR = ";"  # between the values of a cell whose runs differ in them

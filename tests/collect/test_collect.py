@@ -12,13 +12,28 @@ from synthetic_runs import CONFIG, a_run, configured, metrics_of, run_row, runs_
 from typer.testing import CliRunner
 
 from crossarch.cli import app
+from crossarch.collect import collect_runs, read_runs, write_runs
+from crossarch.collect.runs import RUNS
 from crossarch.config import RunId, outdated, resolve
 from crossarch.errors import DataError
-from crossarch.report import collect_runs, read_runs, write_runs
-from crossarch.report.collect import RUNS
 
 Write = Callable[..., Path]
 Spoil = Callable[[dict[str, Any]], Any]
+
+
+@pytest.fixture
+def write_metrics(tmp_path: Path) -> Callable[..., Path]:
+    """Write the metrics of a run where the pipeline would, possibly after spoiling them."""
+
+    def write(run: RunId, spoil: Callable[[dict[str, Any]], Any] = lambda data: data) -> Path:
+        data = metrics_of(run)
+        spoiled = spoil(data)
+        file = tmp_path / "runs" / run.path / "metrics.json"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(data if spoiled is None else spoiled), encoding="utf-8")
+        return file
+
+    return write
 
 
 def test_a_row_a_run_whatever_the_order(write_metrics: Write) -> None:

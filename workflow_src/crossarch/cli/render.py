@@ -1,36 +1,32 @@
-"""Verbs of the stages collect and render, and what is kept of them."""
+"""Verbs of the stage render."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from crossarch.cli.complete import complete_collection, complete_finished, complete_rendered
+from crossarch.cli.collect import collected_runs
+from crossarch.cli.complete import complete_rendered
 from crossarch.cli.options import (
     CONFIG,
     REPRODUCTION,
     AsJson,
     ConfigDirectory,
+    Every,
     Presets,
     Results,
     SelectionJson,
     layout_of,
     read_configuration,
     tell_files,
-    tell_outdated,
     unknown_name,
 )
 from crossarch.config import (
     Configuration,
-    collection_runs,
-    load_configuration,
     needs_runs,
-    parse_run,
     parse_set,
 )
 from crossarch.errors import ConfigError, DataError
-from crossarch.files import write_text
 from crossarch.layout import Layout
 from crossarch.progress import working
 
@@ -38,69 +34,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 REPORT = "report"
-
-Every = Annotated[
-    bool,
-    typer.Option("--every", help="Of all finished runs, whatever is chosen: into RESULTS/partial."),
-]
-
-
-def collect(
-    collection: Annotated[
-        str,
-        typer.Argument(
-            help="A table, a figure, all chosen `tables`, or also the figures: `runs`.",
-            autocompletion=complete_collection,
-        ),
-    ] = "runs",
-    selection: SelectionJson = None,
-    every: Every = False,
-    output: Annotated[Path | None, typer.Option(help="CSV to write; default: in the results.")] = None,
-    as_json: AsJson = False,
-    config: ConfigDirectory = CONFIG,
-    preset: Presets = None,
-    results: Results = None,
-) -> None:
-    """Gather the metrics of finished runs into one tidy CSV.
-
-    A run whose settings are not those that the configuration asks for today is left out, and named.
-
-    Examples: `crossarch collect table2 --preset config/presets/cpu.yaml`, `crossarch collect --every`
-    """
-    from crossarch.report import write_runs
-
-    configuration = read_configuration(config, preset, selection)
-    layout = layout_of(configuration, results)
-    if every:
-        files = layout.finished_runs()
-        layout = layout.partial
-    else:
-        files = [layout.run_metrics(run) for run in collection_runs(configuration, collection)]
-        _refuse_gaps(files)
-    collected, old = _collected(configuration, files)
-    path = output or layout.metrics(collection)
-    write_runs(collected, path)
-    left_out = {str(file): reason for file, reason in old.items()}
-    tell_files([path], as_json, left_out=left_out)
-
-
-def _refuse_gaps(files: Sequence[Path]) -> None:
-    missing = [file for file in files if not file.exists()]
-    if missing:
-        raise DataError(
-            f"{missing[0]}: no such file: {len(missing)} of {len(files)} runs have not ended; "
-            "`--every` takes those that have"
-        )
-
-
-def _collected(
-    configuration: Configuration, files: Sequence[Path]
-) -> tuple["pd.DataFrame", dict[Path, str]]:
-    """The table of those runs whose settings are today's; the others and why not, also told."""
-    from crossarch.report import collect_runs
-
-    old = tell_outdated(configuration, files)
-    return collect_runs(file for file in files if file not in old), old
 
 
 def render(
@@ -160,7 +93,7 @@ def _metrics(
     configuration: Configuration, layout: Layout, collection: str, runs: Path | None
 ) -> "pd.DataFrame":
     """The table of runs that is named, or what was collected; none for what shows none."""
-    from crossarch.report import collect_runs, read_runs
+    from crossarch.collect import collect_runs, read_runs
 
     table, figure = configuration.tables.get(collection), configuration.figures.get(collection)
     if (table and table.layout == "settings") or (figure and not needs_runs(figure)):
@@ -178,13 +111,13 @@ def _of_runs(
     configuration: Configuration, layout: Layout, every: bool, runs: Path | None
 ) -> tuple[Layout, Path | None]:
     """Where what is rendered lies, and the table of its runs if it is not what was collected."""
-    from crossarch.report import write_runs
+    from crossarch.collect import write_runs
 
     if not every:
         return layout, runs
     if runs:
         raise ConfigError("command line: found --every and --runs, allowed: one of them")
-    collected, _ = _collected(configuration, layout.finished_runs())
+    collected, _ = collected_runs(configuration, layout.finished_runs())
     path = layout.partial.metrics("runs")
     write_runs(collected, path)
     return layout.partial, path
@@ -229,7 +162,7 @@ def reproduction(
 
     Example: `crossarch reproduction --preset config/presets/reproduction.yaml`
     """
-    from crossarch.report import read_runs
+    from crossarch.collect import read_runs
     from crossarch.report.reproduction import render_reproduction
 
     configuration = read_configuration(config, preset)
@@ -237,39 +170,3 @@ def reproduction(
     metrics = read_runs(runs or layout.metrics("runs"))
     for path in render_reproduction(configuration, metrics, layout, readme):
         typer.echo(path)
-
-
-def publish(
-    runs: Annotated[
-        list[str] | None,
-        typer.Argument(help="Runs; default: all finished ones.", autocompletion=complete_finished),
-    ] = None,
-    destination: Annotated[
-        Path, typer.Option(help="Folder whose metrics are kept in git.")
-    ] = REPRODUCTION,
-    as_json: AsJson = False,
-    config: ConfigDirectory = CONFIG,
-    results: Results = None,
-) -> None:
-    """Copy the metrics of finished runs, and what analyses measured of them, to where they are kept.
-
-    Example: `crossarch publish cifar10-jpeg/frepo/ipc1/cnn/baseline/seed0`
-    """
-    from crossarch.report import collect_runs
-    from crossarch.report.synthetic import SYNTHETIC, any_synthetic
-
-    layout = layout_of(load_configuration(config), results)
-    files = [layout.run_metrics(parse_run(run)) for run in runs] if runs else layout.finished_runs()
-    collected = collect_runs(files)  # refuses what is broken before anything is copied
-    if any_synthetic(collected["device"]):
-        raise DataError(f"publish: found runs on the device {SYNTHETIC!r}, allowed: measured runs")
-    records = [
-        record
-        for file in files
-        for record in layout.analysis_of(parse_run(file.as_posix()))
-        if record.exists()
-    ]
-    copies = {file: destination / file.relative_to(layout.results) for file in (*files, *records)}
-    for file, copy in copies.items():
-        write_text(copy, file.read_text(encoding="utf-8"))
-    tell_files(copies.values(), as_json)

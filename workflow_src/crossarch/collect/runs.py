@@ -8,11 +8,11 @@ import pandas as pd
 import pandera.pandas as pa
 from pydantic import BaseModel, ConfigDict, Field
 
+from crossarch.collect.tidy import checked, read_tidy, write_tidy
 from crossarch.config import RunId, parse_run
 from crossarch.config.complain import in_a_result, validated
 from crossarch.errors import DataError
 from crossarch.files import read_mapping
-from crossarch.report.tidy import checked, read_tidy, write_tidy
 
 Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]

@@ -1,0 +1,131 @@
+"""Verbs of the stage collect, and of what is kept of it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from crossarch.cli.complete import complete_collection, complete_finished
+from crossarch.cli.options import (
+    CONFIG,
+    REPRODUCTION,
+    AsJson,
+    ConfigDirectory,
+    Every,
+    Presets,
+    Results,
+    SelectionJson,
+    layout_of,
+    read_configuration,
+    tell_files,
+    tell_outdated,
+)
+from crossarch.config import (
+    Configuration,
+    collection_runs,
+    load_configuration,
+    parse_run,
+)
+from crossarch.errors import DataError
+from crossarch.files import write_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def collect(
+    collection: Annotated[
+        str,
+        typer.Argument(
+            help="A table, a figure, all chosen `tables`, or also the figures: `runs`.",
+            autocompletion=complete_collection,
+        ),
+    ] = "runs",
+    selection: SelectionJson = None,
+    every: Every = False,
+    output: Annotated[Path | None, typer.Option(help="CSV to write; default: in the results.")] = None,
+    as_json: AsJson = False,
+    config: ConfigDirectory = CONFIG,
+    preset: Presets = None,
+    results: Results = None,
+) -> None:
+    """Gather the metrics of finished runs into one tidy CSV.
+
+    A run whose settings are not those that the configuration asks for today is left out, and named.
+
+    Examples: `crossarch collect table2 --preset config/presets/cpu.yaml`, `crossarch collect --every`
+    """
+    from crossarch.collect import write_runs
+
+    configuration = read_configuration(config, preset, selection)
+    layout = layout_of(configuration, results)
+    if every:
+        files = layout.finished_runs()
+        layout = layout.partial
+    else:
+        files = [layout.run_metrics(run) for run in collection_runs(configuration, collection)]
+        _refuse_gaps(files)
+    collected, old = collected_runs(configuration, files)
+    path = output or layout.metrics(collection)
+    write_runs(collected, path)
+    left_out = {str(file): reason for file, reason in old.items()}
+    tell_files([path], as_json, left_out=left_out)
+
+
+def _refuse_gaps(files: Sequence[Path]) -> None:
+    missing = [file for file in files if not file.exists()]
+    if missing:
+        raise DataError(
+            f"{missing[0]}: no such file: {len(missing)} of {len(files)} runs have not ended; "
+            "`--every` takes those that have"
+        )
+
+
+def collected_runs(
+    configuration: Configuration, files: Sequence[Path]
+) -> tuple["pd.DataFrame", dict[Path, str]]:
+    """The table of those runs whose settings are today's; the others and why not, also told.
+
+    Raises DataError where a run's `metrics.json` is broken.
+    """
+    from crossarch.collect import collect_runs
+
+    old = tell_outdated(configuration, files)
+    return collect_runs(file for file in files if file not in old), old
+
+
+def publish(
+    runs: Annotated[
+        list[str] | None,
+        typer.Argument(help="Runs; default: all finished ones.", autocompletion=complete_finished),
+    ] = None,
+    destination: Annotated[
+        Path, typer.Option(help="Folder whose metrics are kept in git.")
+    ] = REPRODUCTION,
+    as_json: AsJson = False,
+    config: ConfigDirectory = CONFIG,
+    results: Results = None,
+) -> None:
+    """Copy the metrics of finished runs, and what analyses measured of them, to where they are kept.
+
+    Example: `crossarch publish cifar10-jpeg/frepo/ipc1/cnn/baseline/seed0`
+    """
+    from crossarch.collect import collect_runs
+    from crossarch.printing.synthetic import SYNTHETIC, any_synthetic
+
+    layout = layout_of(load_configuration(config), results)
+    files = [layout.run_metrics(parse_run(run)) for run in runs] if runs else layout.finished_runs()
+    collected = collect_runs(files)  # refuses what is broken before anything is copied
+    if any_synthetic(collected["device"]):
+        raise DataError(f"publish: found runs on the device {SYNTHETIC!r}, allowed: measured runs")
+    records = [
+        record
+        for file in files
+        for record in layout.analysis_of(parse_run(file.as_posix()))
+        if record.exists()
+    ]
+    copies = {file: destination / file.relative_to(layout.results) for file in (*files, *records)}
+    for file, copy in copies.items():
+        write_text(copy, file.read_text(encoding="utf-8"))
+    tell_files(copies.values(), as_json)
