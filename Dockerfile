@@ -7,6 +7,9 @@ FROM python:3.11.7-slim-bookworm
 ARG TORCH=cuda
 WORKDIR /tmp/crossarch
 COPY requirements.lock .
+# Results tell the commit of the checkout, whoever owns that.
+RUN apt-get update && apt-get install -y --no-install-recommends git && rm -rf /var/lib/apt/lists/* \
+    && git config --system --add safe.directory '*'
 # PyTorch's own index has builds without CUDA, of the same versions.
 RUN if [ "$TORCH" = cpu ]; then \
         grep -E '^torch(vision)?==' requirements.lock > torch.txt \

@@ -3,8 +3,8 @@
 
 PYTHON ?= python3
 CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/crossarch
-# One environment for each state of the lock file, shared by all checkouts: torch is installed once.
-KEY := $(shell $(PYTHON) -c 'import hashlib; print(hashlib.sha256(open("requirements.lock", "rb").read()).hexdigest()[:16])')
+# One environment for each Python and state of the lock file, shared by all checkouts: torch is installed once.
+KEY := $(shell $(PYTHON) -c 'import hashlib, sys; print(hashlib.sha256(sys.version.encode() + open("requirements.lock", "rb").read()).hexdigest()[:16])')
 $(if $(KEY),,$(error $(PYTHON) does not run: name another with PYTHON=...))
 VENV := $(CACHE)/venvs/$(KEY)
 READY := $(VENV)/.ready

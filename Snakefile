@@ -56,6 +56,6 @@ rule all:
     input:
         [table_files(name, configuration.tables[name].layout) for name in chosen_tables()],
         [figure_files(name) for name in chosen_figures()],
-        scorecard_files(layout),
-        "<results>/report/index.html",
+        chosen_scorecard(),
+        chosen_page(),
     localrule: True

@@ -1,4 +1,4 @@
-"""How much disk the runs of the chosen tables take, computed from their networks; nothing is trained.
+"""How much disk the runs of the chosen tables and figures take, computed from their networks.
 
 python benchmarks/disk.py --preset config/presets/paper.yaml
 """

@@ -26,7 +26,7 @@ from crossarch.layout import Layout
 HERE = Path(__file__).parent
 PROJECT = HERE.parent
 PRESET = Path("config/presets/paper.yaml")
-TARGET = "results/metrics/runs.csv"
+TARGET = "results/metrics/tables.csv"
 
 
 @dataclass(frozen=True)
@@ -74,12 +74,11 @@ def prepare(folder: Path, seeds: int) -> int:
     chosen = [*read_overrides([folder / PRESET]), ("--seeds", {"seeds": list(range(seeds))})]
     configuration = load_configuration(folder / "config", overrides=chosen)
     layout = Layout(folder / "results")
-    runs = collection_runs(configuration, "runs")
+    runs = collection_runs(configuration, "tables")
     for one in runs:
         settings = resolve(configuration, one)
-        stored = configuration.stored_under(one.source, one.dataset)
         for path in (
-            layout.distilled(one.source, stored, one.ipc),
+            layout.training_set(configuration, one),
             layout.test_set(one.dataset, settings.whitening),
         ):
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -16,6 +16,8 @@ rule audit_set:
         "<results>/logs/audit/{source}/{dataset}/ipc{ipc}.log",
     conda:
         "../envs/train.yaml"
+    resources:
+        mem_mb=whitening_memory,
     params:
         code=stage_digest("audit"),
     shell:

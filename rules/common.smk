@@ -75,6 +75,7 @@ os.environ.update(
         filter(None, [str(Path(workflow.basedir) / "workflow_src"), os.getenv("PYTHONPATH")])
     ),
     CROSSARCH_RESULTS=selection.results,
+    CROSSARCH_OWN=selection.model_dump_json(include={"own_networks", "own_recipes"}),
 )
 CONTAINER = os.getenv("CROSSARCH_CONTAINER")  # an image made from Dockerfile or apptainer.def
 TRAINING_ENVIRONMENT = f"../envs/{'train-cuda' if selection.device == 'cuda' else 'train'}.yaml"
@@ -152,6 +153,23 @@ def figure_files(figure):
 def scorecard_files(of_layout):
     """What is rendered of the scorecard."""
     return [str(path) for path in of_layout.scorecard_files()]
+
+
+def chosen_scorecard():
+    """The scorecard, where a chosen table has runs."""
+    return scorecard_files(layout) if set(chosen_tables()) & set(MEASURED_TABLES) else []
+
+
+def chosen_page():
+    """The page, where a chosen table or figure has runs."""
+    chosen = {*chosen_tables(), *chosen_figures()}
+    return [str(layout.page)] if chosen & {*MEASURED_TABLES, *MEASURED_FIGURES} else []
+
+
+def whitening_memory(wildcards, attempt):
+    """MiB for the decomposition of a whitening: eight matrices in float64, a row and a column a pixel."""
+    pixels = configuration.dataset(wildcards.dataset).pixels
+    return attempt * (4_000 + 8 * 8 * pixels**2 // 2**20)
 
 
 def paper_file(table):

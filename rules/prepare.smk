@@ -27,6 +27,8 @@ rule whitener:
     conda:
         "../envs/train.yaml"
     threads: 2
+    resources:
+        mem_mb=whitening_memory,
     params:
         constants=constants_of,
         code=stage_digest("prepare"),

@@ -98,6 +98,7 @@ rule reproduction:
         tables=[path for name in KEPT_TABLES for path in REPRODUCTION.table_files(name, "main")],
         scorecard=scorecard_files(REPRODUCTION),
         figures=[path for name in KEPT_FIGURES for path in REPRODUCTION.figure_files(name)],
+        headline=multiext(str(REPRODUCTION.headline), ".pdf", ".svg", ".png"),
         page=REPRODUCTION.page,
         readme="results/reproduction/README.md",
         analyses=[path for name in SUMMARISED for path in REPRODUCTION.analysis_files(name)],

@@ -5,7 +5,7 @@ rule report_page:
     input:
         lambda wildcards: runs_of("runs"),
         runs="<results>/metrics/runs.csv",
-        scorecard=scorecard_files(layout),
+        scorecard=chosen_scorecard(),
         figures=expand(
             "<results>/figures/{figure}.{kind}",
             figure=chosen_figures(),

@@ -2,6 +2,8 @@
 
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,25 @@ def test_every_rule_that_is_told_a_device_gets_a_gpu(monkeypatch: pytest.MonkeyP
     }
     assert {"train", "analyse_curvature"} < told
     assert read(monkeypatch)["set-resources"].keys() == told
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("dataset", "least", "most"), [("cifar10", 4_000, 5_000), ("tiny-imagenet", 13_000, 16_000)]
+)
+def test_a_whitening_asks_for_the_memory_of_its_matrices(dataset: str, least: int, most: int) -> None:
+    """Eight of 3,072 x 3,072 numbers in float64 are 0.6 GiB, eight of 12,288 x 12,288 are 9."""
+    target = f"results/data/{dataset}/whitening/zca-frepo.safetensors"
+    planned = subprocess.run(
+        [sys.executable, "-m", "snakemake", target, "-n", "--cores", "1", "--forceall"],
+        cwd=PROFILE.parents[1],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    [job] = [part for part in planned.stdout.split("rule ") if part.startswith("whitener:")]
+    [asked] = re.findall(r"mem_mb=(\d+)", job)
+    assert least <= int(asked) <= most
 
 
 def test_account_and_partitions_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """Whitening against its formulas, written out in numpy without the package's way of doing it."""
 
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +22,7 @@ from crossarch.data import (
     save_whitener,
     whitening,
 )
+from crossarch.data.whitening import Whitener
 from crossarch.errors import DataError
 
 CONFIGURATION = load_configuration(Path(__file__).parents[2] / "config")
@@ -111,6 +113,25 @@ def test_more_images_than_one_chunk(name: Name, monkeypatch: pytest.MonkeyPatch)
     whole = fit_whitener(name, DATASET, train)(train)
     monkeypatch.setattr(whitening, "CHUNK", 7)
     np.testing.assert_allclose(fit_whitener(name, DATASET, train)(train), whole, atol=1e-5)
+
+
+def test_no_more_than_a_few_chunks_are_held_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The images of a large set do not fit into memory in floating point."""
+    held: weakref.WeakSet[Tensor] = weakref.WeakSet()
+    most = 0
+    scaled = Whitener._scaled
+
+    def counted(whitener: Whitener, images: Tensor) -> Tensor:
+        nonlocal most
+        chunk = scaled(whitener, images)
+        held.add(chunk)
+        most = max(most, len(held))
+        return chunk
+
+    monkeypatch.setattr(whitening, "CHUNK", 5)
+    monkeypatch.setattr(Whitener, "_scaled", counted)
+    fit_whitener("zca-frepo", DATASET, random_images(100))
+    assert 1 <= most <= 2
 
 
 def test_whitened_training_images_have_the_expected_covariance() -> None:

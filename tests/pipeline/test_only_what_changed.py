@@ -87,6 +87,11 @@ def test_named_targets_are_narrowed_by_the_configuration(workspace: Workspace) -
     assert everything["scorecard"] == 1
     narrowed = workspace.planned("all", "--config", "ipc=[1]", "archs=[alexnet]", "recipes=[baseline]")
     assert (narrowed["train"], narrowed["render_table"]) == (1, 2)
+    apart = workspace.planned("all", "--config", "tables=[table1]", "figures=[figure1]")
+    assert (apart["render_settings"], apart["render_figure"], apart["report_page"]) == (1, 1, 1)
+    assert "scorecard" not in apart
+    alone = workspace.planned("all", "--config", "tables=[table1]", "figures=[figure2]")
+    assert alone == {"render_settings": 1, "render_figure": 1, "all": 1}
     refused = workspace.snakemake("-n", "table3")
     assert refused.returncode != 0
     printed = refused.stdout + refused.stderr

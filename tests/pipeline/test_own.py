@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from miniature import CLASSES, SIDE, Workspace, make_workspace
 from PIL import Image
 
@@ -141,16 +142,19 @@ def test_the_examples_train_also_as_teacher_and_source(workspace: Workspace, pro
     networks = {name: f"examples/networks/{file}.py" for name, file in EXAMPLES.items()}
     recipe = {"base": "full", "distillation": {"arch": "wideresnet"}}
     own = {"own_networks": networks, "own_recipes": {"taught": recipe}, "archs": ["cnn", *networks]}
-    workspace.edit("config.yaml", lambda data: data.update(own))
+    preset = ("--configfile", str(write(workspace, PRESET, yaml.safe_dump(own))))
     runs = "results/runs/cifar10-jpeg/frepo/ipc1"
     student = f"{runs}/vit/taught/seed0/metrics.json"
-    made = workspace.snakemake(student, f"{runs}/wideresnet/full/seed0/metrics.json")
+    made = workspace.snakemake(student, f"{runs}/wideresnet/full/seed0/metrics.json", *preset)
     assert made.returncode == 0, made.stdout + made.stderr
     settings = json.loads((workspace.folder / student).read_text())["settings"]
     assert settings["teacher_network"]["own"]["file"] == networks["wideresnet"]
-    workspace.edit("sources.yaml", lambda data: data["frepo"].update(arch="wideresnet"))
-    student = f"{runs}/vit/full/seed0/metrics.json"
-    made = workspace.snakemake(student)
+
+    # files of config/ may name them, too: a new set is prepared and trained on
+    sets = yaml.safe_load((workspace.folder / "config/sources.yaml").read_text())["frepo"]
+    workspace.edit("sources.yaml", lambda data: data.update(mine=sets | {"arch": "wideresnet"}))
+    student = "results/runs/cifar10-jpeg/mine/ipc1/vit/full/seed0/metrics.json"
+    made = workspace.snakemake(student, *preset)
     assert made.returncode == 0, made.stdout + made.stderr
     settings = json.loads((workspace.folder / student).read_text())["settings"]
     assert settings["teacher"]["arch"] == "wideresnet"

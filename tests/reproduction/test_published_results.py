@@ -1,7 +1,10 @@
 """The results kept in git: made with today's settings, and rendered from nothing but themselves."""
 
 import json
+import re
 import shutil
+import subprocess
+import sys
 from collections import defaultdict
 from itertools import product
 from pathlib import Path
@@ -150,6 +153,23 @@ def table_below(page: str, heading: str, place: int = 0) -> list[dict[str, str]]
     lines = page.split(f"{heading}\n\n")[1].split("\n\n")[place].splitlines()
     names, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in lines)
     return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+@pytest.mark.slow
+def test_every_picture_that_pages_show_is_an_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(PROJECT)
+    command = [sys.executable, "-m", "snakemake", "reproduction", "-n", "--cores", "1", "--force"]
+    planned = subprocess.run(command, capture_output=True, text=True, check=True)
+    [line] = [line for line in planned.stdout.splitlines() if line.strip().startswith("output: ")]
+    outputs = {Path(file) for file in line.strip().removeprefix("output: ").split(", ")}
+    shown = {
+        (page.parent / link).relative_to(PROJECT)
+        for page in (PROJECT / "README.md", PUBLISHED.results / "README.md")
+        for link in re.findall(r"!\[[^\]]*\]\((\S+?\.svg)\)", page.read_text())
+    }
+    headline = Path("results/reproduction/figures/headline.svg")
+    assert headline in shown & outputs
+    assert {picture for picture in shown if picture.parent == headline.parent} <= outputs
 
 
 def test_a_readme_without_the_marks_is_one_line(tmp_path: Path, configuration: Configuration) -> None:

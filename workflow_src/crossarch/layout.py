@@ -166,6 +166,11 @@ class Layout:
         return [self.figures / f"{name}{kind}" for kind in (".csv", ".md", ".pdf", ".svg", ".png")]
 
     @property
+    def headline(self) -> Path:
+        """The picture of the headline, without the ending of its files (`pdf`, `svg`, `png`)."""
+        return self.figures / "headline"
+
+    @property
     def page(self) -> Path:
         """The page to explore all results in."""
         return self.report / "index.html"

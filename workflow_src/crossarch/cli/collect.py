@@ -24,7 +24,6 @@ from crossarch.cli.options import (
 from crossarch.config import (
     Configuration,
     collection_runs,
-    load_configuration,
     parse_run,
 )
 from crossarch.errors import DataError
@@ -114,7 +113,7 @@ def publish(
     from crossarch.collect import collect_runs
     from crossarch.printing.synthetic import SYNTHETIC, any_synthetic
 
-    layout = layout_of(load_configuration(config), results)
+    layout = layout_of(read_configuration(config), results)
     files = [layout.run_metrics(parse_run(run)) for run in runs] if runs else layout.finished_runs()
     collected = collect_runs(files)  # refuses what is broken before anything is copied
     if any_synthetic(collected["device"]):

@@ -1,6 +1,7 @@
 """Options and readers of them that several verbs share."""
 
 import json
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -92,19 +93,26 @@ SlotsPerGpu = Annotated[
 ]
 Threads = Annotated[int, typer.Option(min=1, help="CPU threads.")]
 CONFIG = Path("config")
+OWN = "CROSSARCH_OWN"  # the environment variable in which the Snakefile tells its jobs
 REPRODUCTION = Path("results/reproduction")
 
 
 def read_configuration(
     directory: Path, presets: list[Path] | None = None, selection: str | None = None
 ) -> Configuration:
-    """The configuration with presets and a selection (JSON) laid over it. Raises ConfigError."""
+    """The configuration with presets and a selection (JSON) laid over it. Raises ConfigError.
+
+    In a job of the workflow first of all what `own_networks` and `own_recipes` it runs with: sources and
+    figures may name them.
+    """
     if "=" in directory.name and not directory.is_dir():  # as Snakemake's --config has it
         raise ConfigError(
             f"--config: found {str(directory)!r}, allowed: a folder of YAML files; single keys are set "
             """with --preset FILE, or where there is --selection by --selection '{"ipc": [1]}'"""
         )
     overrides = read_overrides(presets or [])
+    if of_workflow := os.environ.get(OWN):
+        overrides.insert(0, (OWN, json_object(of_workflow, OWN)))
     if selection:
         overrides.append(("--selection", json_object(selection, "--selection")))
     return load_configuration(directory, overrides=overrides)

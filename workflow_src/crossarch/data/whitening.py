@@ -6,7 +6,7 @@
 scales each channel by FRePo's constants, `standardise-mtt` by MTT's (Cazenavette et al. 2022).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from crossarch.errors import DataError
 
 RIDGE = 0.1
 MIXING: tuple[Whitening, ...] = ("zca-kornia", "zca-frepo")  # the others treat each pixel alone
-CHUNK = 2_000  # images at a time: keeps the float64 copy small
+CHUNK = 2_000  # images at a time: keeps copies in floating point small
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def fit_whitener(name: Whitening, dataset: Dataset, images: Tensor) -> Whitener:
     plain = Whitener(name, shift, scale)
     if name not in MIXING:
         return plain
-    mean, scatter = _mean_and_scatter([plain._scaled(part) for part in images.split(CHUNK)])
+    mean, scatter = _mean_and_scatter(images, plain._scaled)
     if name == "zca-kornia":
         covariance = scatter / (len(images) - 1)
         ridge = RIDGE
@@ -107,13 +107,12 @@ def scales_with(path: Path, constants: Standardisation | None) -> bool:
     )
 
 
-def _mean_and_scatter(parts: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """Mean (D,) and scatter matrix (D, D) of flattened images, in float64."""
-    count = sum(len(part) for part in parts)
-    total = sum(part.flatten(1).double().sum(0) for part in parts)
-    mean = torch.as_tensor(total) / count
+def _mean_and_scatter(images: Tensor, scaled: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+    """Mean (D,) and scatter matrix (D, D) of scaled images, flattened, in float64."""
+    parts = images.split(CHUNK)
+    mean = torch.as_tensor(sum(scaled(part).flatten(1).double().sum(0) for part in parts)) / len(images)
     scatter = torch.zeros(len(mean), len(mean), dtype=torch.float64)
     for part in parts:
-        centred = part.flatten(1).double() - mean
+        centred = scaled(part).flatten(1).double() - mean
         scatter.addmm_(centred.T, centred)
     return mean, scatter

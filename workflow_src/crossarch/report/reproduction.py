@@ -25,7 +25,6 @@ from crossarch.report.scorecard import scorecard_cells, scorecard_summary
 
 REPRODUCED = "reproduced"
 FINDINGS = "findings.md"
-HEADLINE = "headline"
 
 
 def render_reproduction(
@@ -41,7 +40,7 @@ def render_reproduction(
         raise DataError(f"{layout.results}: found no finished runs, needed: at least one")
     cells = scorecard_cells(configuration, runs)
     told = headline(configuration, runs, cells)
-    pictures = draw_headline(configuration, cells, layout.figures / HEADLINE)
+    pictures = draw_headline(configuration, cells, layout.headline)
     findings = (layout.results / FINDINGS).read_text(encoding="utf-8")
     page = layout.results / "README.md"
     effects = tested_otherwise(layout)

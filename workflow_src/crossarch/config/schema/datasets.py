@@ -66,6 +66,11 @@ class Dataset(Model):
     batch_size: dict[Ipc, Positive] = Field(min_length=1)
     origin: Origin | None = None
 
+    @property
+    def pixels(self) -> int:
+        """How many numbers an image is."""
+        return self.channels * self.image_size**2
+
     def standardisation(self, whitening: Whitening) -> Standardisation | None:
         """The constants that a whitening scales pixels in [0, 1] by; None where `mtt` is not known.
 
