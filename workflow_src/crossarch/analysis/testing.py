@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from crossarch.analysis.chosen import compared_spaces, tested_spaces
+from crossarch.analysis.chosen import compared_spaces, originals_of, tested_spaces
 from crossarch.analysis.finished import read_finished, read_taught
 from crossarch.analysis.pairs import Pairs, Split, make_pairs, read_originals
 from crossarch.analysis.predictions import (
@@ -190,7 +190,6 @@ def measure_stand_in(
     finished = read_finished(layout, run)
     own = finished.settings.whitening
     pairs, files = _pairs(configuration, layout, run)
-    given = configuration.selection.stand_in.originals
     network = finished.network("last")
     inputs = {"weights": sha256_of(finished.weights("last"))}
     inputs |= {name: sha256_of(file) for name, file in files.items()}
@@ -219,7 +218,7 @@ def measure_stand_in(
             digest=finished.digest,
             images=len(pairs.labels),
             own=own,
-            originals=Path(given).name if given else configuration.distilled_from(run.dataset),
+            originals=originals_of(configuration, run),
             split=pairs.split,
             accuracies=accuracies,
             seconds=round(time.perf_counter() - started, 1),
