@@ -9,9 +9,8 @@ from typing import Any
 
 from pydantic import Field
 
-from crossarch.collect.runs import Metrics
+from crossarch.collect.runs import Metrics, read_metrics
 from crossarch.config import Configuration, outdated, parse_run
-from crossarch.config.complain import in_a_result, validated
 from crossarch.config.differ import differences
 from crossarch.errors import DataError
 from crossarch.files import read_mapping
@@ -83,10 +82,11 @@ def find_metrics(layout: Layout, run: str) -> Path:
 
 
 def read_record(file: Path) -> Record:
-    """Read the metrics of a run. Raises DataError, naming file and key, where they are broken."""
-    data = read_mapping(file)
-    with in_a_result():
-        return Record(file, validated(Provenance, data, str(file)), data["settings"])
+    """Read the metrics of a run.
+
+    Raises DataError, naming file and key, where they are broken or not of the run that its path spells.
+    """
+    return Record(file, read_metrics(Provenance, file), read_mapping(file)["settings"])
 
 
 def judge(configuration: Configuration, record: Record) -> Judgement:
