@@ -51,7 +51,7 @@ def test_a_summary_leaves_them_out_and_names_them(layout: Layout) -> None:
     finished = invoke("analyse", "whitening", "--summary", results=layout.results)
     assert finished.exit_code == 0
     assert finished.stderr == f"left out: {reason(layout)}\n"
-    assert "of 1 run" in layout.analysis_files("whitening")[1].read_text()
+    assert "of 1 run are" in layout.analysis_files("whitening")[1].read_text()
     with pytest.raises(DataError) as caught:
         findings(load_configuration(PROJECT / "config"), layout, "whitening", [KEPT, OLD])
     assert str(caught.value) == reason(layout)

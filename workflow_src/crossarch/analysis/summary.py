@@ -78,7 +78,8 @@ def findings(
             title = whitening.TITLE
             tests = _records(layout, WhiteningRecord, analysis, runs)
             table = whitening.whitening_table(configuration, tests)
-            told, rows = whitening.whitening_finding(table, tests), whitening.whitening_rows(table)
+            told = whitening.whitening_finding(configuration, table, tests)
+            rows = whitening.whitening_rows(table)
         case "agreement":
             title = agreement.TITLE
             table = agreement.agreement_table(_records(layout, AgreementRecord, analysis, runs))
