@@ -153,7 +153,8 @@ def _cell(
     seeds = tuple(_seeds(layout, group)) if group is not None else ()
     accuracies = pd.Series([getattr(seed, configuration.selection.accuracy) for seed in seeds])
     mean = float(accuracies.mean()) if seeds else None
-    original = configuration.distilled_from(row.dataset)
+    known = row.dataset in configuration.datasets
+    original = configuration.distilled_from(row.dataset) if known else row.dataset
     reference = references.get((row.dataset, row.source, row.ipc, row.protocol))
     return Cell(
         arch=arch,
@@ -170,7 +171,7 @@ def _applies(configuration: Configuration, row: Row, arch: str) -> bool:
     run = RunId.model_validate({**{name: getattr(row, name) for name in _ROW}, "arch": arch, "seed": 0})
     try:
         return applies(configuration, run)
-    except ConfigError:  # a run of a recipe or source that the configuration no longer has
+    except ConfigError:  # a run of a data set, recipe or source that the configuration no longer has
         return True
 
 
