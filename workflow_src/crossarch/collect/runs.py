@@ -89,6 +89,27 @@ class Metrics(_Part):
         }
 
 
+class Evaluation(_Part):
+    """A point of a learning curve: test accuracy in percent after an epoch."""
+
+    epoch: int
+    accuracy: Percent
+
+
+class Loss(_Part):
+    """A point of a loss curve: the mean training loss of an epoch."""
+
+    epoch: int
+    loss: Annotated[float, Field(allow_inf_nan=False)]
+
+
+class Curve(_Part):
+    """The history in a run's `metrics.json`, of which the table takes nothing."""
+
+    evaluations: tuple[Evaluation, ...] = ()
+    losses: tuple[Loss, ...] = ()
+
+
 M = TypeVar("M", bound=Metrics)
 
 _PERCENT = pa.Check.in_range(0, 100)

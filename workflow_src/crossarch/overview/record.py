@@ -9,22 +9,20 @@ from typing import Any
 
 from pydantic import Field
 
-from crossarch.collect.runs import Metrics, read_metrics
+from crossarch.collect.runs import Curve, Metrics, read_metrics
 from crossarch.config import Configuration, outdated, parse_run
 from crossarch.config.differ import differences
 from crossarch.errors import DataError
 from crossarch.files import read_mapping
 from crossarch.layout import Layout
-from crossarch.report.page.results import Evaluation, Loss, paper_accuracies
+from crossarch.report.tables import paper_accuracies
 
 Difference = tuple[str, Any, Any]
 
 
-class Provenance(Metrics):
+class Provenance(Curve, Metrics):
     """All that is shown of a `metrics.json` beside its settings."""
 
-    evaluations: tuple[Evaluation, ...] = ()
-    losses: tuple[Loss, ...] = ()
     versions: dict[str, str] = Field(default={})
     inputs: dict[str, str] = Field(default={})
 
