@@ -31,7 +31,7 @@ from crossarch.layout import Layout
 from crossarch.progress import tracked
 
 if TYPE_CHECKING:
-    from crossarch.analysis.where import OnProgress
+    from crossarch.analysis.where import OnTask
 
 
 def analyse(
@@ -181,7 +181,7 @@ def _summarise(
 
 
 @contextmanager
-def _showing(run: RunId, alone: bool) -> Iterator["OnProgress"]:
+def _showing(run: RunId, alone: bool) -> Iterator["OnTask"]:
     """Yield what shows on stderr, where it is a terminal, how far the analysis of one run is."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
