@@ -153,14 +153,29 @@ def test_gaps_in_each_space_against_the_own_one() -> None:
     assert other["error"] == pytest.approx(math.sqrt(variance))
     for key in (("frepo", "cnn", "wo_dp_kd", "none"), ("mtt", "alexnet", "baseline", "none")):
         assert math.isnan(table.loc[key, "gap"])
-    said = whitening_finding(table.reset_index(), records)
+    said = whitening_finding(configured(), table.reset_index(), records)
     assert "the final weights of 6 runs are at most 0.3 points from" in said  # 0.25
     assert (
         "On frepo IPC 1 that baseline has 30.0% in `none` instead of 45.0%, and the gap changes, "
         "by recipe: `full` +3.5 points in one cell."
     ) in said
     assert list(whitening_rows(table.reset_index()).labels) == ["frepo IPC 1, full, none"]
-    assert whitening_finding(whitening_table(configured(), []), []) == ""
+    assert whitening_finding(configured(), whitening_table(configured(), []), []) == ""
+
+
+@pytest.mark.parametrize(
+    ("arch", "missing"),
+    [
+        ("cnn", "no other network was"),
+        ("alexnet", "the baseline of the sets' own network was not"),
+    ],
+)
+def test_why_there_is_no_gap(arch: str, missing: str) -> None:
+    records = [whitened("zca-frepo", {"zca-frepo": 44.0, "none": 30.0}, arch=arch)]
+    assert whitening_finding(configured(), whitening_table(configured(), records), records) == (
+        "Tested a second time in their own space, the final weights of 1 run are at most 0.0 points "
+        f"from what their trainings recorded. No gap: {missing} measured."
+    )
 
 
 # --- agreement ---------------------------------------------------------------------------------------

@@ -121,6 +121,16 @@ def test_what_cannot_be_shown_is_one_line(results: Path) -> None:
     assert isinstance(invoke("compare", FULL, FULL, results=results).exception, DataError)
 
 
+def test_another_run_than_the_path_says_is_one_line(results: Path) -> None:
+    file = results / "runs" / FULL / "metrics.json"
+    file.write_text(json.dumps(metrics(WITHOUT_KD)))
+    told = f"{file}: run.recipe: found 'wo_dp', but its path says 'full'"
+    for arguments in (("show", FULL), ("show", str(file.parent)), ("compare", WITHOUT_KD, FULL)):
+        refused = invoke(*arguments, results=results).exception
+        assert isinstance(refused, DataError)
+        assert str(refused) == told
+
+
 def test_a_run_of_what_is_configured_no_longer_is_still_shown(results: Path) -> None:
     gone = FULL.replace("/full/", "/fuller/")
     shutil.copytree(results / "runs" / FULL, results / "runs" / gone)

@@ -175,6 +175,14 @@ def test_no_run_at_all(tmp_path: Path) -> None:
     assert data_of(page_of(path)) == {}
 
 
+def test_runs_of_what_is_configured_no_longer_are_still_shown(tmp_path: Path) -> None:
+    gone = {"dataset": "gone", "source": "left", "recipe": "fuller"}
+    path = render_page(configured(), runs_of([run_row(44.1, **gone)]), Layout(tmp_path))
+    (cell,) = data_of(page_of(path)).values()
+    assert cell["set"] == "left, IPC 1, tested on gone, protocol paper"
+    assert (cell["mean"], cell["paper"], cell["gap"]) == (44.1, None, None)
+
+
 def test_a_broken_history_names_its_file(tmp_path: Path) -> None:
     configuration = configured()
     _, runs = rendered(configuration, tmp_path)

@@ -44,7 +44,7 @@ STAGES: dict[str, tuple[str, ...]] = {
     ),
     "analysis": (
         *("analysis/summary.py", "analysis/cells.py", "analysis/drawing.py", "analysis/record.py"),
-        *("analysis/chosen.py", "analysis/selection.py", "analysis/protocols.py"),
+        *("analysis/chosen.py", "analysis/selection.py", "analysis/protocols.py", "analysis/stale.py"),
         *("analysis/whitening.py", "analysis/agreement.py", "analysis/softness.py"),
         *("analysis/statistics.py", "analysis/stand_in.py", "analysis/teachers.py"),
         *("config/plan.py", "collect/*.py", "printing/*.py"),
@@ -53,15 +53,16 @@ STAGES: dict[str, tuple[str, ...]] = {
     "render": (*_CELLS, "report/render.py", "report/latex.py"),
     "scorecard": (*_CELLS, "report/claims.py", "report/scorecard.py", "report/scorecard_page.py"),
     "figures": (
-        *("report/figures/*.py", "analysis/record.py", "collect/*.py", "printing/*.py"),
-        *("config/figures.py", "training/schedules.py"),
+        *("report/figures/*.py", "analysis/record.py", "analysis/stale.py", "collect/*.py"),
+        *("printing/*.py", "config/figures.py", "training/schedules.py"),
     ),
     "reproduction": (
         *("report/reproduction.py", "report/marked.py", "report/figures/headline.py"),
         "analysis/cells.py",
     ),
     "page": (
-        *("report/page/*", "printing/synthetic.py", "printing/style.py", "analysis/record.py", *_CELLS),
+        *("report/page/*", "printing/synthetic.py", "printing/style.py", *_CELLS),
+        *("analysis/record.py", "analysis/stale.py"),
         *(f"report/figures/{name}.py" for name in ("caption", "curvature", "points")),
     ),
 }

@@ -90,13 +90,15 @@ def percent(value: float) -> str:
 
 
 def measured_on(configuration: Configuration, datasets: Iterable[str]) -> str:
-    """`Measured on CIFAR-10 (JPEG copy), a stand-in, not CIFAR-10 itself.`"""
+    """`Measured on CIFAR-10 (JPEG copy), a stand-in, not CIFAR-10 itself.`
+
+    Raises ConfigError for an unknown data set.
+    """
     parts = []
     for name in dict.fromkeys(datasets):
         original = configuration.distilled_from(name)
         stand_in = f", a stand-in, not {configuration.dataset(original).title} itself"
-        title = configuration.dataset(name).title if name in configuration.datasets else name
-        parts.append(f"{title}{stand_in if original != name else ''}")
+        parts.append(f"{configuration.dataset(name).title}{stand_in if original != name else ''}")
     return f"Measured on {listed(parts)}." if parts else ""
 
 

@@ -1,6 +1,7 @@
 """Which runs an analysis is about. Imports nothing heavy: the rules ask for it."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from crossarch.config import Configuration, RunId, applies, collection_runs, published_teacher, resolve
 from crossarch.config.schema import Whitening
@@ -20,6 +21,12 @@ def tested_spaces(own: Whitening) -> list[Whitening]:
 def compared_spaces(own: Whitening) -> list[Whitening]:
     """The spaces that `stand_in` compares copies and originals in: the own one first, then both ZCA."""
     return list(dict.fromkeys([own, *(space for space in AUDITED if space.startswith("zca"))]))
+
+
+def originals_of(configuration: Configuration, run: RunId) -> str:
+    """What the originals of `stand_in` are called: the name of the given file, or of the data set."""
+    given = configuration.selection.stand_in.originals
+    return Path(given).name if given else configuration.distilled_from(run.dataset)
 
 
 def chosen_runs(configuration: Configuration, analysis: str) -> list[RunId]:

@@ -10,7 +10,7 @@ from crossarch.analysis.finished import FinishedRun, read_finished
 from crossarch.analysis.hessian import Batches, hessian_of_loss, mean_loss, top_eigenpairs
 from crossarch.analysis.landscape import landscape, offsets, write_landscape
 from crossarch.analysis.record import CurvatureRecord, CurvatureSeconds, write_record
-from crossarch.analysis.where import OnProgress, Where, silent
+from crossarch.analysis.where import OnTask, Where, silent
 from crossarch.config import Configuration, RunId
 from crossarch.data import ImageSet
 from crossarch.data.ensure import ensure_training_set
@@ -29,7 +29,7 @@ def measure_curvature(
     layout: Layout,
     run: RunId,
     where: Where,
-    progress: OnProgress = silent,
+    progress: OnTask = silent,
 ) -> CurvatureRecord:
     """Measure the Hessian of the training loss where `run` ended, and the loss around it (Appendix B.5).
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from crossarch.analysis.finished import read_finished
 from crossarch.analysis.predictions import augmented_logits
 from crossarch.analysis.record import Compared, ParameterNorms, TeacherRecord, write_record
-from crossarch.analysis.where import OnProgress, Where, silent
+from crossarch.analysis.where import OnTask, Where, silent
 from crossarch.config import Configuration, RunId, published_teacher
 from crossarch.config.schema import Augmentation
 from crossarch.data.ensure import ensure_file, ensure_test_set, ensure_training_set
@@ -33,7 +33,7 @@ def measure_teacher(
     layout: Layout,
     run: RunId,
     where: Where,
-    progress: OnProgress = silent,
+    progress: OnTask = silent,
 ) -> TeacherRecord:
     """Train `run` again up to the epoch of the published teacher, compare the two, write the record.
 

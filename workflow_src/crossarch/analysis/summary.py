@@ -33,11 +33,12 @@ from crossarch.analysis.record import (
     WhiteningRecord,
     read_record,
 )
+from crossarch.analysis.stale import stale_records
 from crossarch.collect.runs import collect_runs
 from crossarch.collect.tidy import write_tidy
 from crossarch.config import Configuration, RunId
 from crossarch.config.schema import Summarised
-from crossarch.errors import ConfigError
+from crossarch.errors import ConfigError, DataError
 from crossarch.files import write_text
 from crossarch.layout import Layout
 from crossarch.printing.synthetic import NOTICE, any_synthetic
@@ -61,7 +62,7 @@ def findings(
 ) -> Findings:
     """What an analysis finds in `runs`, all of which have ended and, where it needs it, have a record.
 
-    Raises DataError for a file that is missing or broken.
+    Raises DataError for a file that is missing or broken, and for a record of another training.
     """
     collected = collect_runs(layout.run_metrics(run) for run in runs)
     match analysis:
@@ -77,7 +78,8 @@ def findings(
             title = whitening.TITLE
             tests = _records(layout, WhiteningRecord, analysis, runs)
             table = whitening.whitening_table(configuration, tests)
-            told, rows = whitening.whitening_finding(table, tests), whitening.whitening_rows(table)
+            told = whitening.whitening_finding(configuration, table, tests)
+            rows = whitening.whitening_rows(table)
         case "agreement":
             title = agreement.TITLE
             table = agreement.agreement_table(_records(layout, AgreementRecord, analysis, runs))
@@ -120,6 +122,8 @@ def write_findings(
 
 
 def _records(layout: Layout, kind: type[R], analysis: str, runs: Sequence[RunId]) -> list[R]:
+    for file, reason in stale_records(layout, analysis, runs).items():
+        raise DataError(f"{file}: {reason}")
     return [read_record(kind, layout.analysis_record(analysis, run)) for run in runs]
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from crossarch.analysis.finished import read_taught
 from crossarch.analysis.predictions import augmented_logits
 from crossarch.analysis.record import SoftnessRecord, write_record
-from crossarch.analysis.where import OnProgress, Where, silent
+from crossarch.analysis.where import OnTask, Where, silent
 from crossarch.config import Configuration, RunId
 from crossarch.data.ensure import ensure_training_set
 from crossarch.layout import Layout
@@ -25,7 +25,7 @@ def measure_softness(
     layout: Layout,
     run: RunId,
     where: Where,
-    progress: OnProgress = silent,
+    progress: OnTask = silent,
 ) -> SoftnessRecord:
     """Tell how soft the targets are that the student `run` was given by its teacher, write the record.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from crossarch.analysis.chosen import compared_spaces, tested_spaces
+from crossarch.analysis.chosen import compared_spaces, originals_of, tested_spaces
 from crossarch.analysis.finished import read_finished, read_taught
 from crossarch.analysis.pairs import Pairs, Split, make_pairs, read_originals
 from crossarch.analysis.predictions import (
@@ -24,7 +24,7 @@ from crossarch.analysis.record import (
     WhiteningRecord,
     write_record,
 )
-from crossarch.analysis.where import OnProgress, Where, silent
+from crossarch.analysis.where import OnTask, Where, silent
 from crossarch.config import Configuration, RunId
 from crossarch.config.schema import Whitening
 from crossarch.data.ensure import ensure_images, ensure_test_set, ensure_whitener
@@ -44,7 +44,7 @@ def measure_whitening(
     layout: Layout,
     run: RunId,
     where: Where,
-    progress: OnProgress = silent,
+    progress: OnTask = silent,
 ) -> WhiteningRecord:
     """Test the final weights of `run` in each pixel space, its own first, and write the record.
 
@@ -84,7 +84,7 @@ def measure_agreement(
     layout: Layout,
     run: RunId,
     where: Where,
-    progress: OnProgress = silent,
+    progress: OnTask = silent,
 ) -> AgreementRecord:
     """Compare the student `run`'s answers on its test set with its teacher's, and write the record.
 
@@ -131,7 +131,7 @@ def measure_statistics(
     layout: Layout,
     run: RunId,
     where: Where,
-    progress: OnProgress = silent,
+    progress: OnTask = silent,
 ) -> StatisticsRecord:
     """Test the final weights of `run` with running and with batch statistics, and write the record.
 
@@ -179,7 +179,7 @@ def measure_stand_in(
     layout: Layout,
     run: RunId,
     where: Where,
-    progress: OnProgress = silent,
+    progress: OnTask = silent,
 ) -> StandInRecord:
     """Test the final weights of `run` on copies and on their originals, and write the record.
 
@@ -190,7 +190,6 @@ def measure_stand_in(
     finished = read_finished(layout, run)
     own = finished.settings.whitening
     pairs, files = _pairs(configuration, layout, run)
-    given = configuration.selection.stand_in.originals
     network = finished.network("last")
     inputs = {"weights": sha256_of(finished.weights("last"))}
     inputs |= {name: sha256_of(file) for name, file in files.items()}
@@ -219,7 +218,7 @@ def measure_stand_in(
             digest=finished.digest,
             images=len(pairs.labels),
             own=own,
-            originals=Path(given).name if given else configuration.distilled_from(run.dataset),
+            originals=originals_of(configuration, run),
             split=pairs.split,
             accuracies=accuracies,
             seconds=round(time.perf_counter() - started, 1),

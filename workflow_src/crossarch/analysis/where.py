@@ -10,7 +10,7 @@ from crossarch.config.schema import Arithmetic
 from crossarch.running.slots import taking_device
 from crossarch.training.arithmetic import set_arithmetic
 
-OnProgress = Callable[[str, int, int | None], None]
+OnTask = Callable[[str, int, int | None], None]
 """What is told on the way: what is being done, how much of it is, and how much there is, if known."""
 
 

@@ -47,9 +47,8 @@ def whitening_table(configuration: Configuration, records: Sequence[WhiteningRec
             **run_columns(record),
             "protocol": record.run.protocol,
             "images": record.images,
-            "is_reference": record.run.recipe == BASELINE
-            and record.run.arch == configuration.source(record.run.source).arch,
-            "is_own_network": record.run.arch == configuration.source(record.run.source).arch,
+            "is_reference": record.run.recipe == BASELINE and _of_own_network(configuration, record),
+            "is_own_network": _of_own_network(configuration, record),
             "space": space,
             "own": space == record.own,
             "accuracy": accuracy,
@@ -77,18 +76,23 @@ def whitening_table(configuration: Configuration, records: Sequence[WhiteningRec
     return means[list(COLUMNS)]
 
 
-def whitening_finding(table: pd.DataFrame, records: Sequence[WhiteningRecord]) -> str:
+def whitening_finding(
+    configuration: Configuration, table: pd.DataFrame, records: Sequence[WhiteningRecord]
+) -> str:
     """What the table says, a line for each set and space; nothing where nothing was measured."""
     if not records:
         return ""
     again = max(abs(record.recorded - record.accuracies[record.own]) for record in records)
     sentences = [
-        f"Tested a second time in their own space, the final weights of {len(records)} runs are at most "
-        f"{printed(again)} points from what their trainings recorded."
+        f"Tested a second time in their own space, the final weights of {len(records)} "
+        f"run{'s' if len(records) > 1 else ''} are at most {printed(again)} points from what their "
+        "trainings recorded."
     ]
     gaps = table[table["gap"].notna()]
     if gaps.empty:
-        return f"{sentences[0]} No gap: the baseline of the sets' own network was not measured."
+        alone = all(_of_own_network(configuration, record) for record in records)
+        missing = "no other network was" if alone else "the baseline of the sets' own network was not"
+        return f"{sentences[0]} No gap: {missing} measured."
     own = gaps.loc[gaps["own"], "gap"]
     sentences.append(f"In their own space the networks lie {told(-own, 'cells')} from that baseline.")
     elsewhere = []
@@ -107,6 +111,11 @@ def whitening_rows(table: pd.DataFrame) -> Rows:
     """A row a set, recipe and space that is not their own: the change of each network's gap."""
     gaps = table[table["change"].notna() & ~table["own"].astype(bool)]
     return Rows(AXIS, gaps.assign(row=set_and_recipe(gaps) + ", " + gaps["space"], value=gaps["change"]))
+
+
+def _of_own_network(configuration: Configuration, record: WhiteningRecord) -> bool:
+    """Whether the network of a run is the one that its set was distilled with."""
+    return record.run.arch == configuration.source(record.run.source).arch
 
 
 def _variance(accuracy: "pd.Series[float]") -> "pd.Series[float]":

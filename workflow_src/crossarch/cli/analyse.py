@@ -31,7 +31,7 @@ from crossarch.layout import Layout
 from crossarch.progress import tracked
 
 if TYPE_CHECKING:
-    from crossarch.analysis.where import OnProgress
+    from crossarch.analysis.where import OnTask
 
 
 def analyse(
@@ -80,8 +80,9 @@ def analyse(
     way of the teacher that the authors published; trains again up to that teacher's epoch.
 
     With RUNS their records are made anew. Without, what is measured run by run is measured of every
-    finished run that has no record, and all but `curvature` write a table, a figure and a page about
-    all of them. Runs that were made with other settings than today's are left out, and named.
+    finished run that has no record of it as it is, and all but `curvature` write a table, a figure and
+    a page about all of them. Runs that were made with other settings than today's are left out, and
+    named; with `--summary` also those that were trained again after their record.
 
     Examples: `crossarch analyse selection --results results/reproduction` -
     `crossarch analyse curvature cifar10-jpeg/frepo/ipc1/resnet18/full/seed0` -
@@ -105,10 +106,12 @@ def analyse(
         return
     about = _about(configuration, layout, analysis, chosen)
     if analysis in MEASURED and not summary:
-        missing = [run for run in about if not layout.analysis_record(analysis, run).exists()]
+        from crossarch.analysis.measure import unmeasured
+
+        missing = unmeasured(configuration, layout, analysis, about)
         _measure(configuration, layout, analysis, missing, device, slots_per_gpu, threads)
     if analysis in MEASURED and not chosen:
-        about = [run for run in about if layout.analysis_record(analysis, run).exists()]
+        about = _recorded(layout, analysis, about)
     files, told = _summarise(configuration, layout, cast(Summarised, analysis), about, page)
     tell_files(files, as_json, found=told)
 
@@ -123,6 +126,17 @@ def _about(configuration: Configuration, layout: Layout, analysis: str, chosen: 
     old = tell_outdated(configuration, files)
     ended = [parse_run(file.as_posix()) for file in files if file not in old]
     return concerned(configuration, analysis, ended)
+
+
+def _recorded(layout: Layout, analysis: str, runs: Sequence[RunId]) -> list[RunId]:
+    """Those of `runs` with a record of their training; those with another's are told on stderr."""
+    from crossarch.analysis.stale import stale_records
+
+    stale = stale_records(layout, analysis, runs)
+    for file, reason in stale.items():
+        typer.echo(f"left out: {file}: {reason}", err=True)
+    records = {run: layout.analysis_record(analysis, run) for run in runs}
+    return [run for run, file in records.items() if file.exists() and file not in stale]
 
 
 def _measure(
@@ -167,7 +181,7 @@ def _summarise(
 
 
 @contextmanager
-def _showing(run: RunId, alone: bool) -> Iterator["OnProgress"]:
+def _showing(run: RunId, alone: bool) -> Iterator["OnTask"]:
     """Yield what shows on stderr, where it is a terminal, how far the analysis of one run is."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn

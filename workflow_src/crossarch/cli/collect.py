@@ -26,6 +26,7 @@ from crossarch.config import (
     collection_runs,
     parse_run,
 )
+from crossarch.config.schema import MEASURED
 from crossarch.errors import DataError
 from crossarch.files import write_text
 
@@ -110,6 +111,7 @@ def publish(
 
     Example: `crossarch publish cifar10-jpeg/frepo/ipc1/cnn/baseline/seed0`
     """
+    from crossarch.analysis.stale import stale_records
     from crossarch.collect import collect_runs
     from crossarch.printing.synthetic import SYNTHETIC, any_synthetic
 
@@ -118,12 +120,11 @@ def publish(
     collected = collect_runs(files)  # refuses what is broken before anything is copied
     if any_synthetic(collected["device"]):
         raise DataError(f"publish: found runs on the device {SYNTHETIC!r}, allowed: measured runs")
-    records = [
-        record
-        for file in files
-        for record in layout.analysis_of(parse_run(file.as_posix()))
-        if record.exists()
-    ]
+    published = [parse_run(file.as_posix()) for file in files]
+    for analysis in MEASURED:
+        for file, reason in stale_records(layout, analysis, published).items():
+            raise DataError(f"{file}: {reason}")
+    records = [record for run in published for record in layout.analysis_of(run) if record.exists()]
     copies = {file: destination / file.relative_to(layout.results) for file in (*files, *records)}
     for file, copy in copies.items():
         write_text(copy, file.read_text(encoding="utf-8"))

@@ -25,6 +25,7 @@ from crossarch.config import (
     Configuration,
     needs_runs,
     parse_set,
+    renderable_figures,
 )
 from crossarch.errors import ConfigError, DataError
 from crossarch.layout import Layout
@@ -56,7 +57,8 @@ def render(
 ) -> None:
     """Write a table (CSV, Markdown, LaTeX), a figure (CSV, PDF, SVG, PNG, caption) or the HTML report.
 
-    Of what has been collected for it, or of `--every` finished run that was made with today's settings.
+    Of what has been collected for it, or of `--every` finished run that was made with today's settings;
+    the report of those is written with its figures and the scorecard, otherwise it shows what there is.
     Of a set that was distilled here it is the curve: accuracy against steps (CSV, PDF, SVG, PNG).
 
     Examples: `crossarch render table2 --every --preset config/presets/cpu.yaml`,
@@ -66,7 +68,8 @@ def render(
     layout = layout_of(configuration, results)
     with working(f"Rendering {name}"):
         layout, runs = _of_runs(configuration, layout, every, runs)
-        files = _render(configuration, layout, name, runs)
+        files = _shown_in_report(configuration, layout, runs) if every and name == REPORT else []
+        files += _render(configuration, layout, name, runs)
     tell_files(files, as_json)
 
 
@@ -87,6 +90,19 @@ def _render(configuration: Configuration, layout: Layout, name: str, runs: Path 
     if distilled := parse_set(name):
         return draw_distillation(configuration, layout, distilled)
     raise ConfigError(unknown_name(configuration, name, REPORT))
+
+
+def _shown_in_report(configuration: Configuration, layout: Layout, runs: Path | None) -> list[Path]:
+    """Write what the HTML report shows besides its cells, of the same runs; gives the files."""
+    from crossarch.report import render_scorecard
+
+    drawn = (
+        file
+        for name in renderable_figures(configuration)
+        for file in _render(configuration, layout, name, runs)
+    )
+    metrics = _metrics(configuration, layout, "runs", runs)
+    return [*drawn, *render_scorecard(configuration, metrics, layout)]
 
 
 def _metrics(

@@ -41,11 +41,11 @@ def show(
     """
     from rich.console import Console
 
-    from crossarch.overview import record, run_view
+    from crossarch.overview import run_view, shown
 
     configuration = read_configuration(config, preset)
-    found = record.read_record(record.find_metrics(layout_of(configuration, results), run))
-    judged = record.judge(configuration, found)
+    found = shown.read_shown(shown.find_metrics(layout_of(configuration, results), run))
+    judged = shown.judge(configuration, found)
     if as_json:
         typer.echo(json.dumps(run_view.run_json(found, judged)))
     else:
@@ -71,11 +71,11 @@ def compare(
     from rich.console import Console
 
     from crossarch.overview import compare as comparing
-    from crossarch.overview import record, run_view
+    from crossarch.overview import run_view, shown
 
     configuration = read_configuration(config, preset)
     layout = layout_of(configuration, results)
-    one, other = (record.read_record(record.find_metrics(layout, run)) for run in (first, second))
+    one, other = (shown.read_shown(shown.find_metrics(layout, run)) for run in (first, second))
     compared = comparing.compare(configuration, one, other)
     if as_json:
         typer.echo(json.dumps(run_view.comparison_json(one, other, compared)))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import pandas as pd
 import pandera.pandas as pa
@@ -89,6 +89,29 @@ class Metrics(_Part):
         }
 
 
+class Evaluation(_Part):
+    """A point of a learning curve: test accuracy in percent after an epoch."""
+
+    epoch: int
+    accuracy: Percent
+
+
+class Loss(_Part):
+    """A point of a loss curve: the mean training loss of an epoch."""
+
+    epoch: int
+    loss: Annotated[float, Field(allow_inf_nan=False)]
+
+
+class Curve(_Part):
+    """The history in a run's `metrics.json`, of which the table takes nothing."""
+
+    evaluations: tuple[Evaluation, ...] = ()
+    losses: tuple[Loss, ...] = ()
+
+
+M = TypeVar("M", bound=Metrics)
+
 _PERCENT = pa.Check.in_range(0, 100)
 _AMOUNT = pa.Check.ge(0)
 _COUNT = pa.Check.ge(1)
@@ -138,7 +161,7 @@ def collect_runs(files: Iterable[Path]) -> pd.DataFrame:
     held: dict[RunId, Path] = {}
     rows = []
     for file in sorted(map(Path, files)):
-        metrics = _read_metrics(file)
+        metrics = read_metrics(Metrics, file)
         if earlier := held.get(metrics.run):
             raise DataError(
                 f"{file}: run: found {metrics.run.path}, allowed: each run once, and {earlier} "
@@ -160,10 +183,14 @@ def read_runs(path: Path) -> pd.DataFrame:
     return read_tidy(path, RUNS)
 
 
-def _read_metrics(file: Path) -> Metrics:
+def read_metrics(kind: type[M], file: Path) -> M:
+    """What a run's `metrics.json` says of the run that its path spells, as far as `kind` takes it.
+
+    Raises DataError with one line as `collect_runs`.
+    """
     data = read_mapping(file)
     with in_a_result():
-        metrics = validated(Metrics, data, str(file))
+        metrics = validated(kind, data, str(file))
         expected = parse_run(file.as_posix())
     for name in KEY:
         found, allowed = getattr(metrics.run, name), getattr(expected, name)

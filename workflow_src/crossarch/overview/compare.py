@@ -6,7 +6,7 @@ from typing import Any
 
 from crossarch.config import Configuration
 from crossarch.config.differ import differences
-from crossarch.overview.record import Difference, Provenance, Record
+from crossarch.overview.shown import Difference, Provenance, ShownRun
 
 _INPUTS = {
     "distilled": "they were trained on different files",
@@ -24,9 +24,9 @@ class Comparison:
     warnings: tuple[str, ...]
 
 
-def compare(configuration: Configuration, first: Record, second: Record) -> Comparison:
+def compare(configuration: Configuration, first: ShownRun, second: ShownRun) -> Comparison:
     """Compare two runs. A warning says why a difference in accuracy is not one of the settings alone."""
-    one, other = (record.metrics.run.model_dump(mode="json") for record in (first, second))
+    one, other = (shown.metrics.run.model_dump(mode="json") for shown in (first, second))
     return Comparison(
         run=tuple(differences(one, other)),
         settings=tuple(differences(_settings(first), _settings(second))),
@@ -34,15 +34,15 @@ def compare(configuration: Configuration, first: Record, second: Record) -> Comp
     )
 
 
-def _settings(record: Record) -> dict[str, Any]:
+def _settings(shown: ShownRun) -> dict[str, Any]:
     """The settings, of the teacher's only how it was trained: the rest follows from the run."""
-    told = {name: value for name, value in record.settings.items() if name != "teacher_network"}
-    if teacher := record.settings.get("teacher"):
+    told = {name: value for name, value in shown.settings.items() if name != "teacher_network"}
+    if teacher := shown.settings.get("teacher"):
         told["teacher"] = f"{teacher['arch']}, {teacher['recipe']}"
     return told
 
 
-def _warnings(configuration: Configuration, first: Record, second: Record) -> Iterator[str]:
+def _warnings(configuration: Configuration, first: ShownRun, second: ShownRun) -> Iterator[str]:
     one, other = first.metrics, second.metrics
     for name, told in _INPUTS.items():
         digests = one.inputs.get(name), other.inputs.get(name)

@@ -10,7 +10,7 @@ from rich.text import Text
 from crossarch.config import Configuration, RunId
 from crossarch.overview.compare import Comparison
 from crossarch.overview.plot import Points, curve
-from crossarch.overview.record import Difference, Judgement, Record
+from crossarch.overview.shown import Difference, Judgement, ShownRun
 
 NONE = "—"
 # Settings that stand together in a line, by what the line is called; the others have their own.
@@ -21,33 +21,33 @@ _TOGETHER = {
 _LEFT_OUT = ("teacher", "teacher_network")  # the teacher's run is told instead
 
 
-def run_view(configuration: Configuration, record: Record, judged: Judgement) -> RenderableType:
+def run_view(configuration: Configuration, shown: ShownRun, judged: Judgement) -> RenderableType:
     """Accuracies, curves, settings, what they cost and where they come from."""
-    metrics = record.metrics
+    metrics = shown.metrics
     head = Text(metrics.run.path, style="bold")
     sections = (
-        ("accuracy", _accuracy(record, judged)),
-        ("settings", _settings(record)),
+        ("accuracy", _accuracy(shown, judged)),
+        ("settings", _settings(shown)),
         (f"changes from {judged.base}", _changes(judged)),
-        ("cost", _cost(record)),
-        ("from", _origin(record, judged)),
+        ("cost", _cost(shown)),
+        ("from", _origin(shown, judged)),
     )
     return Group(
         head,
         Text(_title(configuration, metrics.run)),
         *(part for title, lines in sections for part in _section(title, lines)),
-        *_curve("test accuracy (%) by epoch", record.accuracies),
-        *_curve("training loss by epoch", record.losses),
+        *_curve("test accuracy (%) by epoch", shown.accuracies),
+        *_curve("training loss by epoch", shown.losses),
     )
 
 
-def run_json(record: Record, judged: Judgement) -> dict[str, Any]:
+def run_json(shown: ShownRun, judged: Judgement) -> dict[str, Any]:
     """The same for programs: the metrics file, the judgement and the file's place."""
     return {
-        "file": str(record.file),
-        "run": record.metrics.run.path,
-        **record.metrics.model_dump(mode="json", exclude={"run", "settings"}),
-        "settings": dict(record.settings),
+        "file": str(shown.file),
+        "run": shown.metrics.run.path,
+        **shown.metrics.model_dump(mode="json", exclude={"run", "settings"}),
+        "settings": dict(shown.settings),
         "base": judged.base,
         "changes": _as_json(judged.changes, ("base", "run")),
         "outdated": judged.outdated,
@@ -55,45 +55,45 @@ def run_json(record: Record, judged: Judgement) -> dict[str, Any]:
     }
 
 
-def comparison_view(first: Record, second: Record, compared: Comparison) -> RenderableType:
+def comparison_view(first: ShownRun, second: ShownRun, compared: Comparison) -> RenderableType:
     """What differs, accuracies with their difference, the curves on the same axes, and warnings."""
-    records = (first, second)
-    shown = Grid()
-    shown.add_column("", no_wrap=True)
-    shown.add_column("A", overflow="fold")
-    shown.add_column("B", overflow="fold")
-    shown.add_column("B - A", justify="right")
+    runs = (first, second)
+    grid = Grid()
+    grid.add_column("", no_wrap=True)
+    grid.add_column("A", overflow="fold")
+    grid.add_column("B", overflow="fold")
+    grid.add_column("B - A", justify="right")
     for key, *values in (*compared.run, *compared.settings):
-        shown.add_row(key, *map(_value, values), "")
-    shown.add_section()
-    for name, values in _accuracies(records).items():
-        shown.add_row(name, *(f"{number:.2f}" for number in values), f"{values[1] - values[0]:+.2f}")
-    epochs = [str(record.metrics.best_epoch) for record in records]
-    shown.add_row("best epoch", *epochs, "")
+        grid.add_row(key, *map(_value, values), "")
+    grid.add_section()
+    for name, values in _accuracies(runs).items():
+        grid.add_row(name, *(f"{number:.2f}" for number in values), f"{values[1] - values[0]:+.2f}")
+    epochs = [str(shown.metrics.best_epoch) for shown in runs]
+    grid.add_row("best epoch", *epochs, "")
     warnings = [Text(f"warning: {told}", style="yellow") for told in compared.warnings]
-    paths = (f"{letter} {one.metrics.run.path}" for letter, one in zip("AB", records, strict=True))
+    paths = (f"{letter} {one.metrics.run.path}" for letter, one in zip("AB", runs, strict=True))
     return Group(
         *(Text(path, style="bold") for path in paths),
-        shown,
+        grid,
         *warnings,
-        *_curves("test accuracy (%) by epoch", [record.accuracies for record in records]),
-        *_curves("training loss by epoch", [record.losses for record in records]),
+        *_curves("test accuracy (%) by epoch", [shown.accuracies for shown in runs]),
+        *_curves("training loss by epoch", [shown.losses for shown in runs]),
     )
 
 
-def comparison_json(first: Record, second: Record, compared: Comparison) -> dict[str, Any]:
+def comparison_json(first: ShownRun, second: ShownRun, compared: Comparison) -> dict[str, Any]:
     """The same for programs."""
     accuracies = _accuracies((first, second))
     return {
-        "runs": [record.metrics.run.path for record in (first, second)],
-        "files": [str(record.file) for record in (first, second)],
+        "runs": [shown.metrics.run.path for shown in (first, second)],
+        "files": [str(shown.file) for shown in (first, second)],
         "differences": _as_json((*compared.run, *compared.settings), ("a", "b")),
         "accuracy": {
             name: {"a": one, "b": other, "difference": round(other - one, 4)}
             for name, (one, other) in accuracies.items()
         },
         "evaluations": [
-            [one.model_dump() for one in record.metrics.evaluations] for record in (first, second)
+            [one.model_dump() for one in shown.metrics.evaluations] for shown in (first, second)
         ],
         "warnings": list(compared.warnings),
     }
@@ -110,16 +110,14 @@ def _title(configuration: Configuration, run: RunId) -> str:
     )
 
 
-def _accuracies(records: Sequence[Record]) -> dict[str, list[float]]:
-    return {
-        name: [getattr(record.metrics.accuracy, name) for record in records] for name in ("best", "last")
-    }
+def _accuracies(runs: Sequence[ShownRun]) -> dict[str, list[float]]:
+    return {name: [getattr(shown.metrics.accuracy, name) for shown in runs] for name in ("best", "last")}
 
 
-def _accuracy(record: Record, judged: Judgement) -> dict[str, str]:
-    accuracy = record.metrics.accuracy
+def _accuracy(shown: ShownRun, judged: Judgement) -> dict[str, str]:
+    accuracy = shown.metrics.accuracy
     lines = {
-        "best": f"{accuracy.best:.2f}% (epoch {record.metrics.best_epoch}, selected on the test set)",
+        "best": f"{accuracy.best:.2f}% (epoch {shown.metrics.best_epoch}, selected on the test set)",
         "last": f"{accuracy.last:.2f}%",
     }
     if judged.paper is not None:
@@ -129,13 +127,13 @@ def _accuracy(record: Record, judged: Judgement) -> dict[str, str]:
     return lines
 
 
-def _settings(record: Record) -> dict[str, str]:
-    settings = {name: value for name, value in record.settings.items() if name not in _LEFT_OUT}
+def _settings(shown: ShownRun) -> dict[str, str]:
+    settings = {name: value for name, value in shown.settings.items() if name not in _LEFT_OUT}
     lines = {}
     for title, names in _TOGETHER.items():
         lines[title] = _value({name: settings.pop(name) for name in names if name in settings})
     lines |= {name.replace("_", " "): _value(value) for name, value in settings.items()}
-    if teacher := record.settings.get("teacher"):
+    if teacher := shown.settings.get("teacher"):
         lines["teacher"] = RunId.model_validate(teacher).path
     return lines
 
@@ -144,8 +142,8 @@ def _changes(judged: Judgement) -> dict[str, str]:
     return {key: f"{_value(base)} → {_value(here)}" for key, base, here in judged.changes}
 
 
-def _cost(record: Record) -> dict[str, str]:
-    metrics = record.metrics
+def _cost(shown: ShownRun) -> dict[str, str]:
+    metrics = shown.metrics
     speed = metrics.images_per_second
     memory = metrics.peak_memory_mib
     threads = f"{metrics.threads} thread{'s' if metrics.threads > 1 else ''}"
@@ -158,8 +156,8 @@ def _cost(record: Record) -> dict[str, str]:
     }
 
 
-def _origin(record: Record, judged: Judgement) -> dict[str, str]:
-    metrics = record.metrics
+def _origin(shown: ShownRun, judged: Judgement) -> dict[str, str]:
+    metrics = shown.metrics
     return {
         "finished": metrics.finished,
         "commit": metrics.commit or NONE,
@@ -168,20 +166,20 @@ def _origin(record: Record, judged: Judgement) -> dict[str, str]:
         "settings": f"{metrics.digest}, "
         + (f"outdated: {judged.outdated}" if judged.outdated else "as the configuration asks today")
         + " (how often it is tested is not compared)",
-        "file": str(record.file),
+        "file": str(shown.file),
     }
 
 
 def _section(title: str, lines: Mapping[str, str]) -> Iterable[RenderableType]:
     if not lines:
         return
-    shown = Grid.grid(padding=(0, 2))
-    shown.add_column(style="cyan", no_wrap=True)
-    shown.add_column(overflow="fold")
+    grid = Grid.grid(padding=(0, 2))
+    grid.add_column(style="cyan", no_wrap=True)
+    grid.add_column(overflow="fold")
     for name, text in lines.items():
-        shown.add_row(Text(name), Text(text))
+        grid.add_row(Text(name), Text(text))
     yield Text(f"\n{title}", style="bold")
-    yield shown
+    yield grid
 
 
 def _curve(title: str, points: Points) -> Iterable[RenderableType]:

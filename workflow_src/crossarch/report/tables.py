@@ -238,6 +238,17 @@ def read_paper(file: Path) -> pd.DataFrame:
     return checked(read_text_columns(file), _PAPER, str(file))
 
 
+def paper_accuracies(configuration: Configuration) -> dict[tuple[object, ...], float]:
+    """The paper's accuracies by data set, source, IPC, recipe and network; Table 2 before Table 7."""
+    files = dict.fromkeys(map(configuration.paper_file, configuration.tables.values()))
+    numbers: dict[tuple[object, ...], float] = {}
+    for file in filter(None, files):
+        frame = read_paper(file)[["dataset", "distillation", "ipc", "method", "arch", "accuracy"]]
+        for *key, accuracy in frame.itertuples(index=False, name=None):
+            numbers.setdefault(tuple(key), float(accuracy))
+    return numbers
+
+
 def paper_numbers(configuration: Configuration, table: Table) -> pd.DataFrame:
     """source, ipc, recipe, arch, paper, paper_std (percent) of the cells that the paper prints.
 

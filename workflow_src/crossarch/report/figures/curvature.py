@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from crossarch.analysis.record import CurvatureRecord, read_record
+from crossarch.analysis.stale import other_training
 from crossarch.collect.runs import KEY, KEY_COLUMNS
 from crossarch.collect.tidy import checked, read_tidy
 from crossarch.config import Configuration, RunId, figure_points, figure_runs
@@ -95,11 +96,8 @@ def _of_run(
     if not (file.exists() and same.any()):
         return
     record, metrics = read_record(CurvatureRecord, file), runs[same].iloc[0]
-    if record.digest != metrics["digest"]:
-        raise DataError(
-            f"{file}: digest: found {record.digest}, but the run has {metrics['digest']}: analyse it "
-            f"again: crossarch analyse curvature {run.path}"
-        )
+    if reason := other_training("curvature", run, record.digest, metrics["digest"]):
+        raise DataError(f"{file}: {reason}")
     recipe = configuration.recipe_book.recipe(
         run.recipe, run.protocol, ipc=run.ipc, arch=run.arch, source=run.source
     )

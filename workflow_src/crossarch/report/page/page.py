@@ -159,7 +159,7 @@ def _notices(configuration: Configuration, runs: pd.DataFrame) -> list[str]:
     notices = []
     if any_synthetic(runs["device"]):
         notices.append(f"{NOTICE}. Some of these numbers were made up to try out the page.")
-    for name in runs["dataset"].unique():
+    for name in (one for one in runs["dataset"].unique() if one in configuration.datasets):
         original = configuration.distilled_from(name)
         if original != name:
             stand_in, real = configuration.dataset(name).title, configuration.dataset(original).title

@@ -4,45 +4,20 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
 
+from crossarch.collect.runs import Curve
 from crossarch.config import Configuration, RunId, applies, figure_points, grid, table_datasets
 from crossarch.config.complain import validated
 from crossarch.config.schema import BASELINE
 from crossarch.errors import ConfigError, DataError
 from crossarch.layout import Layout
 from crossarch.printing.numbers import printed
-from crossarch.report.tables import read_paper
+from crossarch.report.tables import paper_accuracies
 
 LOSSES = 100  # at most so many points of a loss curve are kept
 _ROW = ["dataset", "source", "ipc", "recipe", "protocol"]
-
-
-class Evaluation(BaseModel):
-    """A point of a learning curve: test accuracy in percent after an epoch."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-    epoch: int
-    accuracy: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
-
-
-class Loss(BaseModel):
-    """A point of a loss curve."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-    epoch: int
-    loss: Annotated[float, Field(allow_inf_nan=False)]
-
-
-class Curve(BaseModel):
-    """The history in a run's `metrics.json`."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-    evaluations: tuple[Evaluation, ...] = ()
-    losses: tuple[Loss, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -153,7 +128,8 @@ def _cell(
     seeds = tuple(_seeds(layout, group)) if group is not None else ()
     accuracies = pd.Series([getattr(seed, configuration.selection.accuracy) for seed in seeds])
     mean = float(accuracies.mean()) if seeds else None
-    original = configuration.distilled_from(row.dataset)
+    known = row.dataset in configuration.datasets
+    original = configuration.distilled_from(row.dataset) if known else row.dataset
     reference = references.get((row.dataset, row.source, row.ipc, row.protocol))
     return Cell(
         arch=arch,
@@ -170,7 +146,7 @@ def _applies(configuration: Configuration, row: Row, arch: str) -> bool:
     run = RunId.model_validate({**{name: getattr(row, name) for name in _ROW}, "arch": arch, "seed": 0})
     try:
         return applies(configuration, run)
-    except ConfigError:  # a run of a recipe or source that the configuration no longer has
+    except ConfigError:  # a run of a data set, recipe or source that the configuration no longer has
         return True
 
 
@@ -215,17 +191,6 @@ def _curve(file: Path) -> Curve:
         raise DataError(str(error) if isinstance(error, ConfigError) else f"{file}: {error}") from None
     step = -(-len(curve.losses) // LOSSES) or 1
     return Curve(evaluations=curve.evaluations, losses=curve.losses[step - 1 :: step])
-
-
-def paper_accuracies(configuration: Configuration) -> dict[tuple[object, ...], float]:
-    """The paper's accuracies by data set, source, IPC, recipe and network; Table 2 before Table 7."""
-    files = dict.fromkeys(map(configuration.paper_file, configuration.tables.values()))
-    numbers: dict[tuple[object, ...], float] = {}
-    for file in filter(None, files):
-        frame = read_paper(file)[["dataset", "distillation", "ipc", "method", "arch", "accuracy"]]
-        for *key, accuracy in frame.itertuples(index=False, name=None):
-            numbers.setdefault(tuple(key), float(accuracy))
-    return numbers
 
 
 def _with_best(made: list[Row]) -> list[Row]:

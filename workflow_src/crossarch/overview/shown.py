@@ -9,29 +9,26 @@ from typing import Any
 
 from pydantic import Field
 
-from crossarch.collect.runs import Metrics
+from crossarch.collect.runs import Curve, Metrics, read_metrics
 from crossarch.config import Configuration, outdated, parse_run
-from crossarch.config.complain import in_a_result, validated
 from crossarch.config.differ import differences
 from crossarch.errors import DataError
 from crossarch.files import read_mapping
 from crossarch.layout import Layout
-from crossarch.report.page.results import Evaluation, Loss, paper_accuracies
+from crossarch.report.tables import paper_accuracies
 
 Difference = tuple[str, Any, Any]
 
 
-class Provenance(Metrics):
+class Provenance(Curve, Metrics):
     """All that is shown of a `metrics.json` beside its settings."""
 
-    evaluations: tuple[Evaluation, ...] = ()
-    losses: tuple[Loss, ...] = ()
     versions: dict[str, str] = Field(default={})
     inputs: dict[str, str] = Field(default={})
 
 
 @dataclass(frozen=True)
-class Record:
+class ShownRun:
     """A finished run: the file, what it tells, and its resolved settings as they stand there."""
 
     file: Path
@@ -82,34 +79,35 @@ def find_metrics(layout: Layout, run: str) -> Path:
     )
 
 
-def read_record(file: Path) -> Record:
-    """Read the metrics of a run. Raises DataError, naming file and key, where they are broken."""
-    data = read_mapping(file)
-    with in_a_result():
-        return Record(file, validated(Provenance, data, str(file)), data["settings"])
+def read_shown(file: Path) -> ShownRun:
+    """Read the metrics of a run.
+
+    Raises DataError, naming file and key, where they are broken or not of the run that its path spells.
+    """
+    return ShownRun(file, read_metrics(Provenance, file), read_mapping(file)["settings"])
 
 
-def judge(configuration: Configuration, record: Record) -> Judgement:
+def judge(configuration: Configuration, shown: ShownRun) -> Judgement:
     """Hold a run against today's configuration, which need not know its recipe or source any more."""
-    run = record.metrics.run
+    run = shown.metrics.run
     book = configuration.recipe_book
     base = book.recipes.get(run.recipe, {}).get("base")
     changes: tuple[Difference, ...] = ()
     if base is not None:
         recipe = book.recipe(base, run.protocol, ipc=run.ipc, arch=run.arch, source=run.source)
         today = recipe.model_dump(mode="json")
-        parts = {name: today[name] for name in today if name in record.settings and name != "network"}
-        changes = tuple(differences(parts, {name: record.settings[name] for name in parts}))
+        parts = {name: today[name] for name in today if name in shown.settings and name != "network"}
+        changes = tuple(differences(parts, {name: shown.settings[name] for name in parts}))
     return Judgement(
         base=base,
         changes=changes,
-        outdated=outdated(configuration, [record.file]).get(record.file),
-        paper=_paper(configuration, record),
+        outdated=outdated(configuration, [shown.file]).get(shown.file),
+        paper=_paper(configuration, shown),
     )
 
 
-def _paper(configuration: Configuration, record: Record) -> float | None:
-    run = record.metrics.run
+def _paper(configuration: Configuration, shown: ShownRun) -> float | None:
+    run = shown.metrics.run
     if run.dataset not in configuration.datasets:
         return None
     original = configuration.distilled_from(run.dataset)

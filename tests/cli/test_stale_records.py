@@ -1,0 +1,83 @@
+"""Records of runs that were trained again, with other settings, after they were measured."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from crossarch.analysis.measure import unmeasured
+from crossarch.analysis.summary import findings
+from crossarch.cli import app
+from crossarch.config import load_configuration, parse_run
+from crossarch.errors import DataError
+from crossarch.layout import Layout
+
+PROJECT = Path(__file__).parents[2]
+RESULTS = PROJECT / "results" / "reproduction"
+SET = "cifar10-jpeg/mtt/ipc1"
+OLD, KEPT = (parse_run(f"{SET}/cnn/baseline/seed{seed}") for seed in (0, 1))
+COPIED = parse_run("cifar10-jpeg/mtt/ipc1/cnn/wo_dp_kd/seed0")
+
+
+def invoke(*arguments: str, results: Path) -> Result:
+    config = ("--config", str(PROJECT / "config"))
+    return CliRunner().invoke(app, [*arguments, *config, "--results", str(results)])
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    """The published baselines of MTT's CNN with their records; that of `OLD` is of another training."""
+    layout = Layout(tmp_path)
+    for run in (OLD, KEPT):
+        for file in (layout.run_metrics(run), layout.analysis_record("whitening", run)):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(RESULTS / file.relative_to(tmp_path), file)
+    file = layout.analysis_record("whitening", OLD)
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"digest": "0" * 16}))
+    return layout
+
+
+def reason(layout: Layout) -> str:
+    digest = json.loads(layout.run_metrics(OLD).read_text())["digest"]
+    return (
+        f"{layout.analysis_record('whitening', OLD)}: digest: found {'0' * 16}, but "
+        f"the run has {digest}: analyse it again: crossarch analyse whitening {OLD.path}"
+    )
+
+
+def test_a_summary_leaves_them_out_and_names_them(layout: Layout) -> None:
+    finished = invoke("analyse", "whitening", "--summary", results=layout.results)
+    assert finished.exit_code == 0
+    assert finished.stderr == f"left out: {reason(layout)}\n"
+    assert "of 1 run are" in layout.analysis_files("whitening")[1].read_text()
+    with pytest.raises(DataError) as caught:
+        findings(load_configuration(PROJECT / "config"), layout, "whitening", [KEPT, OLD])
+    assert str(caught.value) == reason(layout)
+
+
+def test_they_are_measured_again(layout: Layout) -> None:
+    finished = invoke("analyse", "whitening", results=layout.results)
+    last = layout.run(OLD) / "last.safetensors"
+    assert str(finished.exception) == f"{last}: no such file; train the run: crossarch train {OLD.path}"
+
+
+def test_they_are_not_published(layout: Layout, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    refused = invoke("publish", "--destination", str(kept), results=layout.results)
+    assert isinstance(refused.exception, DataError)
+    assert str(refused.exception) == reason(layout)
+    assert not kept.exists()
+    layout.analysis_record("whitening", OLD).unlink()
+    assert invoke("publish", "--destination", str(kept), results=layout.results).exit_code == 0
+    assert len(list(kept.rglob("*.json"))) == 3
+
+
+def test_a_record_on_other_originals_is_measured_again() -> None:
+    published = Layout(RESULTS)
+    found = json.loads(published.analysis_record("stand_in", COPIED).read_text())["originals"]
+    for originals, missing in ((f"elsewhere/{found}", []), ("another.npz", [COPIED]), (None, [COPIED])):
+        overrides = [("test", {"stand_in": {"originals": originals}})]
+        configuration = load_configuration(PROJECT / "config", overrides=overrides)
+        assert unmeasured(configuration, published, "stand_in", [COPIED]) == missing
