@@ -31,7 +31,8 @@ def ensure_download(
             progress=progress,
         )
     except FetchError as error:
-        if pinned is file:
+        locked = configuration.lock.get(file.url)
+        if locked is None or locked.sha256 != pinned.sha256:
             raise
         raise FetchError(
             f"{error}; its checksum stands in {configuration.lock_file}: if upstream changed it for "
