@@ -221,6 +221,24 @@ def test_mirror_warns_of_what_nothing_is_known_of(
     ]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "found"),
+    [
+        (("URL", "--all", "--dry-run"), "addresses and --all"),
+        (("URL", "--file", "{}"), "addresses and --file"),
+        (("--all", "--file", "{}"), "--all and --file"),
+        (("--dry-run", "--update-lock", "URL"), "--dry-run and --update-lock"),
+    ],
+)
+def test_arguments_that_contradict_each_other_are_one_line(
+    small: list[str], server: Any, crossarch: Run, arguments: tuple[str, ...], found: str
+) -> None:
+    finished = crossarch("fetch", *(part.replace("URL", small[0]) for part in arguments))
+    assert finished.returncode == 2
+    assert finished.stderr == f"crossarch: command line: found {found}, allowed: one of them\n"
+    assert server.requests == []
+
+
 def test_unknown_address_is_one_line(project: Path, crossarch: Run) -> None:
     finished = crossarch("fetch", "https://example.org/unknown.bin")
     assert finished.returncode == 2

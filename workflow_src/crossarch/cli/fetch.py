@@ -16,6 +16,7 @@ from crossarch.cli.options import (
     ConfigDirectory,
     Presets,
     Results,
+    at_most_one,
     json_object,
     layout_of,
     read_configuration,
@@ -61,6 +62,8 @@ def fetch(
     from crossarch.fetch.listing import list_files
     from crossarch.fetch.places import cache_directory, mirrors_from_environment
 
+    at_most_one({"addresses": urls, "--all": every, "--file": file})
+    at_most_one({"--dry-run": dry_run, "--update-lock": update_lock})
     configuration = read_configuration(config, preset)
     layout = layout_of(configuration, results)
     if file:
