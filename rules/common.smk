@@ -109,6 +109,15 @@ def upstream_path(file):
 UPSTREAM = {upstream_path(file): file for file in configuration.upstream().values()}
 
 
+def pinned_file(wildcards):
+    """An upstream file and what its bytes must be, by the lock, too, as one value that triggers its job.
+
+    Not by the job's output: Snakemake keeps no track of a param that is made from that.
+    """
+    file = UPSTREAM[str(layout.downloads / wildcards.upstream)]
+    return configuration.pinned(file).model_dump_json(exclude_none=True)
+
+
 def settings_of(wildcards):
     """The resolved settings of the run that the wildcards spell."""
     return settings_of_path(RUN_PATTERN.format(**wildcards))

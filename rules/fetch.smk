@@ -13,6 +13,6 @@ rule fetch:
     conda:
         "../envs/workflow.yaml"
     params:
-        file=lambda wildcards, output: UPSTREAM[output[0]].model_dump_json(exclude_none=True),
+        file=pinned_file,
     shell:
         "python -m crossarch fetch --file {params.file:q} > {log} 2>&1"

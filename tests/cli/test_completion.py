@@ -87,6 +87,29 @@ def test_a_mistake_in_a_file_breaks_nothing(call: Call, tmp_path: Path) -> None:
     assert offered(call, f"crossarch show --config {tmp_path} cifar") == []
 
 
+@pytest.mark.parametrize(
+    ("file", "text", "line"),
+    [
+        ("config.yaml", "seeds: 3", "train cifar10/frepo/ipc1/cnn/full/"),
+        ("config.yaml", "own_networks: 3", "describe --arch re"),
+        ("config.yaml", "own_recipes: [1]", "schedule --recipe 1"),
+        ("config.yaml", "results: [1]", "show cifar"),
+        ("recipes.yaml", "recipes:", "schedule --recipe wo"),
+        ("recipes.yaml", "recipes:", "train cifar10/frepo/ipc1/cnn/"),
+        ("datasets.yaml", "1: {}", "prepare ci"),
+        ("datasets.yaml", "cifar10: 3", "train cifar10/frepo/ipc"),
+        ("sources.yaml", "frepo: [sets]", "train cifar10/frepo/ipc"),
+        ("tables.yaml", "3: {}", "render ta"),
+    ],
+)
+def test_a_wrong_value_in_a_file_breaks_nothing(
+    call: Call, tmp_path: Path, file: str, text: str, line: str
+) -> None:
+    (tmp_path / file).write_text(text)
+    verb, *rest = line.split(" ")
+    assert offered(call, f"crossarch {verb} --config {tmp_path} {' '.join(rest)}") == []
+
+
 def test_an_answer_imports_nothing_heavy(call: Call) -> None:
     asked = {
         "COMP_WORDS": "crossarch show cif",

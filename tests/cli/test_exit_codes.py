@@ -52,6 +52,35 @@ def test_a_mistake_is_one_line_and_a_code(
         assert "Traceback" not in finished.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["full", "--protocol", "released", "--arch", "resnet05"], "unknown network 'resnet05'"),
+        (["full@"], "command line: protocol: found '', allowed: "),
+        (
+            ["full@released", "--protocol", "paper"],
+            "command line: found --recipe full@released and --protocol paper, allowed: one protocol",
+        ),
+    ],
+)
+def test_a_schedule_is_of_what_was_asked_for(call: Call, arguments: list[str], told: str) -> None:
+    finished = call("schedule", "--recipe", *arguments)
+    assert (finished.returncode, finished.stdout) == (2, "")
+    (line,) = finished.stderr.splitlines()
+    assert told in line
+
+
+def test_a_protocol_may_be_told_in_the_recipe_as_an_option_or_both(call: Call) -> None:
+    spellings = (
+        ["full@released"],
+        ["full", "--protocol", "released"],
+        ["full@released", "--protocol", "released"],
+    )
+    one, *others = (call("schedule", "--recipe", *spelling).stdout for spelling in spellings)
+    assert one.startswith("epoch,keep_rate,lr\n")
+    assert others == [one, one]
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is CUDA on this machine")
 def test_a_device_that_is_not_there_is_told_before_anything_is_done(call: Call, tmp_path: Path) -> None:
     finished = call("train", RUN, "--device", "cuda", "--results", str(tmp_path / "results"))

@@ -1,5 +1,6 @@
 """The commands that handle many files: listing them, fetching them, filling a mirror."""
 
+import hashlib
 import json
 import shutil
 from itertools import product
@@ -198,7 +199,44 @@ def test_mirror_is_filled_from_what_was_downloaded(
     shutil.rmtree(project / "cache")
     finished = crossarch("mirror", "carried")
     assert finished.returncode == 0, finished.stderr
-    assert finished.stdout.count("(mirror)") == 5
+    assert finished.stdout.count("(downloads)") == 5
+
+
+def test_mirror_warns_of_what_nothing_is_known_of(
+    small: list[str], project: Path, server: Any, crossarch: Run
+) -> None:
+    assert crossarch("fetch", "--update-lock", small[1]).returncode == 0
+    held = project / "results/downloads" / server.host / "1.pt"
+    held.parent.mkdir(parents=True, exist_ok=True)
+    held.write_bytes(b"junk")
+    finished = crossarch("mirror", "carried")
+    assert finished.returncode == 0, finished.stderr
+    assert f"carried/{server.host}/1.pt (downloads)" in finished.stdout.splitlines()
+    warned = finished.stderr.splitlines()
+    assert len(warned) == 4  # of five, one is locked
+    digest = hashlib.sha256(b"junk").hexdigest()
+    assert [line for line in warned if digest in line] == [
+        f"crossarch: warning: {small[0]}: no checksum is known of it; what came has sha256 {digest}; "
+        f"to hold later downloads to it, run: crossarch fetch --update-lock {small[0]}"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "found"),
+    [
+        (("URL", "--all", "--dry-run"), "addresses and --all"),
+        (("URL", "--file", "{}"), "addresses and --file"),
+        (("--all", "--file", "{}"), "--all and --file"),
+        (("--dry-run", "--update-lock", "URL"), "--dry-run and --update-lock"),
+    ],
+)
+def test_arguments_that_contradict_each_other_are_one_line(
+    small: list[str], server: Any, crossarch: Run, arguments: tuple[str, ...], found: str
+) -> None:
+    finished = crossarch("fetch", *(part.replace("URL", small[0]) for part in arguments))
+    assert finished.returncode == 2
+    assert finished.stderr == f"crossarch: command line: found {found}, allowed: one of them\n"
+    assert server.requests == []
 
 
 def test_unknown_address_is_one_line(project: Path, crossarch: Run) -> None:

@@ -142,6 +142,10 @@ def test_a_published_teacher_is_fetched_and_retraced(workspace: Workspace) -> No
         (["curvature"], "found no RUN for curvature, allowed: one or more finished runs"),
         (["selection", "a/b/ipc1/c/d/seed0"], "found RUNS for selection, allowed: RUNS for curvature"),
         (["curvature", "cifar10-jpeg/frepo/ipc1/cnn/full/seed0"], "train the run first"),
+        (
+            ["whitening", "a/b/ipc1/c/d/seed0", "--page", "README.md"],
+            "found RUNS and --page, allowed: one",
+        ),
         (["selection", "--page", "config/config.yaml"], "found no lines <!-- selection"),
     ],
 )

@@ -82,7 +82,23 @@ def test_a_training_by_hand_says_what_to_distil_first(on_digits: Workspace) -> N
     ]
     made = on_digits.crossarch("distil", "own-frepo", "digits", "1")
     assert made.returncode == 0, made.stderr
-    assert Path(on_digits.folder / "results" / "distilled" / f"{SET}.safetensors").is_file()
+    distilled = Path(on_digits.folder / "results" / "distilled" / f"{SET}.safetensors")
+    before = distilled.read_bytes()
+
+    def longer(data: Any) -> None:
+        data["own-frepo"]["distilled"]["digits"]["steps"] = 7
+
+    asked = ("prepare", "digits", "--source", "own-frepo", "--ipc", "1")
+    assert on_digits.crossarch(*asked).returncode == 0
+    on_digits.edit("sources.yaml", longer)
+    for arguments in (asked, ("train", "digits/own-frepo/ipc1/cnn/baseline/seed0")):
+        ended = on_digits.crossarch(*arguments)
+        assert ended.returncode == 4
+        assert ended.stderr.strip().splitlines() == [
+            f"crossarch: results/distil/{SET}/metrics.json: settings.method.steps: made with 6, "
+            "today 7; distil the set again: crossarch distil own-frepo digits 1"
+        ]
+    assert distilled.read_bytes() == before
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from miniature import Workspace
+from miniature import HOST, Workspace
 
 pytestmark = pytest.mark.slow
 
@@ -76,6 +76,25 @@ def test_only_what_changed(finished: Workspace) -> None:
     tables = after_code("report/latex.py", "\nUNUSED = 1\n")
     assert tables == {"render_settings": 1, "render_table": 2, **TARGET}
     assert after_code("report/scorecard.py", "\nUNUSED = 1\n") == {"scorecard": 1}
+
+
+def test_a_lock_stops_other_bytes_that_lie_there_already(workspace: Workspace) -> None:
+    def forget_checksum(data: Any) -> None:
+        del data["frepo"]["sets"]["cifar10"][1]["images"]["sha256"]
+
+    workspace.edit("sources.yaml", forget_checksum)
+    file, url = f"results/downloads/{HOST}/images.pt", f"https://{HOST}/images.pt"
+    made = workspace.snakemake(file)
+    assert made.returncode == 0, made.stdout + made.stderr
+    assert workspace.planned(file) == {}
+    lock = {url: {"size": (workspace.mirror / HOST / "images.pt").stat().st_size, "sha256": "0" * 64}}
+    workspace.edit("checksums.lock.yaml", lambda data: data.update(lock))
+    assert workspace.planned(file) == {"fetch": 1}
+    refused = workspace.snakemake(file, "--retries", "0")
+    assert refused.returncode != 0
+    said = (workspace.folder / f"results/logs/fetch/{HOST}/images.pt.log").read_text()
+    assert "its checksum stands in config/checksums.lock.yaml: if upstream changed it" in said
+    assert f"crossarch fetch --update-lock {url}" in said
 
 
 def test_named_targets_are_narrowed_by_the_configuration(workspace: Workspace) -> None:

@@ -1,7 +1,10 @@
 """The data set that comes with a package: the images themselves, and all stages up to a training."""
 
+import json
+import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,10 +14,24 @@ from scipy import ndimage
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from crossarch.config import Configuration, load_configuration
+from crossarch.config import (
+    Configuration,
+    SetId,
+    load_configuration,
+    parse_run,
+    resolve_distil,
+)
+from crossarch.config.locked import Locked
 from crossarch.config.schema import Source
-from crossarch.data import load_set
-from crossarch.data.ensure import ensure_distilled, ensure_images, ensure_test_set
+from crossarch.data import ImageSet, load_set, save_set
+from crossarch.data.ensure import (
+    ensure_distilled,
+    ensure_images,
+    ensure_test_set,
+    ensure_training_set,
+)
+from crossarch.data.store import load_metadata
+from crossarch.errors import DataError, FetchError
 from crossarch.layout import Layout
 
 CONFIGURATION = load_configuration(Path(__file__).parents[2] / "config")
@@ -66,10 +83,11 @@ def test_other_constants_make_whitening_and_test_set_anew(tmp_path: Path) -> Non
     assert layout.test_set("digits", "standardise").stat().st_mtime_ns == kept
 
 
-def with_a_set_of_digits(file: Path, **changes: str) -> Configuration:
+def with_a_set_of_digits(file: Any, **changes: Any) -> Configuration:
     """The configuration with a source `mine`, whose set of one digit a class is `file`."""
     source = CONFIGURATION.source("own-frepo").model_dump(exclude_unset=True, exclude={"distilled"})
-    source |= {"labels": "hard", "sets": {"digits": {1: {"file": str(file)}}}, **changes}
+    one = {"file": str(file) if isinstance(file, Path) else file}
+    source |= {"labels": "hard", "sets": {"digits": {1: one}}, **changes}
     sources = {**CONFIGURATION.sources, "mine": Source.model_validate(source)}
     return replace(CONFIGURATION, sources=sources)
 
@@ -98,6 +116,147 @@ def test_a_folder_of_grey_images_is_a_set_of_digits(tmp_path: Path) -> None:
     made = load_set(ensure_distilled(configuration, Layout(tmp_path), "mine", "digits", 1))
     np.testing.assert_allclose(made.images[:, 0].numpy(), pixels / 255, rtol=1e-6)
     assert made.labels.tolist() == list(range(10))
+
+
+def write_digits(file: Path, value: int, dtype: Any = np.float32) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("wb") as stream:
+        np.savez(stream, images=np.full((10, 1, 16, 16), value, dtype=dtype), labels=np.arange(10))
+
+
+def test_a_set_that_is_read_from_another_file_is_prepared_anew(tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "results")
+    for value, name in enumerate(("zeros.npz", "ones.npz")):
+        write_digits(tmp_path / name, value)
+        os.utime(tmp_path / name, (value, value))
+
+    def prepared(name: str) -> Path:
+        configuration = with_a_set_of_digits(tmp_path / name)
+        return ensure_distilled(configuration, layout, "mine", "digits", 1)
+
+    path = prepared("ones.npz")
+    made = path.stat().st_mtime_ns
+    assert bool((load_set(path).images == 1).all())
+    assert prepared("ones.npz").stat().st_mtime_ns == made
+    assert bool((load_set(prepared("zeros.npz")).images == 0).all())
+
+
+def test_a_set_that_is_read_otherwise_is_prepared_anew(tmp_path: Path) -> None:
+    layout, file = Layout(tmp_path / "results"), tmp_path / "set.npz"
+    write_digits(file, 255, np.uint8)
+
+    def prepared(**changes: Any) -> torch.Tensor:
+        configuration = with_a_set_of_digits(file, pixels="raw", **changes)
+        return load_set(ensure_distilled(configuration, layout, "mine", "digits", 1)).images
+
+    assert bool((prepared(whitening="none") == 1).all())
+    assert not bool((prepared(whitening="standardise") == 1).all())
+    configuration = with_a_set_of_digits(file)
+    with pytest.raises(DataError, match="needed: floats in the space"):
+        ensure_distilled(configuration, layout, "mine", "digits", 1)
+
+
+def test_a_set_whose_metadata_tell_less_is_left_as_it_is(tmp_path: Path) -> None:
+    layout, file = Layout(tmp_path / "results"), tmp_path / "set.npz"
+    configuration = with_a_set_of_digits(file)
+    write_digits(file, 1)
+    path = layout.distilled("mine", "digits", 1)
+    older = ImageSet(torch.zeros(10, 1, 16, 16), torch.arange(10))
+    save_set(path, older, {"origin": str(file), "source": "mine"})
+    assert bool(
+        (load_set(ensure_distilled(configuration, layout, "mine", "digits", 1)).images == 0).all()
+    )
+    save_set(path, older, {"origin": "another.npz", "source": "mine"})
+    assert bool(
+        (load_set(ensure_distilled(configuration, layout, "mine", "digits", 1)).images == 1).all()
+    )
+
+
+@pytest.mark.parametrize("pin", ["sha256", "git_blob", "lock"])
+def test_a_set_made_from_other_bytes_than_are_pinned_later_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pin: str
+) -> None:
+    monkeypatch.setenv("CROSSARCH_MIRROR", str(tmp_path / "mirror"))
+    monkeypatch.setenv("CROSSARCH_CACHE", str(tmp_path / "cache"))
+    host, layout = "127.0.0.1:9", Layout(tmp_path / "results")
+    url, fetched = f"http://{host}/set.npz", tmp_path / "mirror" / host / "set.npz"
+    write_digits(fetched, 1)
+
+    def prepared(digest: str) -> Path:
+        pinned = {} if pin == "lock" else {pin: digest}
+        configuration = with_a_set_of_digits({"url": url, **(pinned if digest else {})})
+        if pin == "lock" and digest:
+            locked = {url: Locked(size=fetched.stat().st_size, sha256=digest)}
+            configuration = replace(configuration, lock=locked)
+        return ensure_distilled(configuration, layout, "mine", "digits", 1)
+
+    path = prepared("")
+    made = path.stat().st_mtime_ns
+    kind = "sha256" if pin == "lock" else pin
+    right = json.loads(load_metadata(path)["checksums"])[url][kind]
+    assert prepared(right if pin == "lock" else right.upper()).stat().st_mtime_ns == made
+    with pytest.raises(FetchError, match="expected"):
+        prepared("0" * len(right))
+
+
+def test_images_of_another_origin_are_prepared_anew_with_what_is_made_of_them(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    path = ensure_test_set(CONFIGURATION, layout, "digits", "standardise")
+    for split in ("train", "test"):
+        images = layout.images("digits", split)
+        one = load_set(images)
+        stamps = images.stat().st_mtime_ns
+        save_set(
+            images, ImageSet(one.images // 2, one.labels), {**load_metadata(images), "origin": "another"}
+        )
+        os.utime(images, ns=(stamps, stamps))
+    before = load_set(path).images
+    made = path.stat().st_mtime_ns
+    ensure_test_set(CONFIGURATION, layout, "digits", "standardise")
+    assert load_metadata(layout.images("digits", "train"))["origin"] == "sklearn-digits"
+    assert path.stat().st_mtime_ns > made
+    assert torch.equal(load_set(path).images, before)
+
+
+def test_a_subset_that_was_drawn_for_another_whitening_is_drawn_anew(tmp_path: Path) -> None:
+    layout, run = Layout(tmp_path), parse_run("digits/mine/ipc1/cnn/baseline/seed0")
+    drawn = {"labels": "hard", "pixels": "raw", "drawn": {"digits": [1]}}
+    of_source = CONFIGURATION.source("own-frepo").model_dump(exclude_unset=True, exclude={"distilled"})
+
+    def prepared(whitening: str) -> torch.Tensor:
+        source = Source.model_validate({**of_source, **drawn, "whitening": whitening})
+        configuration = replace(CONFIGURATION, sources={"mine": source})
+        return load_set(ensure_training_set(configuration, layout, run)).images
+
+    first = prepared("none")
+    assert not torch.equal(prepared("standardise"), first)
+    assert torch.equal(prepared("none"), first)
+
+
+def test_a_set_distilled_with_other_settings_is_refused_and_left(tmp_path: Path) -> None:
+    layout, target = Layout(tmp_path), SetId(source="own-frepo", dataset="digits", ipc=1)
+    path, record = layout.distilled("own-frepo", "digits", 1), layout.distillation(target)
+    save_set(path, ImageSet(torch.zeros(10, 1, 16, 16), torch.eye(10)), {})
+    before = path.read_bytes()
+
+    def needed() -> Path:
+        return ensure_distilled(CONFIGURATION, layout, "own-frepo", "digits", 1)
+
+    assert needed() == path
+    today = resolve_distil(CONFIGURATION, target).model_dump(mode="json", exclude={"target"})
+    record.parent.mkdir(parents=True)
+    record.write_text(json.dumps({"settings": today}))
+    assert needed() == path
+    steps = today["method"]["steps"]
+    today["method"]["steps"] = 7
+    record.write_text(json.dumps({"settings": today}))
+    with pytest.raises(DataError) as caught:
+        needed()
+    assert str(caught.value) == (
+        f"{record}: settings.method.steps: made with 7, today {steps}; "
+        "distil the set again: crossarch distil own-frepo digits 1"
+    )
+    assert path.read_bytes() == before
 
 
 def test_nothing_is_fetched_for_it() -> None:

@@ -18,6 +18,7 @@ from crossarch.cli.options import (
     SelectionJson,
     SlotsPerGpu,
     Threads,
+    at_most_one,
     layout_of,
     read_configuration,
     tell_files,
@@ -90,6 +91,7 @@ def analyse(
     """
     if analysis not in ANALYSES:
         raise ConfigError(unknown("command line", "analysis", analysis, ANALYSES))
+    at_most_one({"RUNS": runs, "--page": page})
     configuration = read_configuration(config, preset, selection)
     layout = layout_of(configuration, results)
     named = [parse_run(run) for run in runs or ()]

@@ -4,6 +4,7 @@ Nothing is checked here and nothing heavy imported: an answer has to come at onc
 file must not break the line that is being typed.
 """
 
+import functools
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -16,8 +17,24 @@ from crossarch.config.schema import ANALYSES, ARCHS, PROTOCOLS, WHITENINGS
 from crossarch.layout import Layout
 
 Complete = Callable[[typer.Context, str], list[str]]
+# What it comes to that a file holds something else than is looked for in it, or cannot be read.
+_MISTAKES = (AttributeError, LookupError, OSError, TypeError, ValueError)
 
 
+def _whatever_stands_in_files(complete: Complete) -> Complete:
+    """The same, which offers nothing where there is a mistake in a file."""
+
+    @functools.wraps(complete)
+    def offered(context: typer.Context, incomplete: str) -> list[str]:
+        try:
+            return complete(context, incomplete)
+        except _MISTAKES:
+            return []
+
+    return offered
+
+
+@_whatever_stands_in_files
 def complete_finished(context: typer.Context, incomplete: str) -> list[str]:
     """Finished runs under --results, those that are on the line already left out."""
     layout = Layout(_results(context))
@@ -32,6 +49,7 @@ def complete_finished(context: typer.Context, incomplete: str) -> list[str]:
     ]
 
 
+@_whatever_stands_in_files
 def complete_planned(context: typer.Context, incomplete: str) -> list[str]:
     """Every run that the names in the configuration can spell, up to the next slash."""
     done, slash, _ = incomplete.rpartition("/")
@@ -52,6 +70,7 @@ def complete_planned(context: typer.Context, incomplete: str) -> list[str]:
 
 
 def _among(names: Callable[[typer.Context], Iterable[str]]) -> Complete:
+    @_whatever_stands_in_files
     def complete(context: typer.Context, incomplete: str) -> list[str]:
         return [name for name in names(context) if name.startswith(incomplete)]
 

@@ -71,8 +71,13 @@ def schedule(
     if protocol is not None and protocol not in PROTOCOLS:
         raise ConfigError(f"--protocol: found {protocol!r}, allowed: {', '.join(PROTOCOLS)}")
     name, of_recipe = split_recipe(recipe)
+    if protocol is not None and "@" in recipe and protocol != of_recipe:
+        raise ConfigError(
+            f"command line: found --recipe {recipe} and --protocol {protocol}, allowed: one protocol"
+        )
     run = run_of("cifar10", source, ipc, arch, f"{name}@{protocol or of_recipe}")
     configuration.source(source)
+    configuration.network_file(run.arch)
     settings = run_recipe(configuration, run)
     rows = [
         {

@@ -16,6 +16,7 @@ from crossarch.cli.options import (
     ConfigDirectory,
     Presets,
     Results,
+    at_most_one,
     json_object,
     layout_of,
     read_configuration,
@@ -61,6 +62,8 @@ def fetch(
     from crossarch.fetch.listing import list_files
     from crossarch.fetch.places import cache_directory, mirrors_from_environment
 
+    at_most_one({"addresses": urls, "--all": every, "--file": file})
+    at_most_one({"--dry-run": dry_run, "--update-lock": update_lock})
     configuration = read_configuration(config, preset)
     layout = layout_of(configuration, results)
     if file:
@@ -102,20 +105,24 @@ def mirror(
     """Fill a mirror for machines without network: set CROSSARCH_MIRROR to it there.
 
     Without --all: what the selected data sets, sources and IPC need. What is already there and right
-    stays; every file is verified.
+    stays; what a checksum is known of is verified, and there is a warning about what else comes.
 
     Example: `crossarch mirror /scratch/mirror --preset config/presets/paper.yaml`
     """
     from crossarch.fetch.download import fetch_file
+    from crossarch.fetch.ensure import warn_if_unpinned
     from crossarch.fetch.places import cache_directory, mirrors_from_environment
 
     configuration = read_configuration(config, preset)
-    nearest = (layout_of(configuration, results).downloads, *mirrors_from_environment())
+    downloads, mirrors = layout_of(configuration, results).downloads, mirrors_from_environment()
 
     def put(one: UpstreamFile) -> Told:
         destination = directory / one.relative_path
         pinned = configuration.pinned(one)
-        origin = fetch_file(pinned, destination, mirrors=nearest, cache=cache_directory())
+        origin = fetch_file(
+            pinned, destination, mirrors=mirrors, cache=cache_directory(), downloads=downloads
+        )
+        warn_if_unpinned(pinned, destination, origin)
         return f"{destination} ({origin.kind})", {"path": str(destination), "from": origin.kind}
 
     _each(_wanted_files(configuration, [], every), put, as_json)

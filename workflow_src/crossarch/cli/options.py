@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -116,6 +116,13 @@ def read_configuration(
     if selection:
         overrides.append(("--selection", json_object(selection, "--selection")))
     return load_configuration(directory, overrides=overrides)
+
+
+def at_most_one(given: Mapping[str, object]) -> None:
+    """Raise ConfigError if more than one of these parts of the command line, by name, was given."""
+    found = [name for name, value in given.items() if value]
+    if len(found) > 1:
+        raise ConfigError(f"command line: found {' and '.join(found)}, allowed: one of them")
 
 
 def json_object(text: str | None, option: str) -> dict[str, Any]:

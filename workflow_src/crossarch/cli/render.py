@@ -16,6 +16,7 @@ from crossarch.cli.options import (
     Presets,
     Results,
     SelectionJson,
+    at_most_one,
     layout_of,
     read_configuration,
     tell_files,
@@ -129,10 +130,9 @@ def _of_runs(
     """Where what is rendered lies, and the table of its runs if it is not what was collected."""
     from crossarch.collect import write_runs
 
+    at_most_one({"--every": every, "--runs": runs})
     if not every:
         return layout, runs
-    if runs:
-        raise ConfigError("command line: found --every and --runs, allowed: one of them")
     collected, _ = collected_runs(configuration, layout.finished_runs())
     path = layout.partial.metrics("runs")
     write_runs(collected, path)

@@ -18,7 +18,7 @@ from crossarch.config.figures import (
     shows_curvature,
 )
 from crossarch.config.load import load_configuration
-from crossarch.config.outdated import outdated
+from crossarch.config.outdated import outdated, outdated_distillation
 from crossarch.config.own import NetworkFile, network_code
 from crossarch.config.plan import (
     collection_runs,
@@ -78,6 +78,7 @@ __all__ = [
     "network_settings",
     "network_widths",
     "outdated",
+    "outdated_distillation",
     "parse_run",
     "parse_set",
     "published_teacher",

@@ -1,4 +1,4 @@
-"""Whether a finished run is what the configuration asks for today."""
+"""Whether a finished run or distillation is what the configuration asks for today."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -7,8 +7,11 @@ from typing import Any
 from crossarch.config.complain import validated
 from crossarch.config.configuration import Configuration
 from crossarch.config.differ import differences
+from crossarch.config.distil import DistilSettings, resolve_distil
+from crossarch.config.model import Resolved
 from crossarch.config.resolve import RunSettings, resolve
 from crossarch.config.runs import parse_run
+from crossarch.config.sets import SetId
 from crossarch.errors import ConfigError
 from crossarch.files import read_mapping, sha256_of
 
@@ -25,6 +28,23 @@ def outdated(configuration: Configuration, files: Iterable[Path]) -> dict[Path, 
     return {file: reason for file, reason in reasons.items() if reason}
 
 
+def outdated_distillation(configuration: Configuration, target: SetId, record: Path) -> str | None:
+    """How a set that was distilled here was made otherwise than is asked for, by its `record`.
+
+    None where it was not, or where there is no record. Raises DataError for one that is not JSON.
+    """
+    if not record.exists():
+        return None
+    settings = read_mapping(record).get("settings")
+    today = resolve_distil(configuration, target)
+    try:
+        known = {"target": target, **settings} if isinstance(settings, Mapping) else settings
+        made = validated(DistilSettings, known, "settings")
+    except ConfigError as error:  # what it was made with exists no longer
+        return str(error)
+    return _difference(made, today)
+
+
 def _reason(configuration: Configuration, file: Path) -> str | None:
     data = read_mapping(file)
     try:
@@ -34,11 +54,14 @@ def _reason(configuration: Configuration, file: Path) -> str | None:
         made = validated(RunSettings, known, "settings")
     except ConfigError as error:  # what it was made with exists no longer
         return str(error)
+    return _difference(made, today) or _reason_of_teacher(configuration, file, today, data)
+
+
+def _difference(made: Resolved, today: Resolved) -> str | None:
+    """The first key in which settings differ, and how; None if they are the same."""
     then, now = (one.model_dump(mode="json", exclude={"evaluate_every"}) for one in (made, today))
     first = next(differences(then, now, key="settings"), None)
-    if first:
-        return f"{first[0]}: made with {first[1]!r}, today {first[2]!r}"
-    return _reason_of_teacher(configuration, file, today, data)
+    return f"{first[0]}: made with {first[1]!r}, today {first[2]!r}" if first else None
 
 
 def _reason_of_teacher(

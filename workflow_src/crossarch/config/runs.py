@@ -51,8 +51,8 @@ class RunId(Model):
 
 def split_recipe(qualified: str) -> tuple[str, str]:
     """`full@released` -> (`full`, `released`); without `@` the protocol is `paper`."""
-    recipe, _, protocol = qualified.partition("@")
-    return recipe, protocol or "paper"
+    recipe, at, protocol = qualified.partition("@")
+    return recipe, protocol if at else "paper"
 
 
 def parse_run(path: str | PurePosixPath) -> RunId:

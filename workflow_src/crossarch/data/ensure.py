@@ -1,7 +1,9 @@
 """Each file of the prepare stage, made from what stands before it; used by rules and by hand.
 
 A file is made where it is missing, and anew where what it was made from has changed: a file of the
-user's own or of this stage that is newer, or the constants of a whitening.
+user's own or of this stage that is newer, the constants of a whitening, what the configuration says of
+the files that are read, or what their bytes must be. A set that is distilled here is never made anew by
+the way, since that takes long: an outdated one is an error.
 """
 
 from collections.abc import Callable, Iterable
@@ -9,12 +11,20 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from crossarch.config import Configuration, RunId, distilled_set, set_whitening
+from crossarch.config import (
+    Configuration,
+    RunId,
+    SetId,
+    distilled_set,
+    outdated_distillation,
+    set_whitening,
+)
 from crossarch.config.files import File, LocalFile, UpstreamFile
 from crossarch.config.resolve import check_training_set
 from crossarch.config.schema import Whitening
 from crossarch.data.distilled import prepare_distilled
 from crossarch.data.drawn import prepare_drawn
+from crossarch.data.made_from import CHECKSUMS, agrees, checksums
 from crossarch.data.real import listed_order, prepare_real
 from crossarch.data.store import ImageSet, load_set, save_set
 from crossarch.data.whitening import fit_whitener, load_whitener, save_whitener, scales_with
@@ -42,7 +52,12 @@ def ensure_images(configuration: Configuration, layout: Layout, dataset: str) ->
         archive = ensure_download(configuration, layout, origin.file) if origin.file else None
         prepare_real(dataset, configuration.dataset(dataset), origin, archive, train, test)
 
-    _once((train, test), make)
+    def fits() -> bool:
+        pinned = [configuration.pinned(origin.file)] if origin.file else []
+        expected = {"origin": origin.name, "read_as": origin.reader}
+        return all(agrees(path, expected, pinned) for path in (train, test))
+
+    _once((train, test), make, fits=fits)
     return train, test
 
 
@@ -52,6 +67,7 @@ def ensure_whitener(
     """A whitening, fitted on the training images."""
     path = layout.whitener(dataset, whitening)
     settings = configuration.dataset(dataset)
+    _renew_images(configuration, layout, dataset)
 
     def make() -> None:
         train, _ = ensure_images(configuration, layout, dataset)
@@ -91,19 +107,21 @@ def ensure_distilled(
     """A distilled set in canonical form; one that is distilled here has to be there already."""
     settings = configuration.source(source)
     if settings.distilled:
-        path = layout.distilled(source, dataset, ipc)
-        check_training_set(configuration, source, dataset, ipc)
-        if not path.exists():
-            command = f"crossarch distil {source} {dataset} {ipc}"
-            raise DataError(f"{path}: no such file; distil the set first: {command}")
-        return path
+        return _distilled_here(configuration, layout, SetId(source=source, dataset=dataset, ipc=ipc))
     entry = distilled_set(configuration, source, dataset, ipc)
     whitening = set_whitening(configuration, source, dataset, ipc)
     owner = configuration.stored_under(source, dataset)
     path = layout.distilled(source, owner, ipc)
     made_from = [file.location for file in entry.files if isinstance(file, LocalFile)]
+    names = [file.path if isinstance(file, LocalFile) else file.url for file in entry.files]
+    metadata = {
+        "origin": " ".join(names),
+        "read_as": f"{entry.form}, classes {entry.class_order}, {settings.pixels}",
+        "labels": settings.labels,
+    }
     if settings.pixels == "raw":
         made_from.append(_renewed_whitener(configuration, layout, owner, whitening))
+        metadata["whitening"] = whitening
 
     def make() -> None:
         whitener = class_order = None
@@ -112,20 +130,38 @@ def ensure_distilled(
         if entry.class_order == "listed":
             train, _ = ensure_images(configuration, layout, owner)
             class_order = listed_order(train)
-        names = [file.path if isinstance(file, LocalFile) else file.url for file in entry.files]
+        paths = [ensure_file(configuration, layout, file) for file in entry.files]
+        read = checksums(dict(zip(names, paths, strict=True)))
         prepare_distilled(
             settings,
             entry,
             configuration.dataset(owner),
             ipc,
-            [ensure_file(configuration, layout, file) for file in entry.files],
+            paths,
             path,
             whitener=whitener,
             class_order=class_order,
-            metadata={"origin": " ".join(names), "source": source},
+            metadata={**metadata, CHECKSUMS: read, "source": source},
         )
 
-    _once((path,), make, made_from)
+    def fits() -> bool:
+        upstream = [file for file in entry.files if isinstance(file, UpstreamFile)]
+        return agrees(path, metadata, map(configuration.pinned, upstream))
+
+    _once((path,), make, made_from, fits)
+    return path
+
+
+def _distilled_here(configuration: Configuration, layout: Layout, target: SetId) -> Path:
+    """A set that is distilled here; DataError where it is not there, or not what is asked for today."""
+    check_training_set(configuration, target.source, target.dataset, target.ipc)
+    path = layout.distilled(target.source, target.dataset, target.ipc)
+    command = f"crossarch distil {target.source} {target.dataset} {target.ipc}"
+    if not path.exists():
+        raise DataError(f"{path}: no such file; distil the set first: {command}")
+    record = layout.distillation(target)
+    if reason := outdated_distillation(configuration, target, record):
+        raise DataError(f"{record}: {reason}; distil the set again: {command}")
     return path
 
 
@@ -142,7 +178,10 @@ def ensure_training_set(configuration: Configuration, layout: Layout, run: RunId
         train, _ = ensure_images(configuration, layout, run.dataset)
         prepare_drawn(load_set(train), whitener, run.ipc, run.seed, path)
 
-    _once((path,), make, [fitted, layout.images(run.dataset, "train")])
+    def fits() -> bool:
+        return agrees(path, {"whitening": whitening})
+
+    _once((path,), make, [fitted, layout.images(run.dataset, "train")], fits)
     return path
 
 
@@ -154,7 +193,17 @@ def _renewed_whitener(
     So what was made with it can be used without the training images, which are large.
     """
     path = layout.whitener(dataset, whitening)
-    return ensure_whitener(configuration, layout, dataset, whitening) if path.exists() else path
+    if path.exists():
+        return ensure_whitener(configuration, layout, dataset, whitening)
+    _renew_images(configuration, layout, dataset)
+    return path
+
+
+def _renew_images(configuration: Configuration, layout: Layout, dataset: str) -> None:
+    """Make the images of a data set anew if they are there and no longer fit."""
+    there = all(layout.images(dataset, split).exists() for split in ("train", "test"))
+    if there and configuration.dataset(dataset).origin:
+        ensure_images(configuration, layout, dataset)
 
 
 def _once(

@@ -16,6 +16,7 @@ from crossarch.config.schema import Dataset, Origin
 from crossarch.data.archives import check_pickle, reading, unpack_tar
 from crossarch.data.formats import one_if_grey
 from crossarch.data.images import decode
+from crossarch.data.made_from import CHECKSUMS, checksums
 from crossarch.data.store import ImageSet, check_set, load_metadata, save_set
 from crossarch.errors import DataError
 from crossarch.progress import tracked
@@ -46,6 +47,7 @@ def prepare_real(
     reader = origin.reader
     real = READERS[reader](archive) if archive else EMBEDDED_READERS[reader]()
     read_from = archive or reader
+    read = checksums({origin.name: archive} if archive else {})
     for split, images, path in (("train", real.train, train), ("test", real.test, test)):
         if dataset.channels == 1:
             images = replace(images, images=one_if_grey(images.images))
@@ -58,6 +60,8 @@ def prepare_real(
             "dataset": name,
             "split": split,
             "origin": origin.name,
+            "read_as": reader,
+            CHECKSUMS: read,
             "classes": json.dumps(real.classes),
             "listed": json.dumps(real.listed),
         }

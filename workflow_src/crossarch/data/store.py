@@ -1,6 +1,7 @@
 """Tensors between stages: safetensors files with metadata, written whole, checked when read."""
 
 import errno
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,13 +29,32 @@ class ImageSet:
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """Write tensors and metadata to one safetensors file, atomically; OSError where that fails."""
+    """Write tensors and metadata to one safetensors file, atomically; OSError where that fails.
+
+    The same tensors and metadata give the same bytes, so that checksums tell what a file holds.
+    """
     contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
     with atomic_path(path) as temporary:
         try:
             save_file(contiguous, temporary, metadata=dict(metadata))
         except SafetensorError as error:  # what it makes of an OSError, such as a full disk
             raise OSError(errno.EIO, f"cannot be written: {error}", str(path)) from None
+        _sort_metadata(temporary)
+
+
+def _sort_metadata(path: Path) -> None:
+    """Put the metadata of a safetensors file in order, which the library writes in any.
+
+    The file begins with the length of its header in eight bytes, then has the header in JSON.
+    """
+    with path.open("r+b") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+        header["__metadata__"] = dict(sorted(header.get("__metadata__", {}).items()))
+        text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode().ljust(length)
+        if len(text) == length:  # always, but for another way to write the same characters
+            file.seek(8)
+            file.write(text)
 
 
 def load_tensors(path: Path, names: tuple[str, ...]) -> dict[str, Tensor]:

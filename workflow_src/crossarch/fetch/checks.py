@@ -1,12 +1,16 @@
 """Is a local file the one that was published? Size and digests decide."""
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
 from crossarch.config.files import UpstreamFile
 
 CHUNK_BYTES = 1 << 18
 """Files are read, hashed and written in pieces of this size, so that none is held in memory."""
+
+DIGESTS = ("sha256", "git_blob", "md5")
+"""The digests that may be pinned, as `UpstreamFile` names them."""
 
 
 def mismatch(path: Path, file: UpstreamFile) -> str | None:
@@ -17,16 +21,21 @@ def mismatch(path: Path, file: UpstreamFile) -> str | None:
     size = path.stat().st_size
     if file.size is not None and size != file.size:
         return f"expected {file.size} bytes, found {size}"
-    hashers = {name: _hasher(name, size) for name in file.digests}
+    found = digests_of(path, file.digests)
+    for name, expected in file.digests.items():
+        if found[name] != expected.lower():
+            return f"expected {name} {expected.lower()}, found {found[name]}"
+    return None
+
+
+def digests_of(path: Path, names: Iterable[str] = DIGESTS) -> dict[str, str]:
+    """Hexadecimal digests of a file by name; it is read once. Raises OSError if it cannot be read."""
+    hashers = {name: _hasher(name, path.stat().st_size) for name in names}
     with path.open("rb") as stream:
         while hashers and (chunk := stream.read(CHUNK_BYTES)):
             for hasher in hashers.values():
                 hasher.update(chunk)
-    for name, expected in file.digests.items():
-        found = hashers[name].hexdigest()
-        if found != expected.lower():
-            return f"expected {name} {expected.lower()}, found {found}"
-    return None
+    return {name: hasher.hexdigest() for name, hasher in hashers.items()}
 
 
 def _hasher(name: str, size: int) -> "hashlib._Hash":

@@ -30,6 +30,7 @@ class OriginKind(StrEnum):
     """The kinds of places a file can come from, in the order in which they are tried."""
 
     PRESENT = "present"
+    DOWNLOADS = "downloads"
     MIRROR = "mirror"
     CACHE = "cache"
     NETWORK = "network"
@@ -60,17 +61,19 @@ def fetch_file(
     *,
     mirrors: Sequence[Path],
     cache: Path | None,
+    downloads: Path | None = None,
     session: requests.Session | None = None,
     progress: bool = True,
 ) -> Origin:
     """Put `file` at `destination` and return where it came from.
 
-    Tried in order: what is already at `destination`, each directory of `mirrors`, `cache` (None: no
-    cache), the network. The bytes are checked before they get their final name; what is at
-    `destination` is therefore whole and right, or is what was there before. A download is also put
-    in the cache. Mirrors are only read. Callers in other threads or processes that want the same
-    `destination` wait for each other. `progress` shows a bar if stderr is a terminal; warnings go
-    to stderr. Without a `session` one is made by `make_session`.
+    Tried in order: what is already at `destination`, `downloads` (those of a results folder; None:
+    left out), each directory of `mirrors`, `cache` (None: no cache), the network. The bytes are
+    checked before they get their final name; what is at `destination` is therefore whole and right,
+    or is what was there before. A download is also put in the cache. `downloads` and mirrors are
+    only read. Callers in other threads or processes that want the same `destination` wait for each
+    other. `progress` shows a bar if stderr is a terminal; warnings go to stderr. Without a
+    `session` one is made by `make_session`.
 
     Raises FetchError if no place gives the right bytes or if `destination` cannot be written.
     """
@@ -87,7 +90,7 @@ def fetch_file(
                 if difference is None:
                     return present
                 _warn(f"{destination}: {difference}; fetching it again")
-            places = _places(file, destination, mirrors, cache, session, progress)
+            places = _places(file, destination, downloads, mirrors, cache, session, progress)
             origin = _first_right(file, destination, places)
             _partial(destination).discard()
             if origin.kind is OriginKind.NETWORK and cache is not None:
@@ -101,6 +104,7 @@ def fetch_file(
 def _places(
     file: UpstreamFile,
     destination: Path,
+    downloads: Path | None,
     mirrors: Sequence[Path],
     cache: Path | None,
     session: requests.Session | None,
@@ -120,6 +124,8 @@ def _places(
         partial.path.replace(target)
         partial.discard()
 
+    if downloads is not None:
+        yield local(OriginKind.DOWNLOADS, downloads)
     for mirror in mirrors:
         yield local(OriginKind.MIRROR, mirror)
     if cache is not None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from crossarch.config import Configuration
 from crossarch.config.files import UpstreamFile
 from crossarch.errors import FetchError
-from crossarch.fetch.download import OriginKind, fetch_file
+from crossarch.fetch.download import Origin, OriginKind, fetch_file
 from crossarch.fetch.places import cache_directory, mirrors_from_environment
 from crossarch.files import sha256_of
 from crossarch.layout import Layout
@@ -31,18 +31,25 @@ def ensure_download(
             progress=progress,
         )
     except FetchError as error:
-        if pinned is file:
+        locked = configuration.lock.get(file.url)
+        if locked is None or locked.sha256 != pinned.sha256:
             raise
         raise FetchError(
             f"{error}; its checksum stands in {configuration.lock_file}: if upstream changed it for "
             f"good, run: crossarch fetch --update-lock {file.url}"
         ) from error
-    if origin.kind is not OriginKind.PRESENT and not pinned.digests:
-        print(
-            f"crossarch: warning: {file.url}: no checksum is known of it; what came has sha256 "
-            f"{sha256_of(destination)}; to hold later downloads to it, run: "
-            f"crossarch fetch --update-lock {file.url}",
-            file=sys.stderr,
-            flush=True,
-        )
+    warn_if_unpinned(pinned, destination, origin)
     return destination
+
+
+def warn_if_unpinned(pinned: UpstreamFile, destination: Path, origin: Origin) -> None:
+    """Tell on stderr the digest of what came to `destination`, if nothing says what it has to be."""
+    if origin.kind is OriginKind.PRESENT or pinned.digests:
+        return
+    print(
+        f"crossarch: warning: {pinned.url}: no checksum is known of it; what came has sha256 "
+        f"{sha256_of(destination)}; to hold later downloads to it, run: "
+        f"crossarch fetch --update-lock {pinned.url}",
+        file=sys.stderr,
+        flush=True,
+    )
