@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from crossarch.analysis.measure import unmeasured
+from crossarch.analysis.chosen import unmeasured
 from crossarch.analysis.summary import findings
 from crossarch.cli import app
 from crossarch.config import load_configuration, parse_run

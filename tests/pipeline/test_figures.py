@@ -56,11 +56,12 @@ def test_figures_and_page_follow_what_they_are_made_of(own_code: Workspace) -> N
     for name in ("Tables", "Figures", "Explore", *shown):
         assert f'"{name}"' in report, name
 
-    code = own_code.project / "workflow_src" / "crossarch" / "report"
-    change(code / "page" / "style.css", lambda text: text + "\nbody { margin: 1px; }\n")
-    change(code / "figures" / "style.py", lambda text: text + "\n# A remark changes no figure.\n")
+    code = own_code.project / "workflow_src" / "crossarch"
+    style = code / "printing" / "style.py"
+    change(code / "report" / "page" / "style.css", lambda text: text + "\nbody { margin: 1px; }\n")
+    change(style, lambda text: text + "\n# A remark changes no figure.\n")
     assert own_code.planned(*TARGETS) == PAGE
-    change(code / "figures" / "style.py", lambda text: text.replace('"font.size": 7', '"font.size": 8'))
+    change(style, lambda text: text.replace('"font.size": 7', '"font.size": 8'))
     every_figure = {"render_figure": len(FIGURES), **dict.fromkeys(FIGURES, 1)}
     assert own_code.planned(*TARGETS) == {**every_figure, **PAGE}
 

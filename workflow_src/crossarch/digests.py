@@ -34,7 +34,7 @@ STAGES: dict[str, tuple[str, ...]] = {
     ),
     "testing": (
         *("analysis/predictions.py", "analysis/testing.py", "analysis/taught.py", *_FINISHED),
-        *("analysis/chosen.py", "analysis/pairs.py"),
+        *("analysis/chosen.py", "analysis/stale.py", "analysis/pairs.py"),
         *("models/*.py", "running/evaluation.py"),
         *("training/augmentation.py", "training/losses.py"),
     ),

@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from crossarch.analysis.stale import stale_records
 from crossarch.config import Configuration, RunId, applies, collection_runs, published_teacher, resolve
 from crossarch.config.schema import Whitening
 from crossarch.config.sets import AUDITED
 from crossarch.errors import ConfigError
+from crossarch.files import read_mapping
+from crossarch.layout import Layout
 
 REFERENCE = "paper"
 OTHERS = ("released", "released_as_is")
@@ -64,3 +67,24 @@ def concerned(configuration: Configuration, analysis: str, runs: Sequence[RunId]
         case "teachers":
             return [run for run in runs if published_teacher(configuration, run)]
     return list(runs)
+
+
+def unmeasured(
+    configuration: Configuration, layout: Layout, analysis: str, runs: Sequence[RunId]
+) -> list[RunId]:
+    """Those of `runs` that have no record, or one of something else than is asked for today.
+
+    That is one of another training or, for `stand_in`, one on other originals than are configured.
+    Raises DataError as `stale_records`.
+    """
+    stale = stale_records(layout, analysis, runs)
+
+    def is_measured(run: RunId) -> bool:
+        record = layout.analysis_record(analysis, run)
+        if not record.exists() or record in stale:
+            return False
+        if analysis != "stand_in":
+            return True
+        return read_mapping(record).get("originals") == originals_of(configuration, run)
+
+    return [run for run in runs if not is_measured(run)]

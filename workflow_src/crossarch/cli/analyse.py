@@ -108,7 +108,7 @@ def analyse(
         return
     about = _about(configuration, layout, analysis, chosen)
     if analysis in MEASURED and not summary:
-        from crossarch.analysis.measure import unmeasured
+        from crossarch.analysis.chosen import unmeasured
 
         missing = unmeasured(configuration, layout, analysis, about)
         _measure(configuration, layout, analysis, missing, device, slots_per_gpu, threads)
