@@ -25,8 +25,8 @@ $(READY):
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	@touch $@
 
-# Files of tests share the cores, and each takes one.
-PYTEST := OMP_NUM_THREADS=1 python -m pytest -n logical --maxprocesses 4 --dist loadfile
+# Files of tests share the cores, and each takes one; in order, so that the last ones are short.
+PYTEST := OMP_NUM_THREADS=1 python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test: setup
 	$(PYTEST)
