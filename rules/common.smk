@@ -28,6 +28,7 @@ from crossarch.config import (
     resolve,
     resolve_distil,
     schedule_recipe,
+    set_reading,
     set_whitening,
     shows_curvature,
     table_words,
@@ -259,8 +260,7 @@ def constants_of(wildcards):
 @one_line
 def reading_of(wildcards):
     """How the files of a distilled set are understood, as one value that triggers its job."""
-    entry = distilled_set(configuration, wildcards.source, wildcards.dataset, int(wildcards.ipc))
-    return f"{entry.form}, classes {entry.class_order}, {configuration.source(wildcards.source).pixels}"
+    return set_reading(configuration, wildcards.source, wildcards.dataset, int(wildcards.ipc))
 
 
 def local_paths(file):

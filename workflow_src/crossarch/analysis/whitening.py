@@ -26,6 +26,7 @@ from crossarch.analysis.record import WhiteningRecord
 from crossarch.config import Configuration
 from crossarch.config.schema import BASELINE
 from crossarch.printing.numbers import printed
+from crossarch.printing.words import counted
 
 TITLE = "What testing in another pixel space costs"
 AXIS = "Change of the gap to the sets' own network (points)"
@@ -84,9 +85,9 @@ def whitening_finding(
         return ""
     again = max(abs(record.recorded - record.accuracies[record.own]) for record in records)
     sentences = [
-        f"Tested a second time in their own space, the final weights of {len(records)} "
-        f"run{'s' if len(records) > 1 else ''} are at most {printed(again)} points from what their "
-        "trainings recorded."
+        "Tested a second time in their own space, the final weights of "
+        f"{counted(len(records), 'run')} are at most {printed(again)} points from what their trainings "
+        "recorded."
     ]
     gaps = table[table["gap"].notna()]
     if gaps.empty:

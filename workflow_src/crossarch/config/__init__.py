@@ -45,6 +45,7 @@ from crossarch.config.resolve import (
     published_teacher,
     resolve,
     run_recipe,
+    set_reading,
     set_whitening,
     test_whitening,
 )
@@ -92,6 +93,7 @@ __all__ = [
     "schedule_recipe",
     "selected",
     "selected_files",
+    "set_reading",
     "set_whitening",
     "shows_curvature",
     "split_recipe",

@@ -11,6 +11,7 @@ from crossarch.config.model import Int, Model
 
 _HOST = re.compile(r"[a-z0-9_][a-z0-9_.-]*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+DIGESTS = ("sha256", "git_blob", "md5")  # that may be pinned, strongest first
 _DEFAULT_PORT = {"http": 80, "https": 443}
 
 
@@ -37,8 +38,8 @@ class UpstreamFile(Model):
 
     @property
     def digests(self) -> dict[str, str]:
-        """The pinned digests by name (`sha256`, `git_blob`, `md5`), strongest first."""
-        pinned = {"sha256": self.sha256, "git_blob": self.git_blob, "md5": self.md5}
+        """The pinned digests by name, those of DIGESTS that are known."""
+        pinned = {name: getattr(self, name) for name in DIGESTS}
         return {name: digest for name, digest in pinned.items() if digest is not None}
 
     @property

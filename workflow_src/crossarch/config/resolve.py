@@ -155,6 +155,12 @@ def set_whitening(configuration: Configuration, source: str, dataset: str, ipc: 
     return entry.whitening or of_source.whitening
 
 
+def set_reading(configuration: Configuration, source: str, dataset: str, ipc: int) -> str:
+    """How the files of a distilled set are understood: format, order of the classes, pixels."""
+    entry = distilled_set(configuration, source, dataset, ipc)
+    return f"{entry.form}, classes {entry.class_order}, {configuration.source(source).pixels}"
+
+
 def test_whitening(configuration: Configuration, run: RunId) -> Whitening:
     """The space that `run` is tested in: that of its training set, unless the protocol has another.
 

@@ -17,6 +17,7 @@ from crossarch.config import (
     SetId,
     distilled_set,
     outdated_distillation,
+    set_reading,
     set_whitening,
 )
 from crossarch.config.files import File, LocalFile, UpstreamFile
@@ -116,7 +117,7 @@ def ensure_distilled(
     names = [file.path if isinstance(file, LocalFile) else file.url for file in entry.files]
     metadata = {
         "origin": " ".join(names),
-        "read_as": f"{entry.form}, classes {entry.class_order}, {settings.pixels}",
+        "read_as": set_reading(configuration, source, dataset, ipc),
         "labels": settings.labels,
     }
     if settings.pixels == "raw":

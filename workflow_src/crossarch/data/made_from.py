@@ -6,14 +6,14 @@ from pathlib import Path
 
 from crossarch.config.files import UpstreamFile
 from crossarch.data.store import load_metadata
-from crossarch.fetch.checks import digests_of
+from crossarch.fetch.checks import file_digests
 
 CHECKSUMS = "checksums"
 
 
 def checksums(files: Mapping[str, Path]) -> str:
     """The digests of files by name, as JSON for metadata; folders, which have none, are left out."""
-    return json.dumps({name: digests_of(path) for name, path in files.items() if path.is_file()})
+    return json.dumps({name: file_digests(path) for name, path in files.items() if path.is_file()})
 
 
 def agrees(path: Path, expected: Mapping[str, str], pinned: Iterable[UpstreamFile] = ()) -> bool:

@@ -4,13 +4,10 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from crossarch.config.files import UpstreamFile
+from crossarch.config.files import DIGESTS, UpstreamFile
 
 CHUNK_BYTES = 1 << 18
 """Files are read, hashed and written in pieces of this size, so that none is held in memory."""
-
-DIGESTS = ("sha256", "git_blob", "md5")
-"""The digests that may be pinned, as `UpstreamFile` names them."""
 
 
 def mismatch(path: Path, file: UpstreamFile) -> str | None:
@@ -21,14 +18,14 @@ def mismatch(path: Path, file: UpstreamFile) -> str | None:
     size = path.stat().st_size
     if file.size is not None and size != file.size:
         return f"expected {file.size} bytes, found {size}"
-    found = digests_of(path, file.digests)
+    found = file_digests(path, file.digests)
     for name, expected in file.digests.items():
         if found[name] != expected.lower():
             return f"expected {name} {expected.lower()}, found {found[name]}"
     return None
 
 
-def digests_of(path: Path, names: Iterable[str] = DIGESTS) -> dict[str, str]:
+def file_digests(path: Path, names: Iterable[str] = DIGESTS) -> dict[str, str]:
     """Hexadecimal digests of a file by name; it is read once. Raises OSError if it cannot be read."""
     hashers = {name: _hasher(name, path.stat().st_size) for name in names}
     with path.open("rb") as stream:

@@ -7,3 +7,8 @@ def listed(words: Iterable[object]) -> str:
     """`1`, `1 and 10`, `1, 10 and 50`."""
     *first, last = map(str, words)
     return f"{', '.join(first)} and {last}" if first else last
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 run`, `2 runs`."""
+    return f"{number} {noun}{'s' if number > 1 else ''}"
