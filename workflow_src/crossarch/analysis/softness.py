@@ -20,7 +20,7 @@ from crossarch.analysis.cells import (
 )
 from crossarch.analysis.drawing import Rows
 from crossarch.analysis.record import SoftnessRecord
-from crossarch.printing.words import counted
+from crossarch.printing.words import plural
 
 TITLE = "How soft the targets of teachers are"
 AXIS = "Entropy of the teacher's targets on augmented training images (nats)"
@@ -66,7 +66,7 @@ def softness_finding(table: pd.DataFrame) -> str:
     hardest, softest = ordered.iloc[0], ordered.iloc[-1]
     several = len(table) > 1
     return (
-        f"Of {counted(len(table), 'cell')}, the teacher with the hardest targets is that of "
+        f"Of {plural(len(table), 'cell')}, the teacher with the hardest targets is that of "
         f"{_told(hardest)}."
         + (f" The softest targets are those of {_told(softest)}." if several else "")
     )

@@ -20,7 +20,7 @@ from crossarch.analysis.cells import (
 )
 from crossarch.analysis.drawing import Rows
 from crossarch.analysis.record import PairedAccuracies, StandInRecord
-from crossarch.printing.words import counted, listed
+from crossarch.printing.words import listed, plural
 
 TITLE = "What testing on the stand-in costs"
 AXIS = "Accuracy on copies minus accuracy on originals (points)"
@@ -71,7 +71,7 @@ def stand_in_finding(table: pd.DataFrame, records: Sequence[StandInRecord]) -> s
     by_network = "; ".join(told_by(own["arch"], own["effect"], "cells"))
     sentences = [
         f"On {pairs:,} pairs of an original image and its copy ({splits} images of `{files}`) the final "
-        f"weights of {counted(len(records), 'run')} change by the copy, each in its own space, by "
+        f"weights of {plural(len(records), 'run')} change by the copy, each in its own space, by "
         f"{told(own['effect'], 'cells')}; the standard error of one is about "
         f"{own['error'].mean():.1f} points. By network: {by_network}."
     ]

@@ -26,7 +26,7 @@ from crossarch.analysis.record import WhiteningRecord
 from crossarch.config import Configuration
 from crossarch.config.schema import BASELINE
 from crossarch.printing.numbers import printed
-from crossarch.printing.words import counted
+from crossarch.printing.words import plural
 
 TITLE = "What testing in another pixel space costs"
 AXIS = "Change of the gap to the sets' own network (points)"
@@ -86,7 +86,7 @@ def whitening_finding(
     again = max(abs(record.recorded - record.accuracies[record.own]) for record in records)
     sentences = [
         "Tested a second time in their own space, the final weights of "
-        f"{counted(len(records), 'run')} are at most {printed(again)} points from what their trainings "
+        f"{plural(len(records), 'run')} are at most {printed(again)} points from what their trainings "
         "recorded."
     ]
     gaps = table[table["gap"].notna()]

@@ -11,7 +11,7 @@ from crossarch.config import Configuration, RunId
 from crossarch.overview.compare import Comparison
 from crossarch.overview.plot import Points, curve
 from crossarch.overview.shown import Difference, Judgement, ShownRun
-from crossarch.printing.words import counted
+from crossarch.printing.words import plural
 
 NONE = "—"
 # Settings that stand together in a line, by what the line is called; the others have their own.
@@ -103,7 +103,7 @@ def comparison_json(first: ShownRun, second: ShownRun, compared: Comparison) -> 
 def _title(configuration: Configuration, run: RunId) -> str:
     """The run in words, by the titles that the configuration still has for it."""
     source, dataset = configuration.sources.get(run.source), configuration.datasets.get(run.dataset)
-    images = f"{counted(run.ipc, 'image')} per class"
+    images = f"{plural(run.ipc, 'image')} per class"
     return (
         f"{configuration.arch_title(run.arch)} trained by {configuration.recipe_book.title(run.recipe)} "
         f"on {source.title if source else run.source}, {images}; "
@@ -147,7 +147,7 @@ def _cost(shown: ShownRun) -> dict[str, str]:
     metrics = shown.metrics
     speed = metrics.images_per_second
     memory = metrics.peak_memory_mib
-    threads = counted(metrics.threads, "thread")
+    threads = plural(metrics.threads, "thread")
     return {
         "training": f"{metrics.seconds.training:.0f} s"
         + (f", {speed:.1f} images a second" if speed is not None else ""),

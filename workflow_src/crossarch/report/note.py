@@ -4,7 +4,7 @@ import pandas as pd
 
 from crossarch.config import Configuration
 from crossarch.printing.numbers import LIST_SEPARATOR, all_values, printed
-from crossarch.printing.words import counted, listed
+from crossarch.printing.words import listed, plural
 
 
 def note(configuration: Configuration, cells: pd.DataFrame) -> str:
@@ -46,7 +46,7 @@ def _count(cells: pd.DataFrame) -> str:
     if seeds.empty:
         return f"{count}."
     few, many = int(seeds.min()), int(seeds.max())
-    each = f"{few} to {many} seeds" if few < many else counted(few, "seed")
+    each = f"{few} to {many} seeds" if few < many else plural(few, "seed")
     spread = " (mean ± sample standard deviation)" if many > 1 else ""
     return f"{count}, {each} per cell{spread}."
 

@@ -9,7 +9,7 @@ from crossarch.config import Configuration
 from crossarch.config.schema import Accuracies, CurvatureDrawing, Figure, ScheduleCurve
 from crossarch.printing.numbers import LIST_SEPARATOR, all_values
 from crossarch.printing.synthetic import NOTICE, any_synthetic
-from crossarch.printing.words import counted, listed
+from crossarch.printing.words import listed, plural
 from crossarch.report.figures.curvature import curvature_sentences, read_curvature
 from crossarch.report.figures.points import read_points
 
@@ -58,7 +58,7 @@ def _of_dataset(configuration: Configuration, dataset: str, points: pd.DataFrame
     yield f"Made up for {where}." if synthetic else f"Measured on {where}."
     yield f"Protocol: {listed(points['protocol'].unique())}."
     few, many = int(measured["n"].min()), int(measured["n"].max())
-    seeds = f"{few} to {many} seeds" if few < many else counted(few, "seed")
+    seeds = f"{few} to {many} seeds" if few < many else plural(few, "seed")
     spread = " (mean, error bars of one sample standard deviation)" if many > 1 else ""
     yield f"{len(measured)} of {len(points)} points shown, {seeds} each{spread}."
     if len(measured) < len(points):

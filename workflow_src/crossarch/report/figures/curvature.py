@@ -22,7 +22,7 @@ from crossarch.errors import ConfigError, DataError
 from crossarch.layout import Layout
 from crossarch.printing.style import COLOURS, GREY, canvas, save, watermark
 from crossarch.printing.synthetic import NOTICE, any_synthetic
-from crossarch.printing.words import counted, listed
+from crossarch.printing.words import listed, plural
 
 EIGENVALUE, LANDSCAPE = "eigenvalue", "landscape"
 LINES = ("blue", "vermillion", "green", "purple", "sky", "orange", "black", "yellow")
@@ -272,7 +272,7 @@ def curvature_sentences(
     if any_synthetic(runs["device"]):
         yield f"{NOTICE}. These numbers were made up to try out the figure."
     few = int(runs["ipc"].iloc[0])
-    yield f"Measured with {counted(few, 'image')} per class (the paper: {drawing.ipc[0]})."
+    yield f"Measured with {plural(few, 'image')} per class (the paper: {drawing.ipc[0]})."
     yield (
         "The loss is that of all distilled images, not augmented, with the run's own targets, the "
         "network in evaluation mode: no DropPath, batch norms with their running statistics. Weights "

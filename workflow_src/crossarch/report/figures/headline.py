@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 
 from crossarch.config import Configuration
 from crossarch.printing.style import COLOURS, GREY, canvas, save
-from crossarch.printing.words import counted
+from crossarch.printing.words import plural
 
 BEFORE, AFTER = "baseline", "full"
 LOOKS = {"ours": COLOURS["vermillion"], "paper": GREY}
@@ -35,7 +35,7 @@ def draw_headline(configuration: Configuration, cells: pd.DataFrame, stem: Path)
         grid = page.subplots(1, len(panels), sharex=True, squeeze=False)[0]
         for axes, (settings, ipc, of_set) in zip(grid, panels, strict=True):
             _panel(configuration, axes, of_set, str(settings.arch))
-            axes.set_title(f"{settings.title}, {counted(ipc, 'image')} per class")
+            axes.set_title(f"{settings.title}, {plural(ipc, 'image')} per class")
         handles, labels = grid[0].get_legend_handles_labels()
         page.legend(handles, labels, loc="outside lower center", ncols=3)
         return save(page, stem)
