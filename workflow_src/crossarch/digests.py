@@ -81,6 +81,7 @@ def stage_digest(stage: str) -> str:
     return digest.hexdigest()[:16]
 
 
+@cache
 def code_of(source: str) -> str:
     """`source` written anew from its syntax tree, docstrings left out: the same for every Python."""
     tree = ast.parse(source)

@@ -34,6 +34,9 @@ class RecipeBook:
     recipes: Mapping[str, Mapping[str, Any]]
     protocols: Mapping[str, ProtocolChanges]
     own: Mapping[str, str] = field(default_factory=dict)
+    _complete: dict[tuple[str, str, int, str, str], Recipe] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def place(self, name: str) -> tuple[str, str]:
         """The file that a recipe stands in, and its key there."""
@@ -42,7 +45,14 @@ class RecipeBook:
         return self.file, f"recipes.{name}"
 
     def recipe(self, name: str, protocol: str, *, ipc: int, arch: str, source: str) -> Recipe:
-        """The complete recipe for one run, from the first base on, then validated.
+        """The complete recipe for one run, validated; made once, and asked for again by many."""
+        asked_for = (name, protocol, ipc, arch, source)
+        if asked_for not in self._complete:
+            self._complete[asked_for] = self._recipe(*asked_for)
+        return self._complete[asked_for]
+
+    def _recipe(self, name: str, protocol: str, ipc: int, arch: str, source: str) -> Recipe:
+        """A complete recipe, from the first base on.
 
         Each level is laid over its base, then what it says `by_...` over that: what a recipe says itself
         holds, whatever its bases say for some IPC, network or source.

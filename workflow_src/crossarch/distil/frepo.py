@@ -79,7 +79,7 @@ def distil(
     work.resume(load_state(state_folder) if state_folder else None)
     steps, name = settings.method.steps, settings.target.path
     if work.step == 0:
-        progress(0, math.nan, work.evaluate())
+        progress(0, None, work.evaluate())
     keeper = Keeper(name, "step", steps, state_folder, stop, every=SAVE_EVERY)
     while work.step < steps:
         work.advance()
@@ -169,9 +169,9 @@ class _Distillation:
         self._sum, self._count = 0.0, 0
 
     @property
-    def last_loss(self) -> float:
-        """The loss at the last recorded point of the curve; NaN before the first."""
-        return self.history.losses[-1]["loss"] if self.history.losses else math.nan
+    def last_loss(self) -> float | None:
+        """The loss at the last recorded point of the curve; None before the first."""
+        return self.history.losses[-1]["loss"] if self.history.losses else None
 
     @property
     def is_evaluated(self) -> bool:

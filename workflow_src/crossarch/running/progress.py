@@ -10,8 +10,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 LINES = 20  # in the log of a whole run
 
-OnProgress = Callable[[int, float, float | None], None]
-"""What is told after each epoch or step: how many are done, the loss, the test accuracy if measured."""
+OnProgress = Callable[[int, float | None, float | None], None]
+"""What is told after each epoch or step: how many are done, loss and test accuracy if measured."""
 
 
 @contextmanager
@@ -27,14 +27,16 @@ def showing_progress(title: str, total: int, unit: str) -> Iterator[OnProgress]:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn(f"{unit}s, loss {{task.fields[loss]:.3f}}, test {{task.fields[accuracy]}}"),
+        TextColumn(f"{unit}s, loss {{task.fields[loss]}}, test {{task.fields[accuracy]}}"),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(title, total=total, loss=float("nan"), accuracy="—")
+        task = bar.add_task(title, total=total, loss="—", accuracy="—")
 
-        def show(done: int, loss: float, accuracy: float | None) -> None:
-            bar.update(task, completed=done, loss=loss)
+        def show(done: int, loss: float | None, accuracy: float | None) -> None:
+            bar.update(task, completed=done)
+            if loss is not None:
+                bar.update(task, loss=f"{loss:.3f}")
             if accuracy is not None:
                 bar.update(task, accuracy=f"{accuracy:.1f}%")
 
@@ -45,12 +47,13 @@ def _log(title: str, total: int, unit: str) -> OnProgress:
     started = time.monotonic()
     every = max(1, total // LINES)
 
-    def show(done: int, loss: float, accuracy: float | None) -> None:
+    def show(done: int, loss: float | None, accuracy: float | None) -> None:
         if accuracy is None and done % every:
             return
         seconds = time.monotonic() - started
+        learned = "" if loss is None else f", loss {loss:.4f}"
         tested = "" if accuracy is None else f", test accuracy {accuracy:.2f}%"
-        line = f"{title}: {unit} {done} of {total}, loss {loss:.4f}{tested}, {seconds:.0f} s"
+        line = f"{title}: {unit} {done} of {total}{learned}{tested}, {seconds:.0f} s"
         print(line, file=sys.stderr, flush=True)
 
     return show

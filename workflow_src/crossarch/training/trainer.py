@@ -130,9 +130,9 @@ class Training:
         self._checked = 0
 
     @property
-    def last_loss(self) -> float:
-        """The loss at the last recorded point of the curve; NaN before the first."""
-        return self.history.losses[-1]["loss"] if self.history.losses else math.nan
+    def last_loss(self) -> float | None:
+        """The loss at the last recorded point of the curve; None before the first."""
+        return self.history.losses[-1]["loss"] if self.history.losses else None
 
     def train_epoch(self, epoch: int) -> None:
         """Train for one epoch; `epoch` counts from 0, as the schedules do."""
