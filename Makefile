@@ -25,8 +25,10 @@ $(READY):
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	@touch $@
 
-# Files of tests share the cores, and each takes one; in order, so that the last ones are short.
-PYTEST := OMP_NUM_THREADS=1 python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# Files of tests share the cores, in order, so that the last ones are short; one more at a time than there are
+# cores, for some wait for Slurm or a browser, and at most 4, for the memory.
+WORKERS = $(shell $(PYTHON) -c 'import os; print(min(4, os.cpu_count() + 1))')
+PYTEST = OMP_NUM_THREADS=1 python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test: setup
 	$(PYTEST)
