@@ -11,19 +11,26 @@ READY := $(VENV)/.ready
 export PATH := $(VENV)/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)/workflow_src:$(PYTHONPATH)
 
-.PHONY: setup test test-fast run check lock clean
+.PHONY: setup environment test test-fast run check lock clean
 
 setup: $(READY)
 
-# `.ready` comes last: an environment whose installation was interrupted is begun anew.
+# Only one checkout at a time sets an environment up; another that wants the same waits and takes it.
+ALONE = $(PYTHON) -c 'import fcntl, subprocess, sys; lock = open(sys.argv[1], "w"); \
+	fcntl.flock(lock, fcntl.LOCK_EX); sys.exit(subprocess.call(sys.argv[2:]))' $(VENV).lock
+
 $(READY):
-	@echo "Setting up $(VENV); the first time this installs PyTorch and takes minutes"
 	@mkdir -p $(dir $(VENV))
-	rm -rf $(VENV)
+	@$(ALONE) sh -c 'test -e $@ || $(MAKE) --no-print-directory environment'
+
+# `.ready` comes last: an environment whose installation was interrupted is begun anew.
+environment:
+	@echo "Setting up $(VENV); the first time this installs PyTorch and takes minutes"
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
+	rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	@touch $@
+	@touch $(READY)
 
 # Files of tests share the cores, in order, so that the last ones are short; one more at a time than there are
 # cores, for some wait for Slurm or a browser, and at most 4, for the memory.
