@@ -1,5 +1,6 @@
 """The results kept in git: made with today's settings, and rendered from nothing but themselves."""
 
+import csv
 import json
 import re
 import shutil
@@ -127,6 +128,53 @@ def test_means_by_network_and_recipe_are_those_of_the_cells_below_them() -> None
         mean, count = text.rstrip(")").split(" (")
         assert float(mean) == pytest.approx(fmean(differences[key]), abs=0.11)  # of rounded ones
         assert int(count) == len(differences[key])
+
+
+PARTS = {
+    "augmentation, Lion": ("baseline", "wo_dp_kd"),
+    "distillation": ("wo_dp_kd", "wo_dp"),
+    "distillation, beside DropPath": ("wo_kd", "full"),
+    "DropPath": ("wo_dp_kd", "wo_kd"),
+    "DropPath, beside distillation": ("wo_dp", "full"),
+    "all": ("baseline", "full"),
+}
+
+
+def test_what_parts_are_worth_is_what_the_metrics_and_the_paper_give(
+    configuration: Configuration,
+) -> None:
+    """Against the metrics and the paper's numbers themselves."""
+    ours: dict[tuple[str, ...], list[float]] = defaultdict(list)
+    for file in RUNS:
+        metrics = json.loads(file.read_text())
+        run = metrics["run"]
+        if run["protocol"] == "paper":
+            set_ = f"{configuration.source(run['source']).title}, IPC {run['ipc']}"
+            cell = (set_, configuration.arch_title(run["arch"]), run["recipe"])
+            ours[cell].append(metrics["accuracy"]["best"])
+    paper = {
+        (
+            f"{configuration.source(row['distillation']).title}, IPC {row['ipc']}",
+            configuration.arch_title(row["arch"]),
+            row["method"],
+        ): float(row["accuracy"])
+        for row in csv.DictReader((PROJECT / "config" / "paper" / "main_results.csv").open())
+        if row["dataset"] == "cifar10"
+    }
+    page = (PUBLISHED.results / "README.md").read_text()
+    *rows, mean = table_below(page, "## What each part of the method is worth", place=1)
+    for part, (without, recipe) in PARTS.items():
+        gains = []
+        for row in rows:
+            place = (row["set"], row["network"])
+            small, large = (*place, without), (*place, recipe)
+            if not {small, large} <= ours.keys() & paper.keys():
+                assert row[part] == "—"
+                continue
+            gains.append((fmean(ours[large]) - fmean(ours[small]), paper[large] - paper[small]))
+            assert tuple(map(float, row[part].split(" / "))) == pytest.approx(gains[-1], abs=0.0501)
+        means = tuple(map(fmean, zip(*gains, strict=True)))
+        assert tuple(map(float, mean[part].split(" / "))) == pytest.approx(means, abs=0.0501)
 
 
 @pytest.mark.parametrize("other", ["baseline", "wo_dp_kd", "wo_dp", "wo_kd"])
