@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from safetensors.torch import save_file
 
 from crossarch.analysis.curvature import measure_curvature
 from crossarch.analysis.record import (
@@ -43,6 +44,7 @@ from crossarch.data.store import load_set, load_tensors, save_tensors
 from crossarch.data.whitening import fit_whitener
 from crossarch.errors import ConfigError, CrossarchError, DataError
 from crossarch.files import sha256_of
+from crossarch.models import build
 from crossarch.running.evaluation import accuracy
 from crossarch.training.augmentation import augment
 from crossarch.training.run import load_network
@@ -225,11 +227,13 @@ def test_no_statistics_without_batch_norm(bench: Any) -> None:
     metrics = json.loads(file.read_text())
     metrics["settings"]["network"]["norm"] = "instance"
     file.write_text(json.dumps(metrics))
+    settings = bench.settings(bench.teacher).network.model_copy(update={"norm": "instance"})
+    weights = bench.layout.run(bench.teacher) / "last.safetensors"
+    save_file(build(settings).state_dict(), weights, {"digest": metrics["digest"]})
     said = complaint(
         lambda: measure_statistics(bench.configuration, bench.layout, bench.teacher, CPU), ConfigError
     )
-    path = bench.teacher.path
-    assert said == f"{path}: found instance norm, allowed for statistics: batch norm"
+    assert said == f"{bench.teacher.path}: found no batch norm, which statistics needs"
 
 
 def with_originals(configuration: Configuration, file: Path) -> Configuration:

@@ -99,19 +99,22 @@ def test_protocols_are_compared_seed_by_seed() -> None:
             row(43.0, 43.0, protocol="released_as_is", **cell),
             row(50.0, 50.0, protocol="demo", **cell),
             row(30.0, 30.0, protocol="released", arch="vgg11"),
+            # the released code tests MTT's set in the same space, and trains its CNN alike
+            row(45.0, 45.0, source="mtt", arch="cnn"),
+            row(45.0, 45.0, source="mtt", arch="cnn", protocol="released"),
         ]
     )
-    table = protocols_table(runs, "best").set_index("protocol")
+    table = protocols_table(configured(), runs, "best").set_index("protocol")
     assert list(table.index) == ["released", "released_as_is"]
     released = table.loc["released"]
     assert (released["n"], released["paper"], released["other"]) == (2, 45.0, 42.5)
     assert (released["difference"], released["low"], released["high"]) == (-2.5, -3.0, -2.0)
     assert table.loc["released_as_is", "difference"] == -1.0
-    last = protocols_table(runs, "last").set_index("protocol")
+    last = protocols_table(configured(), runs, "last").set_index("protocol")
     assert last.loc["released", "difference"] == -2.25
-    said = protocols_finding(protocols_table(runs, "best"))
+    said = protocols_finding(protocols_table(configured(), runs, "best"))
     assert said.startswith("`released` differs from `paper` by -2.5 points in one cell.")
-    assert protocols_finding(protocols_table(runs_of([]), "best")) == ""
+    assert protocols_finding(protocols_table(configured(), runs_of([]), "best")) == ""
 
 
 # --- whitening ---------------------------------------------------------------------------------------
@@ -149,8 +152,8 @@ def test_gaps_in_each_space_against_the_own_one() -> None:
     other = table.loc[("frepo", "alexnet", "full", "none")]
     assert not other["own"]
     assert (other["accuracy"], other["gap"], other["change"]) == (22.0, 8.0, 3.5)
-    variance = np.mean([30 * 70 + 20 * 80, 30 * 70 + 24 * 76]) / 10_000 / 2
-    assert other["error"] == pytest.approx(math.sqrt(variance))
+    variances = np.array([30 * 70 + 20 * 80, 30 * 70 + 24 * 76]) / 10_000
+    assert other["error"] == pytest.approx(np.mean(np.sqrt(variances)))
     for key in (("frepo", "cnn", "wo_dp_kd", "none"), ("mtt", "alexnet", "baseline", "none")):
         assert math.isnan(table.loc[key, "gap"])
     said = whitening_finding(configured(), table.reset_index(), records)
@@ -161,6 +164,49 @@ def test_gaps_in_each_space_against_the_own_one() -> None:
     ) in said
     assert list(whitening_rows(table.reset_index()).labels) == ["frepo IPC 1, full, none"]
     assert whitening_finding(configured(), whitening_table(configured(), []), []) == ""
+
+
+def test_a_seed_without_its_reference_does_not_count_in_a_gap() -> None:
+    records = [
+        whitened("zca-frepo", {"zca-frepo": 44.0, "none": 30.0}, arch="cnn"),
+        whitened("zca-frepo", {"zca-frepo": 40.0, "none": 20.0}),
+        whitened("zca-frepo", {"zca-frepo": 60.0, "none": 50.0}, seed=1),
+    ]
+    table = whitening_table(configured(), records).set_index(["arch", "space"])
+    own = table.loc[("alexnet", "zca-frepo")]
+    assert (own["n"], own["accuracy"], own["reference"], own["gap"]) == (1, 40.0, 44.0, 4.0)
+
+
+def test_the_baseline_that_is_told_is_the_mean_of_its_seeds() -> None:
+    """However many networks and seeds it is the reference of, and whatever other protocols give."""
+    records = [
+        *(
+            whitened("zca-frepo", {"zca-frepo": 44.0 + 2 * seed, "none": 30.0}, arch="cnn", seed=seed)
+            for seed in (0, 1)
+        ),
+        whitened("zca-frepo", {"zca-frepo": 60.0, "none": 50.0}, arch="cnn", protocol="released"),
+        whitened("zca-frepo", {"zca-frepo": 40.0, "none": 20.0}),
+        whitened("zca-frepo", {"zca-frepo": 41.0, "none": 21.0}, recipe="full"),
+        whitened("zca-frepo", {"zca-frepo": 41.0, "none": 21.0}, protocol="released"),
+    ]
+    said = whitening_finding(configured(), whitening_table(configured(), records), records)
+    assert "On frepo IPC 1 that baseline has 30.0% in `none` instead of 45.0%" in said
+
+
+def test_sets_of_several_data_sets_are_told_apart() -> None:
+    records = [
+        whitened("zca-frepo", {"zca-frepo": 40.0 + more, "none": 20.0}, arch=arch, dataset=dataset)
+        for dataset, more in (("cifar10", 0), ("cifar100", 10))
+        for arch in ("cnn", "alexnet")
+    ]
+    table = whitening_table(configured(), records)
+    said = whitening_finding(configured(), table, records)
+    assert "On cifar10 frepo IPC 1 that baseline has 20.0% in `none` instead of 40.0%" in said
+    assert "On cifar100 frepo IPC 1 that baseline has 20.0% in `none` instead of 50.0%" in said
+    assert whitening_rows(table).labels == [
+        "cifar10 frepo IPC 1, baseline, none",
+        "cifar100 frepo IPC 1, baseline, none",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -204,7 +250,8 @@ def test_agreement_beyond_independence() -> None:
     (cell,) = table.to_dict("records")
     assert (cell["n"], cell["agreement"], cell["excess"], cell["student"]) == (2, 65.0, 35.0, 45.0)
     assert cell["taught_by"] == "cnn/wo_dp_kd"
-    assert cell["error"] == pytest.approx(math.sqrt((60 * 40 + 70 * 30) / 2 / 2_500 / 2))
+    errors = [math.sqrt(60 * 40 / 2_500), math.sqrt(70 * 30 / 2_500)]  # both see the same images
+    assert cell["error"] == pytest.approx(np.mean(errors))
     said = agreement_finding(table)
     assert "gives to 65.0% of the test images" in said
     assert "+35.0 points in one cell" in said
@@ -286,7 +333,7 @@ def test_statistics_of_test_batches_against_running_ones() -> None:
     cell, other, _ = table.to_dict("records")
     assert (cell["n"], cell["running"], cell["batch"], cell["change"]) == (2, 41.0, 45.0, 4.0)
     variances = [(40 * 60 + 43 * 57) / 2_500, (42 * 58 + 47 * 53) / 2_500]
-    assert cell["error"] == pytest.approx(math.sqrt(sum(variances) / 4))
+    assert cell["error"] == pytest.approx(np.mean(np.sqrt(variances)))  # both see the same images
     assert (other["n"], other["change"]) == (1, -1.0)
     said = statistics_finding(table)
     assert "score 40.2% instead of 38.3%, +1.8 points on average over 3 cells" in said  # 5.5 / 3

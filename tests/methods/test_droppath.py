@@ -309,6 +309,16 @@ def test_batch_norm_sees_all_samples(block_type: type[DropPathBlock]) -> None:
 
 
 @pytest.mark.parametrize("block_type", [ResidualBlock, SingleBranchBlock])
+def test_batch_norm_of_vectors_sees_all_samples_too(block_type: type[DropPathBlock]) -> None:
+    main = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3))
+    block = block_type(main, nn.Identity()).train()
+    assert not block.samples_apart
+    set_keep_rate(block, 0.5)
+    for _ in range(50):  # of 3 samples one alone is often kept
+        block(torch.rand(3, 3))
+
+
+@pytest.mark.parametrize("block_type", [ResidualBlock, SingleBranchBlock])
 def test_a_path_that_no_sample_takes_still_has_a_gradient(block_type: type[DropPathBlock]) -> None:
     paths = nn.Conv2d(1, 1, 1), nn.Conv2d(1, 1, 1)
     block = block_type(*paths).train()

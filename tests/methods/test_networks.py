@@ -17,7 +17,10 @@ from crossarch.config import (
     network_settings,
     parse_run,
     resolve,
+    run_recipe,
 )
+from crossarch.config.resolve import SMALLEST_WITH_INSTANCE_NORM
+from crossarch.errors import ConfigError
 from crossarch.models import build, describe, gflop_an_epoch, gflop_an_evaluation, set_keep_rate
 from crossarch.models.droppath import DropPathBlock, ResidualBlock
 
@@ -248,6 +251,33 @@ def test_small_grey_images(arch: str, image_size: int) -> None:
     pools = sum(isinstance(module, nn.MaxPool2d) for module in network.features)
     if arch == "vgg11":
         assert pools == {8: 3, 16: 4, 24: 4}[image_size]
+
+
+@pytest.mark.parametrize("arch", ARCHS)
+def test_instance_norm_needs_more_than_one_pixel(arch: str) -> None:
+    """From the least side on logits hang on the image; below it the last norms leave constants."""
+    least = SMALLEST_WITH_INSTANCE_NORM.get(arch, 8)
+    sides = [least, least // 2] if arch in SMALLEST_WITH_INSTANCE_NORM else [least]
+    spread = {}
+    for side in sides:
+        torch.manual_seed(0)
+        network = build(make_settings(arch, norm="instance", image_size=side)).eval()
+        with torch.inference_mode():
+            spread[side] = network(torch.randn(8, 3, side, side)).std(0).max().item()
+    assert spread.pop(least) > 1e-2
+    assert all(value < 1e-4 for value in spread.values())
+
+
+def test_images_too_small_for_instance_norm_are_refused() -> None:
+    recipe = run_recipe(CONFIGURATION, parse_run("cifar10/mtt/ipc1/vgg11/baseline/seed0"))
+    with pytest.raises(ConfigError) as caught:
+        network_settings(CONFIGURATION, "vgg11", "mtt", "digits", recipe)
+    assert str(caught.value).endswith(
+        "datasets.yaml: digits.image_size: found 16, allowed for vgg11 with the instance norm of mtt: "
+        "at least 32: below, its last layers see one pixel, of which that norm leaves nothing"
+    )
+    assert network_settings(CONFIGURATION, "resnet18", "mtt", "digits", recipe).image_size == 16
+    assert network_settings(CONFIGURATION, "vgg11", "frepo", "digits", recipe).image_size == 16
 
 
 def test_every_convolution_has_a_bias() -> None:

@@ -22,8 +22,8 @@ from crossarch.config.schema import ARCHS
 from crossarch.errors import ConfigError
 from crossarch.models import build, describe, set_keep_rate
 from crossarch.models.droppath import drop_branches
+from crossarch.models.folding import folded
 from crossarch.printing.style import arch_look, own_look
-from crossarch.running.evaluation import folded
 
 PROJECT = Path(__file__).parents[2]
 EXAMPLES = {
@@ -151,6 +151,16 @@ class Rounded(nn.Module):
         return x.long()
 """
 
+VIEWED = """
+class Viewed(nn.Module):
+    def __init__(self, settings):
+        super().__init__()
+        self.classifier = nn.Linear(settings.channels * settings.image_size**2, settings.classes)
+
+    def forward(self, x):
+        return self.classifier(x.view(len(x), -1))
+"""
+
 MISTAKES: dict[str, tuple[Callable[[str], str], str]] = {
     "not registered": (
         lambda text: text.replace('"mine"', '"other"'),
@@ -173,6 +183,16 @@ MISTAKES: dict[str, tuple[Callable[[str], str], str]] = {
     "fails on images": (
         lambda text: text.replace("size**2", "size"),
         "RuntimeError: mat1 and mat2 shapes cannot be multiplied (2x3072 and 96x10)",
+    ),
+    "one order in memory alone": (
+        lambda text: (
+            text.replace('("1",)', '("classifier",)').replace(
+                "return nn.Sequential(nn.Flatten(), nn.Linear(inputs, settings.classes))",
+                "return Viewed(settings)",
+            )
+            + VIEWED
+        ),
+        "RuntimeError: view size is not compatible with input tensor's size and stride",
     ),
     "no module": (
         lambda text: text.replace("return nn.Sequential(", "return ("),

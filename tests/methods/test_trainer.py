@@ -14,6 +14,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import weight_norm
 
 from crossarch.config import (
     LabelSettings,
@@ -29,7 +30,8 @@ from crossarch.data.store import save_tensors
 from crossarch.errors import TrainingError
 from crossarch.models import build, set_keep_rate
 from crossarch.models.droppath import DropPathBlock
-from crossarch.running.evaluation import accuracy, folded
+from crossarch.models.folding import folded
+from crossarch.running.evaluation import accuracy
 from crossarch.running.state import load_state, remove_states, save_state
 from crossarch.training import trainer
 from crossarch.training.arithmetic import set_arithmetic
@@ -598,10 +600,52 @@ def test_folded_networks_give_the_same_logits(arch: str, norm: str) -> None:
 
 
 def test_a_batch_norm_without_running_statistics_is_not_folded() -> None:
-    norm = nn.BatchNorm2d(4, track_running_stats=False)
-    network = nn.Sequential(nn.Conv2d(3, 4, 3), norm).eval()
+    network, size = trained_looking("cnn", "batch")
+    for name, module in list(network.named_modules()):
+        if isinstance(module, nn.BatchNorm2d):
+            bare = nn.BatchNorm2d(module.num_features, track_running_stats=False)
+            network.set_submodule(name, bare)
+    images = torch.randn(5, 3, size, size)
+    torch.testing.assert_close(folded(network)(images), network.eval()(images))
+
+
+class Standardised(nn.Conv2d):
+    """A convolution that does not use its weights as they are."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight = self.weight / self.weight.std()
+        return F.conv2d(x, weight, self.bias)
+
+
+class Skipping(nn.Sequential):
+    """Layers that are not called one after another."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self[1](self[0](x) + x)
+        return out
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        nn.Sequential(Standardised(3, 3, 1), nn.BatchNorm2d(3)),
+        Skipping(nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3)),
+        nn.Sequential(weight_norm(nn.Conv2d(3, 3, 1)), nn.BatchNorm2d(3)),
+    ],
+    ids=["other weights", "another order", "computed weights"],
+)
+def test_a_network_of_ones_own_is_tested_as_it_is(network: nn.Module) -> None:
+    network[1].running_mean.uniform_(-1, 1)
+    network[1].running_var.uniform_(0.2, 3.0)
     images = torch.randn(5, 3, 8, 8)
-    torch.testing.assert_close(folded(network)(images), network(images))
+    torch.testing.assert_close(folded(network)(images), network.eval()(images))
+
+
+def test_a_last_batch_of_one_image_that_batch_norm_refuses_is_told() -> None:
+    settings = tiny("wo_dp_kd", "vgg11", "frepo", batch_size=IMAGES - 1)
+    told = rf"{IMAGES} images in batches of {IMAGES - 1} leave one for the last, which batch norm cannot"
+    with pytest.raises(TrainingError, match=told):
+        run(settings)
 
 
 def test_accuracy_counts_the_largest_logits_in_percent() -> None:

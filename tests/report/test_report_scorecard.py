@@ -105,6 +105,20 @@ def test_claims_by_hand() -> None:
     assert order["rank_correlation"] == pytest.approx(expected, abs=1e-4)
 
 
+@pytest.mark.parametrize(("count", "verdict"), [(5, "open"), (6, "holds")])
+def test_a_verdict_needs_six_units(count: int, verdict: str) -> None:
+    """Five that agree in sign do so by chance in one case of 32."""
+    places = [(source, arch) for source in ("frepo", "mtt") for arch in ("resnet18", "alexnet", "vgg11")]
+    rows = [
+        run_row(level, source=source, arch=arch, recipe=recipe)
+        for source, arch in places[:count]
+        for recipe, level in (("baseline", 40.0), ("full", 45.0))
+    ]
+    _, summary = scored(runs_of(rows))
+    beats = summary.loc["full > baseline"]
+    assert (beats["units"], beats["low"], beats["verdict"]) == (count, 5.0, verdict)
+
+
 def test_the_bootstrap_draws_whole_units() -> None:
     values = pd.Series([1.0, 2.0, 3.0, 10.0, -4.0, 0.5])
     units = pd.Series(list("aaabcc"))

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 
 from crossarch.analysis.cells import (
@@ -12,6 +11,7 @@ from crossarch.analysis.cells import (
     percent,
     run_columns,
     set_and_recipe,
+    standard_error,
     taught_by,
     told,
 )
@@ -36,7 +36,8 @@ def agreement_table(records: Sequence[AgreementRecord]) -> pd.DataFrame:
     Columns: data set, source, IPC, network, recipe (with its protocol), taught_by (network/recipe), n,
     student and teacher (accuracies), both_right, agreement, expected (see
     `crossarch.analysis.predictions`), excess (agreement minus expected, points), error (standard error
-    of the agreement that the number of test images leaves, points).
+    of the agreement that the number of test images leaves, points: of n seeds that see the same images
+    the mean of theirs).
     """
     rows = [
         {
@@ -44,15 +45,15 @@ def agreement_table(records: Sequence[AgreementRecord]) -> pd.DataFrame:
             "taught_by": taught_by(record),
             **{column: getattr(record, name) for column, name in _MEANS.items()},
             "excess": record.agreement - record.expected,
-            "variance": record.agreement * (100 - record.agreement) / record.images,
+            "images": record.images,
         }
         for record in records
     ]
     if not rows:
         return frame([], COLUMNS)
-    means = means_over_seeds(pd.DataFrame(rows), ["taught_by"], [*_MEANS, "excess", "variance"])
-    means["error"] = np.sqrt(means["variance"] / means["n"])
-    return means[list(COLUMNS)]
+    tests = pd.DataFrame(rows)
+    tests["error"] = standard_error(tests["agreement"], tests["images"])
+    return means_over_seeds(tests, ["taught_by"], [*_MEANS, "excess", "error"])[list(COLUMNS)]
 
 
 def agreement_finding(table: pd.DataFrame) -> str:

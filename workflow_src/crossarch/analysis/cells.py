@@ -39,6 +39,14 @@ def taught_by(record: AgreementRecord | SoftnessRecord) -> str:
     return f"{record.teacher.arch}/{record.teacher.qualified_recipe}"
 
 
+def standard_error(percent: "pd.Series[float]", images: "pd.Series[int]") -> "pd.Series[float]":
+    """What the number of test images leaves of a share of them (both in percent).
+
+    The mean of several seeds' is that of their mean at most: all of them see the same images.
+    """
+    return (percent * (100 - percent) / images) ** 0.5
+
+
 def means_over_seeds(tests: pd.DataFrame, by: Iterable[str], values: Iterable[str]) -> pd.DataFrame:
     """A row for each cell and what else it is told `by`: the means of `values`, and n, the seeds.
 
@@ -51,8 +59,9 @@ def means_over_seeds(tests: pd.DataFrame, by: Iterable[str], values: Iterable[st
 
 
 def set_names(cells: pd.DataFrame) -> "pd.Series[str]":
-    """`frepo IPC 1`: the set of each cell."""
-    return cells["source"] + " IPC " + cells["ipc"].astype(str)
+    """`frepo IPC 1`: the set of each cell; behind its data set where `cells` are of several."""
+    names = cells["source"] + " IPC " + cells["ipc"].astype(str)
+    return cells["dataset"] + " " + names if cells["dataset"].nunique() > 1 else names
 
 
 def set_and_recipe(cells: pd.DataFrame) -> "pd.Series[str]":

@@ -4,7 +4,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from crossarch.analysis.stale import stale_records
-from crossarch.config import Configuration, RunId, applies, collection_runs, published_teacher, resolve
+from crossarch.config import (
+    Configuration,
+    NetworkSettings,
+    RunId,
+    applies,
+    collection_runs,
+    published_teacher,
+    resolve,
+)
 from crossarch.config.schema import Whitening
 from crossarch.config.sets import AUDITED
 from crossarch.errors import ConfigError
@@ -53,20 +61,25 @@ def chosen_runs(configuration: Configuration, analysis: str) -> list[RunId]:
 def concerned(configuration: Configuration, analysis: str, runs: Sequence[RunId]) -> list[RunId]:
     """Those of `runs` that an analysis has something to say of.
 
-    For `agreement` and `softness` those with a teacher, for `statistics` those with batch norm, for
-    `stand_in` those whose data set stands in for another, for `teachers` those that the authors
-    published weights of: of the source's own network, on a set with a teacher.
+    For `agreement` and `softness` those with a teacher; for `statistics` those of our networks with
+    batch norm (whether one of the user's own has it is known when it is made); for `stand_in` those
+    whose data set stands in for another; for `teachers` those that the authors published weights of: of
+    the source's own network, on a set with a teacher.
     """
     match analysis:
         case "agreement" | "softness":
             return [run for run in runs if resolve(configuration, run).teacher]
         case "statistics":
-            return [run for run in runs if resolve(configuration, run).network.norm == "batch"]
+            return [run for run in runs if _has_batch_norm(resolve(configuration, run).network)]
         case "stand_in":
             return [run for run in runs if configuration.distilled_from(run.dataset) != run.dataset]
         case "teachers":
             return [run for run in runs if published_teacher(configuration, run)]
     return list(runs)
+
+
+def _has_batch_norm(network: NetworkSettings) -> bool:
+    return network.own is None and network.norm == "batch"
 
 
 def unmeasured(

@@ -9,7 +9,9 @@ import torch
 from torch import Generator, Tensor, nn
 
 from crossarch.config.schema import Augmentation
-from crossarch.running.evaluation import BATCH_SIZE, channels_last, folded
+from crossarch.models.folding import folded
+from crossarch.models.layers import BatchNorm
+from crossarch.running.evaluation import BATCH_SIZE, channels_last
 from crossarch.training.augmentation import augment
 
 
@@ -29,7 +31,7 @@ def predictions_of_batches(network: nn.Module, images: Tensor, batch_size: int) 
     """
     copied = copy.deepcopy(network).eval()
     for module in copied.modules():
-        if isinstance(module, nn.BatchNorm2d):
+        if isinstance(module, BatchNorm):
             module.train()
     batches = images.tensor_split(math.ceil(len(images) / batch_size))
     return torch.cat([copied(channels_last(batch)).argmax(1) for batch in batches])

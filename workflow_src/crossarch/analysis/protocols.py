@@ -5,19 +5,21 @@ import pandas as pd
 from crossarch.analysis.cells import CELL, frame, interval, told
 from crossarch.analysis.chosen import OTHERS, REFERENCE
 from crossarch.analysis.drawing import Rows
+from crossarch.config import Configuration, RunId, resolve
 
 TITLE = "What the protocol changes"
 AXIS = "Difference from protocol `paper` (points)"
 COLUMNS = (*CELL, "protocol", "n", "paper", "other", "difference", "low", "high")
 
 
-def protocols_table(runs: pd.DataFrame, accuracy: str) -> pd.DataFrame:
+def protocols_table(configuration: Configuration, runs: pd.DataFrame, accuracy: str) -> pd.DataFrame:
     """Accuracies (percent) of cells that were measured under `paper` and under another protocol.
 
-    `runs` is the table of `collect_runs`, `accuracy` is `best` or `last`. Runs are compared seed by
-    seed. Columns: data set, source, IPC, network, recipe, protocol, n (seeds), paper, other (means),
-    difference in points, low and high (95% percentile interval of the mean difference when seeds are
-    drawn with replacement, missing below two).
+    Cells for which the two have the same settings are left out: they cannot differ. `runs` is the table
+    of `collect_runs`, `accuracy` is `best` or `last`. Runs are compared seed by seed. Columns: data set,
+    source, IPC, network, recipe, protocol, n (seeds), paper, other (means), difference in points, low
+    and high (95% percentile interval of the mean difference when seeds are drawn with replacement,
+    missing below two).
     """
     numbers = runs.rename(columns={f"accuracy_{accuracy}": "accuracy"})[
         [*CELL, "protocol", "seed", "accuracy"]
@@ -27,11 +29,14 @@ def protocols_table(runs: pd.DataFrame, accuracy: str) -> pd.DataFrame:
     pairs = others.merge(reference, on=[*CELL, "seed"], suffixes=("", "_paper"))
     rows = []
     for key, group in pairs.groupby([*CELL, "protocol"], sort=False):
+        names = dict(zip([*CELL, "protocol"], key, strict=True))
+        if not _differs(configuration, RunId.model_validate(names | {"seed": group["seed"].iloc[0]})):
+            continue
         difference = group["accuracy"] - group["accuracy_paper"]
         low, high = interval(difference)
         rows.append(
             {
-                **dict(zip([*CELL, "protocol"], key, strict=True)),
+                **names,
                 "n": len(group),
                 "paper": group["accuracy_paper"].mean(),
                 "other": group["accuracy"].mean(),
@@ -41,6 +46,18 @@ def protocols_table(runs: pd.DataFrame, accuracy: str) -> pd.DataFrame:
             }
         )
     return frame(rows, COLUMNS)
+
+
+def _differs(configuration: Configuration, run: RunId) -> bool:
+    """Whether the protocol of `run` trains or tests it, or its teacher, otherwise than the reference."""
+    settings = resolve(configuration, run)
+    reference = run.model_copy(update={"protocol": REFERENCE})
+    same_names = {"run": reference, "teacher": None}
+    if settings.model_copy(update=same_names) != resolve(configuration, reference).model_copy(
+        update=same_names
+    ):
+        return True
+    return settings.teacher is not None and _differs(configuration, settings.teacher)
 
 
 def protocols_finding(table: pd.DataFrame) -> str:

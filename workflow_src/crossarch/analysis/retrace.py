@@ -19,7 +19,8 @@ from crossarch.data.store import load_pt
 from crossarch.errors import ConfigError, DataError
 from crossarch.files import sha256_of
 from crossarch.layout import Layout
-from crossarch.running.evaluation import accuracy, folded
+from crossarch.models.folding import folded
+from crossarch.running.evaluation import accuracy
 from crossarch.running.provenance import provenance
 from crossarch.training.augmentation import OPERATIONS
 from crossarch.training.run import load_network

@@ -62,7 +62,7 @@ def softness_finding(table: pd.DataFrame) -> str:
     """What the table says: the hardest and the softest targets; nothing where it is empty."""
     if table.empty:
         return ""
-    ordered = table.sort_values("entropy")
+    ordered = table.assign(where=set_and_recipe(table)).sort_values("entropy")
     hardest, softest = ordered.iloc[0], ordered.iloc[-1]
     several = len(table) > 1
     return (
@@ -79,9 +79,9 @@ def softness_rows(table: pd.DataFrame) -> Rows:
 
 def _told(cell: "pd.Series[Any]") -> str:
     """One cell in words."""
-    where = set_and_recipe(pd.DataFrame([cell])).iloc[0]
     return (
-        f"`{cell['arch']}` on {where}, taught by `{cell['taught_by']}`: {cell['entropy']:.2f} nats (its "
-        f"labels {cell['label_entropy']:.2f}), {percent(cell['likeliest'])} for the likeliest class; "
+        f"`{cell['arch']}` on {cell['where']}, taught by `{cell['taught_by']}`: "
+        f"{cell['entropy']:.2f} nats (its labels {cell['label_entropy']:.2f}), "
+        f"{percent(cell['likeliest'])} for the likeliest class; "
         f"test: teacher {percent(cell['teacher'])}, student {percent(cell['student'])}"
     )

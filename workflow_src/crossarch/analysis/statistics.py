@@ -17,6 +17,7 @@ from crossarch.analysis.cells import (
     percent,
     run_columns,
     set_and_recipe,
+    standard_error,
     told,
     told_by,
 )
@@ -33,7 +34,7 @@ def statistics_table(records: Sequence[StatisticsRecord]) -> pd.DataFrame:
 
     Columns: data set, source, IPC, network, recipe (with its protocol), n, running, batch, change
     (batch minus running, points), error (at most: the standard error of the change that the number of
-    test images leaves if the two tests were independent, points).
+    test images leaves if the two tests were independent, points; of n seeds the mean of theirs).
     """
     rows = [
         {
@@ -41,16 +42,18 @@ def statistics_table(records: Sequence[StatisticsRecord]) -> pd.DataFrame:
             "running": record.running,
             "batch": record.batch,
             "change": record.batch - record.running,
-            "variance": (record.running * (100 - record.running) + record.batch * (100 - record.batch))
-            / record.images,
+            "images": record.images,
         }
         for record in records
     ]
     if not rows:
         return frame([], COLUMNS)
-    means = means_over_seeds(pd.DataFrame(rows), [], ["running", "batch", "change", "variance"])
-    means["error"] = np.sqrt(means["variance"] / means["n"])
-    return means[list(COLUMNS)]
+    tests = pd.DataFrame(rows)
+    tests["error"] = np.hypot(
+        standard_error(tests["running"], tests["images"]),
+        standard_error(tests["batch"], tests["images"]),
+    )
+    return means_over_seeds(tests, [], ["running", "batch", "change", "error"])[list(COLUMNS)]
 
 
 def statistics_finding(table: pd.DataFrame) -> str:

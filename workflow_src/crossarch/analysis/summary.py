@@ -72,7 +72,7 @@ def findings(
             told, rows = selection.selection_finding(collected), selection.selection_rows(table)
         case "protocols":
             title = protocols.TITLE
-            table = protocols.protocols_table(collected, configuration.selection.accuracy)
+            table = protocols.protocols_table(configuration, collected, configuration.selection.accuracy)
             told, rows = protocols.protocols_finding(table), protocols.protocols_rows(table)
         case "whitening":
             title = whitening.TITLE

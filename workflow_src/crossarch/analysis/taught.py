@@ -13,7 +13,7 @@ from crossarch.analysis.where import OnTask, Where, silent
 from crossarch.config import Configuration, RunId
 from crossarch.data.ensure import ensure_training_set
 from crossarch.layout import Layout
-from crossarch.running.evaluation import folded
+from crossarch.models.folding import folded
 from crossarch.running.provenance import provenance
 from crossarch.training.losses import make_targets
 

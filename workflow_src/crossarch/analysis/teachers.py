@@ -50,7 +50,7 @@ def teachers_table(records: Sequence[TeacherRecord]) -> pd.DataFrame:
 
 def teachers_finding(table: pd.DataFrame) -> str:
     """What the table says of each cell, a sentence or two each; nothing where it is empty."""
-    cells = table.groupby([*CELL, "epoch"], sort=False)
+    cells = table.assign(set=set_names(table)).groupby([*CELL, "epoch"], sort=False)
     return " ".join(_cell_finding(cell) for _, cell in cells)
 
 
@@ -82,7 +82,7 @@ def _cell_finding(cell: pd.DataFrame) -> str:
     moved = (100 * (began["ours"] / began["initial"] - 1)).abs()
     ratios = losses["ours"] / losses["published"]
     return (
-        f"`{first['recipe']}` on {set_names(cell).iloc[0]}, {first['epoch']} epochs as the published "
+        f"`{first['recipe']}` on {first['set']}, {first['epoch']} epochs as the published "
         f"teacher: norms of parameters are {printed(apart.min())} to {percent(apart.max())} apart, "
         f"{percent(apart.median())} in the median, after a training that changed them by "
         f"{percent(moved.median())} in the median; losses on the set are {ratios.min():.2f} to "

@@ -33,6 +33,7 @@ from crossarch.data.whitening import load_whitener
 from crossarch.errors import ConfigError
 from crossarch.files import sha256_of
 from crossarch.layout import Layout
+from crossarch.models.layers import BatchNorm
 from crossarch.running.evaluation import accuracy
 from crossarch.running.provenance import provenance
 
@@ -135,17 +136,15 @@ def measure_statistics(
 ) -> StatisticsRecord:
     """Test the final weights of `run` with running and with batch statistics, and write the record.
 
-    Raises ConfigError for a run without batch norm.
+    Raises ConfigError for a network without batch norm.
     """
     started = time.perf_counter()
     finished = read_finished(layout, run)
-    if finished.settings.network.norm != "batch":
-        raise ConfigError(
-            f"{run.path}: found {finished.settings.network.norm} norm, allowed for statistics: batch "
-            "norm"
-        )
+    network = finished.network("last")
+    if not any(isinstance(module, BatchNorm) for module in network.modules()):
+        raise ConfigError(f"{run.path}: found no batch norm, which statistics needs")
     path = ensure_test_set(configuration, layout, run.dataset, finished.settings.whitening)
-    test, network = finished.load_set(path), finished.network("last")
+    test = finished.load_set(path)
     with where.taken() as device:
         network, images, labels = network.to(device), test.images.to(device), test.labels.to(device)
         progress("Statistics", 0, 2)

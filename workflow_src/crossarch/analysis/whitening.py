@@ -18,6 +18,7 @@ from crossarch.analysis.cells import (
     run_columns,
     set_and_recipe,
     set_names,
+    standard_error,
     told,
     told_by,
 )
@@ -40,8 +41,9 @@ def whitening_table(configuration: Configuration, records: Sequence[WhiteningRec
     Columns: data set, source, IPC, network, recipe (with its protocol), space, own (whether it is the
     space that the cell is tested in), n, accuracy (percent), reference (that of the source's own network
     with the baseline, tested in the same space), gap (reference minus accuracy, points), error (standard
-    error of the gap that the number of test images leaves, points), change (gap minus the gap in the own
-    space). The gap is missing where the reference was not measured, and for the source's own network.
+    error of the gap that the number of test images leaves, points: of n seeds the mean of theirs),
+    change (gap minus the gap in the own space). The gap is missing where the reference was not measured,
+    and for the source's own network; of a cell with some, seeds without a reference are left out.
     """
     rows = [
         {
@@ -66,15 +68,18 @@ def whitening_table(configuration: Configuration, records: Sequence[WhiteningRec
     )
     tests["reference"] = tests["reference"].mask(tests["is_own_network"])
     tests["gap"] = tests["reference"] - tests["accuracy"]
-    tests["variance"] = (_variance(tests["accuracy"]) + _variance(tests["reference"])) / tests["images"]
+    tests["error"] = np.hypot(
+        standard_error(tests["accuracy"], tests["images"]),
+        standard_error(tests["reference"], tests["images"]),
+    )
+    has_gap = tests["gap"].notna()
+    tests = tests[has_gap | ~has_gap.groupby([tests[key] for key in CELL]).transform("any")]
     run = [*CELL, "seed"]
     own = tests.loc[tests["own"], [*run, "gap"]].rename(columns={"gap": "own_gap"})
     tests = tests.merge(own, on=run, how="left")
     tests["change"] = tests["gap"] - tests["own_gap"]
-    values = ["accuracy", "reference", "gap", "change", "variance"]
-    means = means_over_seeds(tests, ["space", "own"], values)
-    means["error"] = np.sqrt(means["variance"] / means["n"])
-    return means[list(COLUMNS)]
+    values = ["accuracy", "reference", "gap", "change", "error"]
+    return means_over_seeds(tests, ["space", "own"], values)[list(COLUMNS)]
 
 
 def whitening_finding(
@@ -89,6 +94,7 @@ def whitening_finding(
         f"{plural(len(records), 'run')} are at most {printed(again)} points from what their trainings "
         "recorded."
     ]
+    table = table.assign(set=set_names(table))
     gaps = table[table["gap"].notna()]
     if gaps.empty:
         alone = all(_of_own_network(configuration, record) for record in records)
@@ -97,13 +103,14 @@ def whitening_finding(
     own = gaps.loc[gaps["own"], "gap"]
     sentences.append(f"In their own space the networks lie {told(-own, 'cells')} from that baseline.")
     elsewhere = []
-    for name, of_set in gaps.groupby(set_names(gaps), sort=False):
-        at_home = of_set.loc[of_set["own"], "reference"].mean()
+    for name, of_set in gaps.groupby("set", sort=False):
+        baseline = _baseline(configuration, table[table["set"] == name])
         for space, cells in of_set[~of_set["own"]].groupby("space", sort=False):
             by_recipe = "; ".join(told_by(cells["recipe"], cells["change"], "cells"))
             elsewhere.append(
-                f"On {name} that baseline has {percent(cells['reference'].mean())} in `{space}` instead "
-                f"of {percent(at_home)}, and the gap changes, by recipe: {by_recipe}."
+                f"On {name} that baseline has {percent(baseline[space])} in `{space}` instead "
+                f"of {percent(baseline[of_set.loc[of_set['own'], 'space'].iloc[0]])}, and the gap "
+                f"changes, by recipe: {by_recipe}."
             )
     return " ".join(sentences) + bullets(elsewhere)
 
@@ -114,11 +121,14 @@ def whitening_rows(table: pd.DataFrame) -> Rows:
     return Rows(AXIS, gaps.assign(row=set_and_recipe(gaps) + ", " + gaps["space"], value=gaps["change"]))
 
 
+def _baseline(configuration: Configuration, of_set: pd.DataFrame) -> "pd.Series[float]":
+    """By space: the accuracy of a set's own network with the baseline, of `paper` before others."""
+    source = str(of_set["source"].iloc[0])
+    own = of_set[of_set["arch"] == configuration.source(source).arch].sort_values("recipe")
+    baselines = own[own["recipe"].str.partition("@")[0] == BASELINE]
+    return baselines.drop_duplicates("space").set_index("space")["accuracy"]
+
+
 def _of_own_network(configuration: Configuration, record: WhiteningRecord) -> bool:
     """Whether the network of a run is the one that its set was distilled with."""
     return record.run.arch == configuration.source(record.run.source).arch
-
-
-def _variance(accuracy: "pd.Series[float]") -> "pd.Series[float]":
-    """The variance of one test image's hit, in points squared."""
-    return accuracy * (100 - accuracy)

@@ -70,6 +70,10 @@ class RunSettings(Resolved):
     arithmetic: Arithmetic = Field(default=Arithmetic(), exclude_if=lambda value: value == Arithmetic())
 
 
+SMALLEST_WITH_INSTANCE_NORM: dict[Arch, int] = {"vgg11": 32, "resnet18": 16, "resnet50": 16}
+"""The sides of images, in pixels, that leave 2 x 2 of them to the last norms behind 4 and 3 halvings."""
+
+
 def network_widths(configuration: Configuration, source: str, dataset: str) -> tuple[int, ...]:
     """The channels of each layer of the CNN that a source's sets for `dataset` were distilled with."""
     of_source = configuration.source(source)
@@ -81,10 +85,18 @@ def network_settings(
 ) -> NetworkSettings:
     """The network that `recipe` builds; the source's own network never gets DropPath.
 
-    Raises ConfigError for a network that is neither ours nor the user's own.
+    Raises ConfigError for a network that is neither ours nor the user's own, and for images that are too
+    small for the network with instance norm.
     """
     of_source = configuration.source(source)
     of_dataset = configuration.dataset(dataset)
+    least = SMALLEST_WITH_INSTANCE_NORM.get(arch, 1)
+    if of_source.norm == "instance" and of_dataset.image_size < least:
+        raise ConfigError(
+            f"{configuration.directory}/datasets.yaml: {dataset}.image_size: found "
+            f"{of_dataset.image_size}, allowed for {arch} with the instance norm of {source}: at least "
+            f"{least}: below, its last layers see one pixel, of which that norm leaves nothing"
+        )
     return NetworkSettings(
         arch=arch,
         classes=of_dataset.classes,

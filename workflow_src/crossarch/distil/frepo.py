@@ -24,7 +24,8 @@ from crossarch.data.drawn import draw
 from crossarch.distil.pool import Pool, fresh_network
 from crossarch.distil.ridge import one_hot_targets, ridge_loss
 from crossarch.errors import DataError, TrainingError
-from crossarch.running.evaluation import accuracy, folded
+from crossarch.models.folding import folded
+from crossarch.running.evaluation import accuracy
 from crossarch.running.memory import memory_format
 from crossarch.running.progress import OnProgress
 from crossarch.running.state import Keeper, load_state

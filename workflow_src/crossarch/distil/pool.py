@@ -11,6 +11,7 @@ from torch import Generator, Tensor, nn
 
 from crossarch.config import NetworkSettings
 from crossarch.models import build
+from crossarch.models.layers import BatchNorm
 from crossarch.running.memory import memory_format
 
 SEEDS = 2**62  # one is drawn for each network
@@ -26,7 +27,7 @@ def fresh_network(settings: NetworkSettings, seed: int, device: torch.device) ->
 
 def calibrate(network: nn.Module, images: Tensor) -> None:
     """Set the running statistics of all batch norms to those of `images`; other norms have none."""
-    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    norms = [module for module in network.modules() if isinstance(module, BatchNorm)]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.momentum = 1.0

@@ -15,6 +15,8 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from crossarch.models.layers import BatchNorm
+
 
 def keep_mask(x: Tensor, keep_rate: float) -> Tensor:
     """One Bernoulli(keep_rate) draw a sample: (N, 1, 1, 1), 0 or 1, dtype and device of `x`."""
@@ -23,7 +25,7 @@ def keep_mask(x: Tensor, keep_rate: float) -> Tensor:
 
 def mixes_samples(path: nn.Module) -> bool:
     """Whether an output of `path` for one sample depends on the others of its batch: batch norm."""
-    return any(isinstance(module, nn.BatchNorm2d) for module in path.modules())
+    return any(isinstance(module, BatchNorm) for module in path.modules())
 
 
 class DropPathBlock(nn.Module):

@@ -4,6 +4,9 @@ from torch import nn
 
 from crossarch.config.schema import Norm
 
+BatchNorm = nn.modules.batchnorm._BatchNorm
+"""What batch norms of any dimension are instances of."""
+
 
 def make_norm(norm: Norm, channels: int) -> nn.Module:
     """Batch norm, or instance norm with affine parameters (as many groups as channels)."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import TypeVar
 
@@ -84,18 +85,19 @@ def build_own(settings: NetworkSettings, own: NetworkFile) -> nn.Module:
 
 
 def _try_out(made: nn.Module, settings: NetworkSettings, own: NetworkFile) -> None:
-    """Two images through the network, in training and in evaluation.
+    """Two images through the network, in training and in evaluation, in either order in memory.
 
     Neither its weights and statistics nor the random numbers to come change.
     """
     if not any(parameter.requires_grad for parameter in made.parameters()):
         raise ConfigError(f"{own.file}: {settings.arch}: found no parameters to train")
     images = torch.zeros(2, settings.channels, settings.image_size, settings.image_size)
+    formats = (torch.contiguous_format, torch.channels_last)
     needed = (2, settings.classes)
     before = {name: tensor.clone() for name, tensor in made.state_dict().items()}
-    for training in (False, True):
+    for training, order in product((False, True), formats):
         with _errors_of(own), torch.no_grad(), torch.random.fork_rng(devices=[]):
-            logits = made.train(training)(images)
+            logits = made.train(training)(images.contiguous(memory_format=order))
         found = (
             f"{tuple(logits.shape)} {str(logits.dtype).removeprefix('torch.')}"
             if isinstance(logits, Tensor)

@@ -185,15 +185,15 @@ PARTS = {
 
 def _parts(configuration: Configuration, cells: pd.DataFrame) -> Sequence[str]:
     """A row a measured set and network, a column a part of the method; nothing without gains."""
-    measured = _measured_once(cells)
-    places = [key for key in CELL if key != "recipe"]
+    measured = _with_sets(configuration, _measured_once(cells))
+    places = ["set", "arch"]
     gains = [_gain(measured, places, *pair) for pair in PARTS.values()]
     rows = []
     for place in measured[places].drop_duplicates().itertuples(index=False, name=None):
         here = [gain.loc[[place]] if place in gain.index else gain[:0] for gain in gains]
         if any(len(gain) for gain in here):
             worth = {part: _worth(gain) for part, gain in zip(PARTS, here, strict=True)}
-            rows.append(_place(configuration, *place[1:]) | worth)
+            rows.append({"set": place[0], "network": configuration.arch_title(place[1])} | worth)
     if not rows:
         return []
     mean = {"set": "mean", "network": ALL}
@@ -231,7 +231,7 @@ def _measured_once(cells: pd.DataFrame) -> pd.DataFrame:
 
 def _measured(configuration: Configuration, cells: pd.DataFrame) -> str:
     """A row a measured set, recipe and network, the farthest from the paper first."""
-    measured = _measured_once(cells).sort_values("difference", kind="stable")
+    measured = _with_sets(configuration, _measured_once(cells)).sort_values("difference", kind="stable")
     rows = [
         {
             **_cell(configuration, row),
@@ -245,18 +245,19 @@ def _measured(configuration: Configuration, cells: pd.DataFrame) -> str:
     return _pipe(rows, 3)
 
 
-def _place(configuration: Configuration, source: str, ipc: int, arch: str) -> dict[str, str]:
-    """A set and a network in words."""
-    return {
-        "set": f"{configuration.source(source).title}, IPC {ipc}",
-        "network": configuration.arch_title(arch),
-    }
+def _with_sets(configuration: Configuration, cells: pd.DataFrame) -> pd.DataFrame:
+    """`cells` with a column `set`: `FRePo, IPC 1`, behind its data set where they are of several."""
+    sources = cells["source"].map(lambda name: configuration.source(name).title)
+    sets = sources + ", IPC " + cells["ipc"].astype(str)
+    if cells["dataset"].nunique() > 1:
+        sets = cells["dataset"].map(lambda name: configuration.dataset(name).title) + ", " + sets
+    return cells.assign(set=sets)
 
 
 def _cell(configuration: Configuration, row: "pd.Series[Any]") -> dict[str, str]:
-    """What a row is about, in words."""
-    place = _place(configuration, str(row["source"]), row["ipc"], str(row["arch"]))
-    return place | {"recipe": str(row["recipe"])}
+    """What a row with its `set` is about, in words."""
+    network = configuration.arch_title(str(row["arch"]))
+    return {"set": str(row["set"]), "network": network, "recipe": str(row["recipe"])}
 
 
 def _explained(
@@ -279,7 +280,7 @@ def _explained(
             "statistics of test batches": _signed(row["statistics"]),
             "difference with both": _signed(row["both"]),
         }
-        for _, row in merged.iterrows()
+        for _, row in _with_sets(configuration, merged).iterrows()
     ]
     return ["## How far from the paper, tested otherwise", OTHERWISE, _pipe(rows, 3)]
 

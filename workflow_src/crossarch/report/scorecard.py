@@ -22,6 +22,8 @@ from crossarch.report.tables import paper_numbers, table_cells
 
 ALL = "all tables"
 HOLDS, FAILS, OPEN = "holds", "does not hold", "open"
+LEAST_UNITS = 6
+"""Units that a verdict needs: fewer agree in sign by chance in more than 2.5% of cases (0.5 ** 6)."""
 
 _PERCENT = pa.Check.in_range(0, 100)
 _COUNT = pa.Check.ge(0)
@@ -109,8 +111,8 @@ def scorecard_summary(configuration: Configuration, cells: pd.DataFrame) -> pd.D
     `mean_absolute_difference` is that of ours and the paper's, `rank_correlation` Spearman's. `low`
     and `high` bound the mean difference (agreement) or our mean gain (claim) in 95% of 10,000
     bootstrap samples (percentiles, seeded), which draw units: cells, or what the claim's pairs
-    share. They are missing with fewer than two units. A claim holds if the interval lies above 0,
-    does not if it lies below 0, and else is open.
+    share. They are missing with fewer than two units. Of six units or more a claim holds if the
+    interval lies above 0, does not if it lies below 0; else it is open.
     """
     runs = ["dataset", "source", "ipc", "recipe", "arch"]  # what two tables print counts once
     rows = [
@@ -162,15 +164,20 @@ def _claims(pairs: pd.DataFrame) -> Iterator[dict[str, Any]]:
         measured = group[group["ours"].notna()]
         low, high = bootstrap_interval(measured["ours"], measured["unit"])
         difference = (measured["ours"] - measured["paper"]).abs()
+        units = measured["unit"].nunique()
         yield {
             **_statistics("claim", str(name), measured, len(group), difference),
-            "units": measured["unit"].nunique(),
+            "units": units,
             "held": int((measured["ours"] > 0).sum()),
             "paper_held": int((group["paper"] > 0).sum()),
             "low": low,
             "high": high,
-            "verdict": HOLDS if low > 0 else FAILS if high < 0 else OPEN,
+            "verdict": _verdict(low, high) if units >= LEAST_UNITS else OPEN,
         }
+
+
+def _verdict(low: float, high: float) -> str:
+    return HOLDS if low > 0 else FAILS if high < 0 else OPEN
 
 
 def _statistics(

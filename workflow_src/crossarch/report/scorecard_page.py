@@ -30,9 +30,9 @@ CLAIMS = (
     "narrows`: the distance of a network behind the one that the set was distilled with is "
     "smaller between the last recipes that apply to them than between their baselines. `same "
     "order`: of two networks trained alike, the one that is better in the paper is better here. "
-    "The bootstrap draws networks on a set, for `same order` sets with a recipe. A claim holds if "
-    "its interval lies above 0, does not hold if it lies below 0, and is open else. Of a handful of "
-    "units, such intervals are too narrow."
+    "The bootstrap draws networks on a set, for `same order` sets with a recipe. Of six units or "
+    "more a claim holds if its interval lies above 0 and does not hold if it lies below 0; else it is "
+    "open. Of a handful of units, such intervals are too narrow."
 )
 
 

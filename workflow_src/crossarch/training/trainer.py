@@ -8,6 +8,7 @@ changes nothing but what is known about the run.
 import math
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,8 @@ from crossarch.config import RunSettings
 from crossarch.data import ImageSet
 from crossarch.errors import TrainingError
 from crossarch.models import build, set_keep_rate
-from crossarch.running.evaluation import accuracy, folded
+from crossarch.models.folding import folded
+from crossarch.running.evaluation import accuracy
 from crossarch.running.memory import memory_format
 from crossarch.running.progress import OnProgress
 from crossarch.running.state import Keeper, load_state
@@ -161,7 +163,7 @@ class Training:
             yield images.contiguous(memory_format=self.format), self.targets[chosen]
 
     def _loss(self, images: Tensor, targets: Tensor) -> Tensor:
-        with autocast(self.settings.arithmetic, self.device):
+        with autocast(self.settings.arithmetic, self.device), self._told(len(images)):
             logits = self.network(images).float()
         distillation = self.settings.distillation
         if self.teacher is None or distillation is None:
@@ -171,6 +173,20 @@ class Training:
         return distillation_loss(
             logits, teacher_logits, targets, distillation.weight, distillation.temperature
         )
+
+    @contextmanager
+    def _told(self, images: int) -> Iterator[None]:
+        """A batch norm refuses one value per channel: a batch of one image, seen as one pixel."""
+        try:
+            yield
+        except ValueError as error:
+            if images > 1:
+                raise
+            raise TrainingError(
+                f"{self.settings.run.path}: {len(self.images)} images in batches of "
+                f"{self.settings.batch_size} leave one for the last, which batch norm cannot take: "
+                f"another batch_size in datasets.yaml helps ({error})"
+            ) from None
 
     def is_evaluated(self, done: int) -> bool:
         """Whether there is an evaluation after `done` finished epochs."""

@@ -23,9 +23,15 @@ def draw_headline(configuration: Configuration, cells: pd.DataFrame, stem: Path)
     """
     ends = cells[cells["recipe"].isin([BEFORE, AFTER]) & (cells["n"] > 0)]
     ends = ends.drop_duplicates(["dataset", "source", "ipc", "recipe", "arch"])
+    several = ends["dataset"].nunique() > 1
     panels = [
-        (configuration.source(str(source)), int(str(ipc)), of_set)
-        for (source, ipc), of_set in ends.groupby(["source", "ipc"], sort=False)
+        (
+            configuration.source(str(source)),
+            f"{configuration.dataset(str(dataset)).title}, " if several else "",
+            int(str(ipc)),
+            of_set,
+        )
+        for (dataset, source, ipc), of_set in ends.groupby(["dataset", "source", "ipc"], sort=False)
         if _networks(of_set)
     ]
     if not panels:
@@ -33,9 +39,9 @@ def draw_headline(configuration: Configuration, cells: pd.DataFrame, stem: Path)
     rows = max(len(_networks(of_set)) for *_, of_set in panels)
     with canvas(columns=2, height=_ROW * rows + _MARGIN) as page:
         grid = page.subplots(1, len(panels), sharex=True, squeeze=False)[0]
-        for axes, (settings, ipc, of_set) in zip(grid, panels, strict=True):
+        for axes, (settings, dataset, ipc, of_set) in zip(grid, panels, strict=True):
             _panel(configuration, axes, of_set, str(settings.arch))
-            axes.set_title(f"{settings.title}, {plural(ipc, 'image')} per class")
+            axes.set_title(f"{dataset}{settings.title}, {plural(ipc, 'image')} per class")
         handles, labels = grid[0].get_legend_handles_labels()
         page.legend(handles, labels, loc="outside lower center", ncols=3)
         return save(page, stem)
