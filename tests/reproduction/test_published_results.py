@@ -11,6 +11,7 @@ from itertools import product
 from pathlib import Path
 from statistics import fmean
 
+import pandas as pd
 import pytest
 
 from crossarch.collect import collect_runs, read_runs
@@ -218,6 +219,24 @@ def test_every_picture_that_pages_show_is_an_output(monkeypatch: pytest.MonkeyPa
     headline = Path("results/reproduction/figures/headline.svg")
     assert headline in shown & outputs
     assert {picture for picture in shown if picture.parent == headline.parent} <= outputs
+
+
+def test_sets_of_several_data_sets_are_told_apart(tmp_path: Path) -> None:
+    """As if the same had been measured on CIFAR-100."""
+    datasets = {"datasets": ["cifar10-jpeg", "cifar100"]}
+    presets = read_overrides([PROJECT / "config" / "presets" / "reproduction.yaml"])
+    both = load_configuration(PROJECT / "config", overrides=[*presets, ("both", datasets)])
+    runs = collect_runs(RUNS)
+    layout = Layout(tmp_path / "results")
+    layout.results.mkdir()
+    (layout.results / "findings.md").write_text("## Found\n")
+    readme = tmp_path / "README.md"
+    readme.write_text(f"{BEGIN}\n{END}\n")
+    twice = pd.concat([runs, runs.assign(dataset="cifar100")], ignore_index=True)
+    page, *_ = render_reproduction(both, twice, layout, readme)
+    sets = {row["set"] for row in table_below(page.read_text(), "## Every measured cell")}
+    assert {"CIFAR-10, FRePo, IPC 1", "CIFAR-100, FRePo, IPC 1"} <= sets
+    assert layout.headline.with_suffix(".svg").is_file()
 
 
 def test_a_readme_without_the_marks_is_one_line(tmp_path: Path, configuration: Configuration) -> None:
