@@ -94,6 +94,7 @@ rule analyse_runs:
         "../envs/workflow.yaml"
     params:
         selection=SELECTION,
+        words=TITLES,
         code=stage_digest("analysis"),
     shell:
         "python -m crossarch analyse {wildcards.analysis} --summary --chosen"

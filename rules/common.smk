@@ -18,6 +18,7 @@ from crossarch.config import (
     collection_runs,
     distilled_set,
     figure_runs,
+    images_reading,
     load_configuration,
     needs_runs,
     parse_run,
@@ -28,6 +29,7 @@ from crossarch.config import (
     resolve,
     resolve_distil,
     schedule_recipe,
+    selected_titles,
     set_reading,
     set_whitening,
     shows_curvature,
@@ -38,6 +40,7 @@ from crossarch.errors import CrossarchError
 from crossarch.config.files import LocalFile
 from crossarch.config.schema import MEASURED, SUMMARISED, WHITENINGS
 from crossarch.config.sets import AUDITED
+from crossarch.files import sha256_of
 from crossarch.layout import Layout
 from crossarch.running.ended import forget_ended
 from snakemake.exceptions import WorkflowError
@@ -83,6 +86,8 @@ TRAINING_ENVIRONMENT = f"../envs/{'train-cuda' if selection.device == 'cuda' els
 # What decides the contents of tables, as one value that a change of triggers their jobs.
 NOT_IN_TABLES = {"device", "threads", "slots_per_gpu", "results", "curvature", "stand_in"}
 SELECTION = selection.model_dump_json(exclude=NOT_IN_TABLES)
+# What data sets and sources are called, which figures and analyses print.
+TITLES = selected_titles(configuration)
 # What decides how a run is tested on a stand-in's originals.
 STAND_IN = selection.model_dump_json(include={"stand_in"})
 # What decides how the curvature of a run is measured.
@@ -259,8 +264,22 @@ def constants_of(wildcards):
 
 @one_line
 def reading_of(wildcards):
-    """How the files of a distilled set are understood, as one value that triggers its job."""
-    return set_reading(configuration, wildcards.source, wildcards.dataset, int(wildcards.ipc))
+    """How the files of a distilled set are understood, and the bytes of one's own, as one value."""
+    source, dataset = wildcards.source, wildcards.dataset
+    reading = set_reading(configuration, source, dataset, int(wildcards.ipc))
+    own = {
+        file.path: sha256_of(file.location)
+        for file in distilled_set(configuration, source, dataset, int(wildcards.ipc)).files
+        if isinstance(file, LocalFile) and file.location.exists()
+    }
+    return f"{reading}, {configuration.source(source).labels} labels, {own}"
+
+
+@one_line
+def reading_of_images(wildcards):
+    """How the images of a real data set are read, as one value that triggers its job."""
+    dataset = wildcards.dataset
+    return images_reading(configuration.dataset(dataset), configuration.origin(dataset))
 
 
 def local_paths(file):
@@ -395,7 +414,7 @@ def summary_inputs(analysis):
 
 @one_line
 def figure_words(name):
-    """What a figure is drawn from besides runs: its entry in figures.yaml, a schedule's recipe."""
+    """What a figure is drawn from besides runs: its entry in figures.yaml, a schedule's recipe, titles."""
     figure = configuration.figures[name]
     recipe = schedule_recipe(configuration, figure)
-    return figure.model_dump_json() + (recipe.model_dump_json() if recipe else "")
+    return figure.model_dump_json() + (recipe.model_dump_json() if recipe else "") + TITLES

@@ -12,6 +12,7 @@ rule images:
     conda:
         "../envs/train.yaml"
     params:
+        reading=reading_of_images,
         code=stage_digest("prepare"),
     shell:
         "python -m crossarch prepare {wildcards.dataset} > {log} 2>&1"

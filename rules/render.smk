@@ -118,7 +118,8 @@ rule reproduction:
                 "analysis",
             )
         ],
-        words=[*map(words_of, KEPT_TABLES), *map(figure_words, KEPT_FIGURES)],
+        selection=SELECTION,
+        words=[*map(words_of, MEASURED_TABLES), *map(figure_words, KEPT_FIGURES)],
         tables=" ".join(KEPT_TABLES),
         figures=" ".join(name for name in KEPT_FIGURES if name != "figure8"),
     shell:

@@ -11,6 +11,7 @@ rule report_page:
             figure=chosen_figures(),
             kind=["csv", "svg"],
         ),
+        audit=lambda wildcards: [layout.audit_table] if layout.audit_table.exists() else [],
     output:
         report(
             "<results>/report/index.html",

@@ -29,6 +29,8 @@ CASES: dict[int, list[list[str]]] = {
         ["audit", "--selection", '{"sources": ["real"], "figures": []}'],
         ["train", RUN, "--device", "gpu"],
         ["analyse", "curvature", RUN, "--device", "tpu"],
+        ["plan", "--selection", '{"seeds": [0, 1], "seeds": [0]}'],
+        ["status", "--results", "README.md"],
     ],
     3: [["fetch", "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"]],
     4: [["show", RUN], ["render", "table2"], ["train", STUDENT]],
@@ -94,7 +96,8 @@ def test_a_missing_teacher_is_told_before_anything_is_prepared(call: Call, tmp_p
     finished = call("train", STUDENT, "--results", str(tmp_path / "results"))
     assert finished.returncode == 4
     assert finished.stderr.strip().endswith(
-        "train the teacher first: crossarch train cifar10-jpeg/frepo/ipc1/cnn/wo_dp_kd/seed0"
+        "train the teacher first, with the same presets: crossarch train "
+        "cifar10-jpeg/frepo/ipc1/cnn/wo_dp_kd/seed0"
     )
     assert not (tmp_path / "results").exists()
 

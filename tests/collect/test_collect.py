@@ -15,7 +15,9 @@ from crossarch.cli import app
 from crossarch.collect import collect_runs, read_runs, write_runs
 from crossarch.collect.runs import RUNS
 from crossarch.config import RunId, outdated, resolve
+from crossarch.current import outdated_runs
 from crossarch.errors import DataError
+from crossarch.layout import Layout
 
 Write = Callable[..., Path]
 Spoil = Callable[[dict[str, Any]], Any]
@@ -250,6 +252,50 @@ def test_a_student_of_another_teacher_than_today_s_is_told(write_metrics: Write)
         file: f"teacher {teacher.path}: {reason}",
         record: reason,
     }
+
+
+def test_a_run_on_another_set_than_lies_there_now_is_told(tmp_path: Path) -> None:
+    layout, student, teacher = (
+        Layout(tmp_path),
+        a_run(recipe="full"),
+        a_run(arch="cnn", recipe="wo_dp_kd"),
+    )
+    path = layout.training_set(configured(), student)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"the set")
+
+    def write(run: RunId, trained_on: bytes) -> Path:
+        inputs = {"inputs": {"distilled": hashlib.sha256(trained_on).hexdigest()}}
+        file = layout.run_metrics(run)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps({**with_settings_of_today(run)(metrics_of(run)), **inputs}))
+        return file
+
+    file, record = write(student, b"the set"), write(teacher, b"the set")
+    assert outdated_runs(configured(), [file, record]) == {}
+    write(teacher, b"the set before")
+    told = f"trained on another set than lies in {path.relative_to(tmp_path)} now"
+    assert outdated_runs(configured(), [file, record]) == {
+        file: f"teacher {teacher.path}: {told}",
+        record: told,
+    }
+    write(teacher, b"the set")
+    path.write_bytes(b"a later set")
+    assert set(outdated_runs(configured(), [file, record])) == {file, record}
+    path.unlink()  # as where metrics alone are kept
+    assert outdated_runs(configured(), [file, record]) == {}
+
+
+def test_every_leaves_damaged_records_out_and_names_them(write_metrics: Write, tmp_path: Path) -> None:
+    kept = a_run()
+    write_metrics(kept, with_settings_of_today(kept))
+    damaged = write_metrics(a_run(seed=1))
+    damaged.write_text('{"run": ')
+    arguments = ["--every", "--config", str(CONFIG), "--results", str(tmp_path)]
+    for command in (["collect"], ["render", "figure1"], ["render", "report"]):
+        told = CliRunner().invoke(app, [*command, *arguments])
+        assert told.exit_code == 0, told.output
+        assert f"left out: {damaged}: line 1, column 9: is not JSON" in told.stderr
 
 
 @pytest.mark.parametrize("settings", [None, [1], "none"])

@@ -1,5 +1,6 @@
 """Mistakes in `config/` give one line with file, key, finding, choice; recipes come out right."""
 
+import re
 import shutil
 from collections import Counter
 from collections.abc import Callable
@@ -23,7 +24,7 @@ from crossarch.config import (
     table_runs,
     with_teachers,
 )
-from crossarch.config.schema import CosineSchedule, KeepRate, PeriodicSchedule, StepSchedule
+from crossarch.config.schema import RESERVED, CosineSchedule, KeepRate, PeriodicSchedule, StepSchedule
 from crossarch.config.shorten import shortened
 from crossarch.errors import ConfigError
 
@@ -502,6 +503,22 @@ def test_constants_are_needed_where_a_set_takes_the_whitening_of_its_source(dire
     assert "real.whitening: found 'standardise-mtt'" in complaint(lambda: load_configuration(directory))
 
 
+def test_what_a_merge_key_brings_own_keys_replace(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("own_recipes: {one: &one {base: full, epochs: 10}, two: {<<: *one, epochs: 11}}\n")
+    assert read_overrides([file]) == [
+        (
+            str(file),
+            {
+                "own_recipes": {
+                    "one": {"base": "full", "epochs": 10},
+                    "two": {"base": "full", "epochs": 11},
+                }
+            },
+        )
+    ]
+
+
 def test_a_key_that_stands_there_twice_names_both_lines(directory: Path) -> None:
     path = directory / RECIPE
     lines = path.read_text().splitlines()
@@ -855,9 +872,34 @@ def test_a_tenth_of_the_length_is_a_tenth_of_every_number_of_epochs() -> None:
     assert short.schedule == PeriodicSchedule(
         name="periodic", warmup=5, cosine_period=100, period=50, stabilise=300, decay=0.8
     )
+    short = shortened(whole, 0.011)  # 44 epochs; 5.5 are 6 of a period and 5 of a warm-up
+    assert (short.epochs, short.keep_rate and short.keep_rate.period) == (44, 6)
+    assert (short.keep_rate and short.keep_rate.warmup, short.schedule.warmup) == (5, 0)
     baseline = shortened(book.recipe("baseline", "paper", ipc=1, arch="cnn", source="mtt"), 0.1)
     assert baseline.schedule == StepSchedule(name="step", milestones=(50,), factor=0.1)
     assert book.recipe("full", "demo", ipc=10, arch="alexnet", source="mtt").epochs == 600
+
+
+def test_no_table_or_figure_is_called_as_another_target(directory: Path) -> None:
+    file = directory / "tables.yaml"
+    before = file.read_text()
+    for name in ("audit", "runs", "selection"):
+        file.write_text(before.replace("\ntable2:", f"\n{name}:"))
+        with pytest.raises(
+            ConfigError, match=rf"tables\.yaml: {name}: found the name of another target"
+        ):
+            load_configuration(directory)
+
+
+def test_every_rule_is_reserved() -> None:
+    rules = CONFIG.parent / "rules"
+    named = {
+        name
+        for file in rules.glob("*.smk")
+        for name in re.findall(r"^rule (\w+):", file.read_text(), re.MULTILINE)
+    }
+    assert named
+    assert named <= set(RESERVED)
 
 
 @given(

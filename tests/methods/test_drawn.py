@@ -37,6 +37,15 @@ def test_the_seed_decides() -> None:
     assert len(subsets) == 10
 
 
+def test_each_class_draws_for_itself() -> None:
+    """Not the same places of every class."""
+    places = {
+        label: [(torch.nonzero(label == LABELS) == index).nonzero()[0, 0].item() for index in drawn]
+        for label, drawn in enumerate(draw(LABELS, 10, 0).view(3, 10))
+    }
+    assert len({tuple(drawn) for drawn in places.values()}) == 3
+
+
 def test_every_image_has_the_same_chance() -> None:
     chosen = Counter(index for seed in range(2000) for index in draw(LABELS, 5, seed).tolist())
     # Of 20 images of a class 5 are drawn 2,000 times: 500 each, with a standard deviation of 19.4.

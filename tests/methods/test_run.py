@@ -1,6 +1,8 @@
 """A run from files to files: what it says when a GPU is full, and what it leaves for a second start."""
 
 import json
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +11,11 @@ import torch
 
 from crossarch.config import RunSettings, load_configuration, parse_run, resolve
 from crossarch.data import ImageSet, save_set
-from crossarch.errors import TrainingError
+from crossarch.data.store import load_metadata
+from crossarch.errors import DataError, Interrupted, TrainingError
 from crossarch.running import state as state_module
 from crossarch.running.ended import forget_ended, keep_ended, take_ended
+from crossarch.running.state import Keeper
 from crossarch.training import run as run_module
 from crossarch.training.run import OUTPUTS, train_run
 from crossarch.training.trainer import Outcome, train
@@ -85,6 +89,63 @@ def test_what_has_ended_is_not_trained_again_until_it_is_forgotten(
     assert not list(arguments["state_root"].iterdir())
     train_run(**arguments)
     assert len(trained) == 3
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_what_is_kept_damaged_is_trained_again(
+    arguments: dict[str, Any], capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """The copy shares its bytes with the file that was damaged in its place."""
+    metrics = train_run(**arguments)
+    folder: Path = arguments["folder"]
+    with (folder / name).open("r+b") as stream:
+        stream.truncate(200)
+    for path in folder.iterdir():
+        path.unlink()
+    again = train_run(**arguments)
+    assert again["accuracy"] == metrics["accuracy"]
+    assert f"is trained again, for what is kept of it is damaged: {folder / name}: " in (
+        capsys.readouterr().err
+    )
+    assert json.loads((folder / "metrics.json").read_text())["digest"] == metrics["digest"]
+    assert load_metadata(folder / "last.safetensors")["digest"] == metrics["digest"]
+
+
+def test_results_that_are_taken_back_are_newer_than_what_they_are_made_of(
+    arguments: dict[str, Any],
+) -> None:
+    """Else Snakemake would make them a third time."""
+    train_run(**arguments)
+    folder: Path = arguments["folder"]
+    for path in folder.iterdir():
+        os.utime(path, (1, 1))  # the kept ones are the same files
+        path.unlink()
+    train_run(**arguments)
+    made = min(path.stat().st_mtime for path in folder.iterdir())
+    assert made >= arguments["distilled"].stat().st_mtime
+
+
+@pytest.mark.parametrize("kind", ["soft", "hard"])
+def test_labels_of_another_kind_than_the_source_s_are_refused(
+    arguments: dict[str, Any], kind: str
+) -> None:
+    settings: RunSettings = arguments["settings"]
+    labels = settings.labels.model_copy(update={"kind": kind})
+    arguments["settings"] = settings.model_copy(update={"labels": labels})
+    if kind == "soft":
+        told = r"distilled\.safetensors: found hard labels, needed: soft; prepare the set again"
+        with pytest.raises(DataError, match=told):
+            train_run(**arguments)
+    else:
+        train_run(**arguments)
+
+
+def test_work_that_is_stopped_in_its_last_epoch_has_ended(tmp_path: Path) -> None:
+    keeper = Keeper("a run", "epoch", 3, tmp_path / "state", lambda: signal.SIGTERM, every=60.0)
+    keeper.after(3, dict)
+    assert not (tmp_path / "state").exists()
+    with pytest.raises(Interrupted):
+        keeper.after(2, dict)
 
 
 def test_a_change_of_the_code_is_another_training(

@@ -142,8 +142,18 @@ def test_within_a_job_of_slurm_the_granted_gpu_is_taken(
     """Two jobs that each see their own GPU as number 0 (control groups renumber) do not wait."""
     monkeypatch.setenv("SLURM_JOB_ID", "7")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     with taking_device("auto", 1) as first, taking_device("auto", 1) as second:
         assert first.type == second.type == "cuda"
+
+
+def test_several_gpus_of_one_allocation_are_dealt_out(
+    pretend_cuda: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where Snakemake itself runs within a job of Slurm."""
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    with taking_device("auto", 1) as first, taking_device("auto", 1) as second:
+        assert (str(first), str(second)) == ("cuda:0", "cuda:1")
 
 
 def test_a_cpu_needs_no_slot(pretend_cuda: list[int], tmp_path: Path) -> None:

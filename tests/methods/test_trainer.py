@@ -451,6 +451,30 @@ def test_a_resumed_run_ends_with_the_same_bits(
     assert_same_outcome(whole, resumed)
 
 
+def test_a_state_of_another_kind_of_device_goes_on(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Its generators are of another kind, too, and cannot be taken over."""
+    settings, folder = tiny(), tmp_path / "state"
+    monkeypatch.setattr(trainer, "SAVE_EVERY", -1.0)
+    with pytest.raises(Interrupted):
+        run(settings, state_folder=folder, progress=interrupt_at(5))
+    state = load_state(folder)
+    assert state is not None
+    of_a_gpu = {"device": "cuda", "values": torch.zeros(16, dtype=torch.uint8)}
+    save_state(folder, 4, state | of_a_gpu | {"random_cuda": torch.zeros(16, dtype=torch.uint8)})
+    epochs: list[int] = []
+    run(settings, state_folder=folder, progress=lambda epoch, loss, result: epochs.append(epoch))
+    assert epochs == [5, 6]
+
+
+@pytest.mark.parametrize("points", [1, 2, 4])
+def test_the_last_loss_is_always_recorded(monkeypatch: pytest.MonkeyPatch, points: int) -> None:
+    monkeypatch.setattr(trainer, "LOSS_POINTS", points)
+    told = run(tiny(epochs=5)).history.losses
+    assert [point["epoch"] for point in told] == {1: [5], 2: [2, 4, 5], 4: [1, 2, 3, 4, 5]}[points]
+
+
 @pytest.mark.parametrize("damage", ["cut", "empty", "flipped", "text"])
 def test_a_damaged_state_gives_way_to_the_one_before(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, damage: str

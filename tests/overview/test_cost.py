@@ -48,6 +48,13 @@ def test_the_same_run_takes_the_same_time(configuration: Configuration, tmp_path
     assert hours(configuration, [file], *other_seeds)["cpu"] == pytest.approx(3.0)
 
 
+def test_the_last_epoch_is_always_tested(configuration: Configuration, tmp_path: Path) -> None:
+    """Every 3,000 epochs: after 3,000 and after the 4,000th, 2 tests where the measured run had 40."""
+    file = measured_file(configuration, tmp_path, STUDENT)
+    rarely = load_configuration(CONFIG, overrides=[("test", {"evaluation": {"every": 3000}})])
+    assert hours(rarely, [file], STUDENT)["cpu"] == pytest.approx(1.0 + 0.5 * 2 / 40)
+
+
 def test_ten_times_the_images_train_ten_times_as_long(
     configuration: Configuration, tmp_path: Path
 ) -> None:

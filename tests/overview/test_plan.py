@@ -118,6 +118,14 @@ FIGURES = {
 NEW_IN_FIGURES = (6 * 6 + 12 + 6 * (2 + 1 + 1)) * 3 + 1
 
 
+def test_a_table_that_is_named_twice_counts_once(tmp_path: Path) -> None:
+    configuration = load_configuration(CONFIG, overrides=[("test", {"seeds": [0]})])
+    once, twice = (
+        planned(configuration, Layout(tmp_path), names) for names in (["table2"], ["table2", "table2"])
+    )
+    assert once.to_json() == twice.to_json()
+
+
 def test_figures_against_an_independent_count(directory: Path, tmp_path: Path) -> None:
     preset = read_overrides([CONFIG / "presets" / "paper.yaml"])
     configuration = load_configuration(directory, overrides=preset)

@@ -73,6 +73,15 @@ def test_a_training_that_was_asked_to_stop_is_missing(tmp_path: Path, run: RunId
     assert run_statuses(layout, [run])[run].state == "missing"
 
 
+def test_a_training_that_failed_after_an_interruption_has_failed(tmp_path: Path, run: RunId) -> None:
+    layout = Layout(tmp_path)
+    interrupted = "crossarch: interrupted by SIGTERM: a/run after epoch 1 of 9; its state is saved\n"
+    lay(layout.train_log(run), f"{PROGRESS}{interrupted}crossarch: a/run: the loss is nan in epoch 3\n")
+    assert run_statuses(layout, [run])[run].state == "failed"
+    lay(layout.train_log(run), f"{interrupted}{PROGRESS}")
+    assert run_statuses(layout, [run])[run].state == "running"
+
+
 def test_metrics_outweigh_any_log(tmp_path: Path, run: RunId) -> None:
     layout = Layout(tmp_path)
     lay(layout.train_log(run), TRACEBACK)

@@ -48,6 +48,23 @@ def test_what_is_imported_of_stages_behind_training_is_in_the_digest(
     assert {str(path.relative_to(PACKAGE)) for path in here - known} == set()
 
 
+@pytest.mark.parametrize("stage", ["distil", "train"])
+def test_what_long_work_computes_with_is_in_its_digest(stage: str) -> None:
+    """But not how it is shown or stopped, or which of several GPUs it takes."""
+    entry = {"distil": "distil/frepo.py", "train": "training/trainer.py"}[stage]
+    used, new = set[Path](), {PACKAGE / entry, PACKAGE / entry.split("/")[0] / "run.py"}
+    while new:
+        used |= new
+        new = {found for path in new for found in imported(path)} - used
+        new = {path for path in new if path.relative_to(PACKAGE).parts[0] in COMPUTING}
+    besides = {PACKAGE / "running" / f"{name}.py" for name in ("progress", "slots", "stop")}
+    assert used - besides <= modules(stage)
+    assert not besides & modules(stage)
+
+
+COMPUTING = ("models", "running", "training", "distil")
+
+
 def test_tables_and_scorecard_are_made_again_apart() -> None:
     names = {stage: {path.name for path in modules(stage)} for stage in ("render", "scorecard")}
     assert "latex.py" in names["render"] - names["scorecard"]
@@ -59,4 +76,6 @@ def test_comments_and_docstrings_are_no_code() -> None:
     plain = "def f(x: int) -> int:\n    return x + 1\n"
     told = '"""What."""\n\ndef f(x: int) -> int:\n    """Why."""\n    return x + 1  # one more\n'
     assert code_of(plain) == code_of(told)
+    assert code_of("N = 3\n" + plain) == code_of('N = 3\n"""How many."""\n' + plain)
+    assert code_of("N = 3\n" + plain) != code_of('N = "three"\n' + plain)
     assert code_of(plain) != code_of(plain.replace("1", "2"))

@@ -12,6 +12,7 @@ pytestmark = pytest.mark.slow
 
 FIGURES = ["figure1", "figure5"]
 TARGETS = ("report", *FIGURES, "table2")
+TITLE = "CIFAR-10 (JPEG copy)"
 PAGE = {"report_page": 1, "report": 1}
 
 
@@ -55,6 +56,17 @@ def test_figures_and_page_follow_what_they_are_made_of(own_code: Workspace) -> N
     shown = [f"{name}.svg" for name in FIGURES] + ["table2.csv", "table2-comparison.md", "index.html"]
     for name in ("Tables", "Figures", "Explore", *shown):
         assert f'"{name}"' in report, name
+
+    audited = results / "audit" / "audit.csv"
+    audited.parent.mkdir()
+    audited.touch()
+    assert own_code.planned(*TARGETS) == PAGE  # which shows what was audited
+    audited.unlink()
+    assert own_code.planned(*TARGETS) == {}
+    own_code.edit("datasets.yaml", lambda data: data["cifar10-jpeg"].update(title="Copies"))
+    renamed = own_code.planned(*TARGETS)
+    assert (renamed["render_figure"], renamed["render_table"]) == (len(FIGURES), 1)
+    own_code.edit("datasets.yaml", lambda data: data["cifar10-jpeg"].update(title=TITLE))
 
     code = own_code.project / "workflow_src" / "crossarch"
     style = code / "printing" / "style.py"

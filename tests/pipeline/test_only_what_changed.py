@@ -72,6 +72,15 @@ def test_only_what_changed(finished: Workspace) -> None:
         **RENDERED,
     }
 
+    # how its files are understood: the set is read again
+    labels = after("sources.yaml", lambda data: data["frepo"].update(labels="hard"))
+    assert labels == {"distilled": 1, "train": TRAININGS, "collect": 3, **RENDERED}
+    # how the images are read: from them everything
+    reader = after(
+        "datasets.yaml", lambda data: data["cifar10-jpeg"]["origin"].update(reader="tiny-imagenet-zip")
+    )
+    assert (reader["images"], reader["test_set"], reader["train"]) == (1, 1, TRAININGS)
+
     # the code of tables, and of the scorecard
     tables = after_code("report/latex.py", "\nUNUSED = 1\n")
     assert tables == {"render_settings": 1, "render_table": 2, **TARGET}

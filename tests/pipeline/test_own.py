@@ -1,6 +1,7 @@
 """What docs/own.md says about a network, a recipe and a set of one's own, done word for word."""
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -218,3 +219,16 @@ def test_a_folder_of_images_is_moved_into_the_space_of_its_whitening(
     assert workspace.planned(target) == {}
     Image.fromarray(pixels[1]).save(workspace.folder / "my-set" / CLASSES[0] / "0.png")
     assert workspace.planned(target) == {"distilled": 1}
+
+    # So do older files in its place, and other ones by hand.
+    finished = workspace.snakemake(target)
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    before = load_set(workspace.folder / target).images
+    image = workspace.folder / "my-set" / CLASSES[0] / "0.png"
+    Image.fromarray(pixels[2]).save(image)
+    for path in (image, image.parent, image.parent.parent):
+        os.utime(path, (1, 1))
+    assert workspace.planned(target) == {"distilled": 1}
+    by_hand = ("prepare", "cifar10-jpeg", "--source", "mine", "--ipc", "1")
+    assert workspace.crossarch(*by_hand).returncode == 0
+    assert not load_set(workspace.folder / target).images.equal(before)

@@ -105,6 +105,18 @@ def test_claims_by_hand() -> None:
     assert order["rank_correlation"] == pytest.approx(expected, abs=1e-4)
 
 
+def test_a_unit_of_many_pairs_weighs_as_much_as_it_has() -> None:
+    """Against resamples by hand: the mean is that of all drawn pairs, not of the units' means."""
+    rng = np.random.default_rng(1)
+    sizes = [1] * 20 + [9] * 20
+    values = pd.Series(np.concatenate([rng.normal(0 if size == 1 else 10, 1, size) for size in sizes]))
+    units = pd.Series(np.repeat(np.arange(40), sizes))
+    groups = [group.to_numpy() for _, group in values.groupby(units)]
+    draws = rng.integers(0, 40, (4000, 40))
+    means = [np.concatenate([groups[unit] for unit in draw]).mean() for draw in draws]
+    assert bootstrap_interval(values, units) == pytest.approx(np.percentile(means, [2.5, 97.5]), abs=0.2)
+
+
 @pytest.mark.parametrize(("count", "verdict"), [(5, "open"), (6, "holds")])
 def test_a_verdict_needs_six_units(count: int, verdict: str) -> None:
     """Five that agree in sign do so by chance in one case of 32."""

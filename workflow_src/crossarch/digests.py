@@ -19,15 +19,19 @@ _CELLS = (
 )
 # What every analysis of one run stands on.
 _FINISHED = ("analysis/finished.py", "analysis/record.py", "analysis/where.py")
+# What decides the result of long work: not how it is shown, stopped or given a device.
+_RUNNING = tuple(
+    f"running/{name}.py" for name in ("ended", "evaluation", "memory", "provenance", "state", "work")
+)
 STAGES: dict[str, tuple[str, ...]] = {
     "prepare": ("data/*.py",),
     "audit": ("audit/*.py",),
     "distil": (
         *("data/drawn.py", "data/whitening.py"),
-        *("distil/*.py", "models/*.py", "running/*.py", "training/losses.py"),
+        *("distil/*.py", "models/*.py", *_RUNNING, "training/losses.py"),
     ),
     "curve": ("report/figures/distillation.py", "printing/style.py", "collect/tidy.py"),
-    "train": ("models/*.py", "running/*.py", "training/*.py"),
+    "train": ("models/*.py", *_RUNNING, "training/*.py"),
     "curvature": (
         *("analysis/hessian.py", "analysis/landscape.py", "analysis/curvature.py", *_FINISHED),
         *("models/*.py", "training/losses.py"),
@@ -86,8 +90,17 @@ def code_of(source: str) -> str:
     """`source` written anew from its syntax tree, docstrings left out: the same for every Python."""
     tree = ast.parse(source)
     for node in ast.walk(tree):
-        if isinstance(
-            node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
-        ) and ast.get_docstring(node):
-            del node.body[0]
+        for part in ("body", "orelse", "finalbody"):
+            statements = getattr(node, part, None)
+            if isinstance(statements, list):
+                setattr(node, part, [each for each in statements if not _is_words(each)])
     return ast.unparse(tree)
+
+
+def _is_words(node: ast.AST) -> bool:
+    """Whether a statement is a string and nothing else: a docstring, of whatever stands before it."""
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )

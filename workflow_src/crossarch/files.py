@@ -17,12 +17,16 @@ def atomic_path(destination: Path) -> Iterator[Path]:
     """Yield a temporary path beside `destination`; on success flush it and rename it into place.
 
     On any error (a full disk, a signal, an exception) the temporary file is removed and
-    `destination` stays as it was. The parent folder is created.
+    `destination` stays as it was. The parent folder is created. An OSError about the temporary file
+    names `destination` instead.
     """
     destination.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(
-        dir=destination.parent, prefix=f".{destination.name}.", suffix=".part"
-    )
+    try:
+        handle, name = tempfile.mkstemp(
+            dir=destination.parent, prefix=f".{destination.name}.", suffix=".part"
+        )
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(destination)) from None
     os.close(handle)
     temporary = Path(name)
     try:
@@ -31,6 +35,10 @@ def atomic_path(destination: Path) -> Iterator[Path]:
             os.fsync(stream.fileno())
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(destination)
+    except OSError as error:
+        if error.filename not in (None, name):
+            raise
+        raise OSError(error.errno, error.strerror, str(destination)) from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -42,7 +50,11 @@ def write_text(destination: Path, text: str) -> None:
 
 
 def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal digits."""
+    """The SHA-256 of a file, in hexadecimal digits; of a folder, that of its files' names and digests."""
+    if path.is_dir():
+        files = sorted(each for each in path.rglob("*") if each.is_file())
+        listed = "".join(f"{sha256_of(each)} {each.relative_to(path)}\n" for each in files)
+        return hashlib.sha256(listed.encode()).hexdigest()
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 

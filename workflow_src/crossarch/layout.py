@@ -73,6 +73,11 @@ class Layout:
         """What the audit found: audit.csv, audit.md and a folder for each source."""
         return self.results / "audit"
 
+    @property
+    def audit_table(self) -> Path:
+        """The audits of several sets in one table."""
+        return self.audits / "audit.csv"
+
     def audit(self, audited: SetId) -> Path:
         """The audit of one distilled set, JSON."""
         return self.audits / f"{audited.path}.json"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from crossarch.cli.collect import whole_records
 from crossarch.cli.complete import complete_analysis, complete_finished
 from crossarch.cli.options import (
     CONFIG,
@@ -124,7 +125,7 @@ def _about(configuration: Configuration, layout: Layout, analysis: str, chosen: 
 
     if chosen:
         return chosen_runs(configuration, analysis)
-    files = layout.finished_runs()
+    files, _ = whole_records(layout.finished_runs())
     old = tell_outdated(configuration, files)
     ended = [parse_run(file.as_posix()) for file in files if file not in old]
     return concerned(configuration, analysis, ended)

@@ -1,6 +1,6 @@
 """Verbs of the stage collect, and of what is kept of it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,7 +28,7 @@ from crossarch.config import (
 )
 from crossarch.config.schema import MEASURED
 from crossarch.errors import DataError
-from crossarch.files import write_text
+from crossarch.files import read_mapping, write_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,8 +60,9 @@ def collect(
 
     configuration = read_configuration(config, preset, selection)
     layout = layout_of(configuration, results)
+    damaged: dict[Path, str] = {}
     if every:
-        files = layout.finished_runs()
+        files, damaged = whole_records(layout.finished_runs())
         layout = layout.partial
     else:
         files = [layout.run_metrics(run) for run in collection_runs(configuration, collection)]
@@ -69,7 +70,7 @@ def collect(
     collected, old = collected_runs(configuration, files)
     path = output or layout.metrics(collection)
     write_runs(collected, path)
-    left_out = {str(file): reason for file, reason in old.items()}
+    left_out = {str(file): reason for file, reason in (damaged | old).items()}
     tell_files([path], as_json, left_out=left_out)
 
 
@@ -80,6 +81,20 @@ def _refuse_gaps(files: Sequence[Path]) -> None:
             f"{missing[0]}: no such file: {len(missing)} of {len(files)} runs have not ended; "
             "`--every` takes those that have"
         )
+
+
+def whole_records(files: Iterable[Path]) -> tuple[list[Path], dict[Path, str]]:
+    """Those metrics that can be read; the damaged ones and what is wrong with them, also told."""
+    whole, damaged = list[Path](), dict[Path, str]()
+    for file in files:
+        try:
+            read_mapping(file)
+        except DataError as error:
+            damaged[file] = str(error).removeprefix(f"{file}: ")
+            typer.echo(f"left out: {error}", err=True)
+        else:
+            whole.append(file)
+    return whole, damaged
 
 
 def collected_runs(

@@ -20,12 +20,12 @@ from crossarch.config import (
     Configuration,
     RunId,
     load_configuration,
-    outdated,
     read_overrides,
     split_recipe,
 )
 from crossarch.config.complain import unknown, validated
 from crossarch.config.schema import WHITENINGS, Whitening
+from crossarch.current import outdated_runs
 from crossarch.errors import ConfigError
 from crossarch.layout import Layout
 
@@ -128,17 +128,35 @@ def at_most_one(given: Mapping[str, object]) -> None:
 def json_object(text: str | None, option: str) -> dict[str, Any]:
     """The JSON object that an option holds. Raises ConfigError, naming the option, if it is none."""
     try:
-        loaded = json.loads(text or "")
+        loaded = json.loads(text or "", object_pairs_hook=_once_each)
     except json.JSONDecodeError as error:
         raise ConfigError(f"{option}: is not JSON: {error}") from None
+    except KeyError as error:
+        raise ConfigError(f"{option}: found the key {error} twice") from None
     if not isinstance(loaded, dict):
         raise ConfigError(f"{option}: found {loaded!r}, allowed: an object")
     return loaded
 
 
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON; KeyError for a key that stands there twice, of which the second would win."""
+    made = dict[str, Any]()
+    for key, value in pairs:
+        if key in made:
+            raise KeyError(key)
+        made[key] = value
+    return made
+
+
 def layout_of(configuration: Configuration, results: Path | None) -> Layout:
-    """Where everything lies below `results`, or below the folder that the configuration names."""
-    return Layout(results or Path(configuration.selection.results))
+    """Where everything lies below `results`, or below the folder that the configuration names.
+
+    Raises ConfigError where that is a file.
+    """
+    folder = results or Path(configuration.selection.results)
+    if folder.is_file():
+        raise ConfigError(f"results: found {folder}, a file, allowed: a folder, or a name for one")
+    return Layout(folder)
 
 
 def run_of(dataset: str, source: str, ipc: int, arch: str, recipe: str) -> RunId:
@@ -166,8 +184,8 @@ def tell_files(files: Iterable[Path], as_json: bool, **more: Any) -> None:
 
 
 def tell_outdated(configuration: Configuration, files: Iterable[Path]) -> dict[Path, str]:
-    """Those metrics that were made with other settings than today's, and why; each a line on stderr."""
-    old = outdated(configuration, files)
+    """Those metrics that were made with other settings or sets than today's, and why, also on stderr."""
+    old = outdated_runs(configuration, files)
     for file, reason in old.items():
         typer.echo(f"left out: {file}: {reason}", err=True)
     return old

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from crossarch.cli.collect import collected_runs
+from crossarch.cli.collect import collected_runs, whole_records
 from crossarch.cli.complete import complete_rendered
 from crossarch.cli.options import (
     CONFIG,
@@ -133,7 +133,8 @@ def _of_runs(
     at_most_one({"--every": every, "--runs": runs})
     if not every:
         return layout, runs
-    collected, _ = collected_runs(configuration, layout.finished_runs())
+    files, _ = whole_records(layout.finished_runs())
+    collected, _ = collected_runs(configuration, files)
     path = layout.partial.metrics("runs")
     write_runs(collected, path)
     return layout.partial, path

@@ -30,13 +30,13 @@ from crossarch.config import (
     Configuration,
     RunSettings,
     network_settings,
-    outdated,
     parse_run,
     resolve,
     run_recipe,
     test_whitening,
 )
 from crossarch.config.complain import validated
+from crossarch.current import outdated_runs
 from crossarch.errors import ConfigError, DataError
 from crossarch.layout import Layout
 from crossarch.progress import tracked
@@ -111,12 +111,12 @@ def _weights_of_teacher(
         return None
     record = layout.run_metrics(student.teacher)
     weights = layout.run(student.teacher) / f"{student.distillation.checkpoint}.safetensors"
-    command = f"crossarch train {student.teacher.path}"
+    command = f"with the same presets: crossarch train {student.teacher.path}"
     for file in (weights, record):
         if not file.exists():
-            raise DataError(f"{file}: no such file; train the teacher first: {command}")
-    if reason := outdated(configuration, [record]).get(record):
-        raise DataError(f"{record}: {reason}; train the teacher again: {command}")
+            raise DataError(f"{file}: no such file; train the teacher first, {command}")
+    if reason := outdated_runs(configuration, [record]).get(record):
+        raise DataError(f"{record}: {reason}; train the teacher again, {command}")
     return weights
 
 

@@ -6,7 +6,7 @@ Every stage reads its settings from here; the Snakefile does too, in every clust
 from crossarch.config.choice import selected
 from crossarch.config.configuration import Configuration
 from crossarch.config.distil import DistilSettings, chosen_distillations, resolve_distil
-from crossarch.config.factors import recipe_factors, table_words
+from crossarch.config.factors import recipe_factors, selected_titles, table_words
 from crossarch.config.figures import (
     FigurePoint,
     figure_panels,
@@ -40,6 +40,7 @@ from crossarch.config.resolve import (
     RunSettings,
     applies,
     distilled_set,
+    images_reading,
     network_settings,
     network_widths,
     published_teacher,
@@ -72,6 +73,7 @@ __all__ = [
     "figure_points",
     "figure_runs",
     "grid",
+    "images_reading",
     "load_configuration",
     "named_runs",
     "needs_runs",
@@ -93,6 +95,7 @@ __all__ = [
     "schedule_recipe",
     "selected",
     "selected_files",
+    "selected_titles",
     "set_reading",
     "set_whitening",
     "shows_curvature",

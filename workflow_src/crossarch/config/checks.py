@@ -8,6 +8,7 @@ from crossarch.config.complain import unknown
 from crossarch.config.configuration import Configuration
 from crossarch.config.schema import (
     ARCHS,
+    RESERVED,
     WHITENINGS,
     Accuracies,
     CurvatureDrawing,
@@ -55,6 +56,17 @@ def check_recipes(configuration: Configuration) -> None:
                     )
                 if teacher.arch is not None and teacher.arch not in archs:
                     raise ConfigError(unknown(file, f"{key}.arch", teacher.arch, archs, what="network"))
+
+
+def check_targets(configuration: Configuration) -> None:
+    """Tables and figures are targets: none is called as another target. Raises ConfigError."""
+    for file, names in (("tables.yaml", configuration.tables), ("figures.yaml", configuration.figures)):
+        for name in names:
+            if name in RESERVED:
+                raise ConfigError(
+                    f"{configuration.directory}/{file}: {name}: found the name of another target, "
+                    f"allowed: any other than {', '.join(sorted(RESERVED))}"
+                )
 
 
 def check_names(configuration: Configuration, selection_file: str) -> None:

@@ -23,6 +23,20 @@ def recipe_factors(configuration: Configuration, table: Table, recipe: str) -> l
     ]
 
 
+def selected_titles(configuration: Configuration) -> str:
+    """What the chosen data sets and sources are called, as JSON: what figures and analyses depend on."""
+    selection = configuration.selection
+    originals = map(configuration.distilled_from, selection.datasets)
+    datasets = dict.fromkeys([*selection.datasets, *originals])
+    sources = selection.sources or tuple(configuration.sources)
+    return json.dumps(
+        {
+            "datasets": {name: configuration.dataset(name).title for name in datasets},
+            "sources": {name: configuration.source(name).title for name in sources},
+        }
+    )
+
+
 def table_words(configuration: Configuration, table: Table) -> str:
     """All that the configuration says in a rendered table, as JSON: what its job depends on."""
     of_table = table_recipes(configuration, table)

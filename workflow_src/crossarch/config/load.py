@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from crossarch.config.checks import check_names, check_recipes
+from crossarch.config.checks import check_names, check_recipes, check_targets
 from crossarch.config.complain import check_name, unknown, validated
 from crossarch.config.configuration import Configuration
 from crossarch.config.locked import NAME as LOCK_NAME
@@ -58,6 +58,7 @@ def load_configuration(
             validated_selection.own_networks, _places(layers, "own_networks")
         ),
     )
+    check_targets(configuration)
     check_recipes(configuration)
     check_names(configuration, selection_file)
     return configuration

@@ -22,7 +22,7 @@ def outdated(configuration: Configuration, files: Iterable[Path]) -> dict[Path, 
     The settings of a run are compared, those of its teacher, and the bytes of the weights that taught,
     as far as metrics and weights of the teacher lie beside it (as under `results/runs`). How often a run
     was tested (`evaluate_every`) is not: it changes what is known of a training, never the training.
-    Nor are the sets, which only Snakemake follows. Raises DataError for a file that is not JSON.
+    Raises DataError for a file that is not JSON.
     """
     reasons = {file: _reason(configuration, file) for file in map(Path, files)}
     return {file: reason for file, reason in reasons.items() if reason}

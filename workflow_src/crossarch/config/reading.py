@@ -14,6 +14,9 @@ def read_overrides(files: Iterable[Path]) -> list[tuple[str, Mapping[str, Any]]]
     return [(str(file), read_mapping(file, empty={})) for file in files]
 
 
+_MERGE = "tag:yaml.org,2002:merge"  # `<<`: what it brings, own keys replace
+
+
 class _Loader(yaml.CSafeLoader):
     """YAML in which a key stands once: a second one would silently replace the first."""
 
@@ -21,6 +24,8 @@ class _Loader(yaml.CSafeLoader):
         """The mapping of a node; a MarkedYAMLError names the line of a key that stands there twice."""
         lines: dict[Hashable, int] = {}
         for key_node, _ in node.value:
+            if key_node.tag == _MERGE:
+                continue
             key = self.construct_object(key_node, deep=True)
             if isinstance(key, Hashable) and key in lines:
                 problem = f"found the key {key!r} again, which line {lines[key]} has already"

@@ -14,12 +14,14 @@ from crossarch.config.schema import (
     Arch,
     Arithmetic,
     Augmentation,
+    Dataset,
     Distillation,
     DistilledSet,
     Frepo,
     KeepRate,
     Norm,
     Optimizer,
+    Origin,
     Recipe,
     Schedule,
     Whitening,
@@ -171,6 +173,12 @@ def set_reading(configuration: Configuration, source: str, dataset: str, ipc: in
     """How the files of a distilled set are understood: format, order of the classes, pixels."""
     entry = distilled_set(configuration, source, dataset, ipc)
     return f"{entry.form}, classes {entry.class_order}, {configuration.source(source).pixels}"
+
+
+def images_reading(dataset: Dataset, origin: Origin) -> str:
+    """How the images of a real data set are read: by which reader, of what shape, how many classes."""
+    shape = f"{dataset.channels} x {dataset.image_size} x {dataset.image_size}"
+    return f"{origin.reader}, {shape}, {dataset.classes} classes"
 
 
 def test_whitening(configuration: Configuration, run: RunId) -> Whitening:

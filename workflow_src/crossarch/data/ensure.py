@@ -1,9 +1,9 @@
 """Each file of the prepare stage, made from what stands before it; used by rules and by hand.
 
 A file is made where it is missing, and anew where what it was made from has changed: a file of the
-user's own or of this stage that is newer, the constants of a whitening, what the configuration says of
-the files that are read, or what their bytes must be. A set that is distilled here is never made anew by
-the way, since that takes long: an outdated one is an error.
+user's own that is newer or has other bytes, one of this stage that is newer, the constants of a
+whitening, what the configuration says of the files that are read, or what their bytes must be. A set
+that is distilled here is never made anew by the way, since that takes long: an outdated one is an error.
 """
 
 from collections.abc import Callable, Iterable
@@ -16,6 +16,7 @@ from crossarch.config import (
     RunId,
     SetId,
     distilled_set,
+    images_reading,
     outdated_distillation,
     set_reading,
     set_whitening,
@@ -47,15 +48,15 @@ def ensure_file(configuration: Configuration, layout: Layout, file: File) -> Pat
 def ensure_images(configuration: Configuration, layout: Layout, dataset: str) -> tuple[Path, Path]:
     """Training and test images of a real data set."""
     train, test = layout.images(dataset, "train"), layout.images(dataset, "test")
-    origin = configuration.origin(dataset)
+    settings, origin = configuration.dataset(dataset), configuration.origin(dataset)
 
     def make() -> None:
         archive = ensure_download(configuration, layout, origin.file) if origin.file else None
-        prepare_real(dataset, configuration.dataset(dataset), origin, archive, train, test)
+        prepare_real(dataset, settings, origin, archive, train, test)
 
     def fits() -> bool:
         pinned = [configuration.pinned(origin.file)] if origin.file else []
-        expected = {"origin": origin.name, "read_as": origin.reader}
+        expected = {"origin": origin.name, "read_as": images_reading(settings, origin)}
         return all(agrees(path, expected, pinned) for path in (train, test))
 
     _once((train, test), make, fits=fits)
@@ -147,7 +148,8 @@ def ensure_distilled(
 
     def fits() -> bool:
         upstream = [file for file in entry.files if isinstance(file, UpstreamFile)]
-        return agrees(path, metadata, map(configuration.pinned, upstream))
+        own = [file for file in entry.files if isinstance(file, LocalFile)]
+        return agrees(path, metadata, map(configuration.pinned, upstream), own)
 
     _once((path,), make, made_from, fits)
     return path

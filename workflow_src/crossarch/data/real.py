@@ -12,6 +12,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from crossarch.config import images_reading
 from crossarch.config.schema import Dataset, Origin
 from crossarch.data.archives import check_pickle, reading, unpack_tar
 from crossarch.data.formats import one_if_grey
@@ -60,7 +61,7 @@ def prepare_real(
             "dataset": name,
             "split": split,
             "origin": origin.name,
-            "read_as": reader,
+            "read_as": images_reading(dataset, origin),
             CHECKSUMS: read,
             "classes": json.dumps(real.classes),
             "listed": json.dumps(real.listed),

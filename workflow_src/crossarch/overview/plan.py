@@ -58,7 +58,7 @@ def planned(configuration: Configuration, layout: Layout, names: Sequence[str]) 
     whether its metrics are up to date is not looked at.
     """
     targets, all_runs, left = [], dict[RunId, None](), set[RunId]()
-    for name in names:
+    for name in dict.fromkeys(names):
         cells = named_runs(configuration, name)
         runs = with_teachers(configuration, cells)
         new = [run for run in runs if run not in all_runs]

@@ -10,8 +10,9 @@ from typing import Any
 from pydantic import Field
 
 from crossarch.collect.runs import Curve, Metrics, read_metrics
-from crossarch.config import Configuration, outdated, parse_run
+from crossarch.config import Configuration, parse_run
 from crossarch.config.differ import differences
+from crossarch.current import outdated_runs
 from crossarch.errors import DataError
 from crossarch.files import read_mapping
 from crossarch.layout import Layout
@@ -101,7 +102,7 @@ def judge(configuration: Configuration, shown: ShownRun) -> Judgement:
     return Judgement(
         base=base,
         changes=changes,
-        outdated=outdated(configuration, [shown.file]).get(shown.file),
+        outdated=outdated_runs(configuration, [shown.file]).get(shown.file),
         paper=_paper(configuration, shown),
     )
 

@@ -24,10 +24,11 @@ POLL = 1.0  # seconds
 def taking_device(name: str, slots_per_gpu: int) -> Iterator[torch.device]:
     """Yield the device that `name` (auto, cpu, cuda, mps) means; a CUDA device comes with a slot on it.
 
-    Within a job of Slurm the first granted GPU is taken as it is: Slurm has counted already.
+    The one GPU that a job of Slurm was granted is taken as it is: Slurm has counted already.
     """
     device = choose_device(name)
-    if device.type != "cuda" or "SLURM_JOB_ID" in os.environ:
+    granted = "SLURM_JOB_ID" in os.environ and torch.cuda.device_count() == 1
+    if device.type != "cuda" or granted:
         yield device
         return
     gpus = visible_gpus(os.environ, torch.cuda.device_count())

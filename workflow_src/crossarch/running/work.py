@@ -1,16 +1,16 @@
 """Long work from files to files: done by one process, gone on with after an interruption, done once."""
 
-import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from crossarch.errors import TrainingError
-from crossarch.files import sha256_of
+from crossarch.data.store import load_metadata
+from crossarch.errors import DataError, TrainingError
+from crossarch.files import read_mapping, sha256_of
 from crossarch.running.ended import keep_ended, take_ended
 from crossarch.running.memory import keep_freed_memory
 from crossarch.running.provenance import device_name
@@ -45,6 +45,14 @@ def digests_of(inputs: Mapping[str, Path]) -> dict[str, str]:
     return {kind: sha256_of(path) for kind, path in inputs.items()}
 
 
+def _checked(outputs: Sequence[Path]) -> dict[str, Any]:
+    """What the record, the last of `outputs`, says; DataError where one of them is damaged."""
+    for path in outputs:
+        if path.suffix == ".safetensors":
+            load_metadata(path)
+    return dict(read_mapping(outputs[-1]))
+
+
 def done_once(
     work: Work,
     do: Callable[[torch.device, StopRequest], dict[str, Any]],
@@ -63,8 +71,14 @@ def done_once(
     keep_freed_memory()
     with alone(work.states, work.name, work.deed):
         if take_ended(work.states, work.outputs):
-            print(f"{work.name}: had ended already ({work.states})", file=sys.stderr)
-            return dict(json.loads(work.outputs[-1].read_text(encoding="utf-8")))
+            try:
+                record = _checked(work.outputs)
+            except DataError as error:
+                again = f"is {work.deed} again, for what is kept of it is damaged: {error}"
+                print(f"{work.name}: {again}", file=sys.stderr)
+            else:
+                print(f"{work.name}: had ended already ({work.states})", file=sys.stderr)
+                return record
         with taking_device(device, slots_per_gpu) as chosen, hearing_signals(work.unit) as stop:
             try:
                 record = do(chosen, stop)

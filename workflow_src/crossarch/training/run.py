@@ -158,6 +158,11 @@ def _load_sets(settings: RunSettings, distilled: Path, test: Path) -> tuple[Imag
     training_set, test_set = (
         load_fitting(path, network.classes, shape, torch.float32) for path in (distilled, test)
     )
+    kind = "soft" if training_set.labels.is_floating_point() else "hard"
+    if kind != settings.labels.kind:
+        raise DataError(
+            f"{distilled}: found {kind} labels, needed: {settings.labels.kind}; prepare the set again"
+        )
     return training_set, test_set
 
 

@@ -229,6 +229,7 @@ class Training:
         self.check_losses()
         return {
             "epoch": self.epoch,
+            "device": self.device.type,
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "best_weights": self.best_weights,
@@ -240,7 +241,11 @@ class Training:
         }
 
     def resume(self, state: dict[str, Any] | None) -> None:
-        """Take over a saved state; None leaves the run at its beginning."""
+        """Take over a saved state; None leaves the run at its beginning.
+
+        Saved on another kind of device it has no state of this one's generators: they begin anew from
+        seed and epoch.
+        """
         if state is None:
             return
         self.epoch = self._checked = state["epoch"]
@@ -249,7 +254,13 @@ class Training:
         self.best_weights = state["best_weights"]
         self.history = History(**state["history"])
         self.draws.set_state(state["draws"])
-        self.values.set_state(state["values"])
         torch.set_rng_state(state["random"])
-        if self.on_cuda and state["random_cuda"] is not None:
+        if state["device"] != self.device.type:
+            seed = self.settings.run.seed + self.epoch
+            self.values.manual_seed(seed)
+            if self.on_cuda:
+                torch.cuda.manual_seed(seed)
+            return
+        self.values.set_state(state["values"])
+        if self.on_cuda:
             torch.cuda.set_rng_state(state["random_cuda"], self.device)

@@ -241,7 +241,7 @@ def _plain_tables(layout: Layout) -> list[PlainTable]:
     if cells.is_file():
         note = "Every number that the paper prints, beside ours."
         tables.append(PlainTable("scorecard", "Scorecard", note, _text(cells)))
-    audit = layout.audits / "audit.csv"
+    audit = layout.audit_table
     if audit.is_file():
         note = (
             "In which pixel space each distilled set lives, by the shape of its spectrum; share is that "
