@@ -50,7 +50,7 @@ def write_text(destination: Path, text: str) -> None:
 
 
 def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal digits; of a folder, that of its files' names and digests."""
+    """The SHA-256 of a file, in hexadecimal digits; of a folder, that of its files' names and hashes."""
     if path.is_dir():
         files = sorted(each for each in path.rglob("*") if each.is_file())
         listed = "".join(f"{sha256_of(each)} {each.relative_to(path)}\n" for each in files)
