@@ -114,7 +114,7 @@ def test_a_teacher_made_with_other_settings_is_told(call: Call, project: Path, t
     assert finished.returncode == 4
     assert finished.stderr.strip() == (
         f"crossarch: {folder}/metrics.json: settings.optimizer.lr: made with 0.001, today 5e-05; train "
-        f"the teacher again: crossarch train {run}"
+        f"the teacher again, with the same presets: crossarch train {run}"
     )
 
 
@@ -136,8 +136,8 @@ def test_help_says_all_that_is_written(call: Call, verb: str) -> None:
 
 
 def test_anything_else_is_1(call: Call, tmp_path: Path) -> None:
-    (tmp_path / "full").write_text("a file where a folder is needed")
-    finished = call("collect", "--every", "--results", str(tmp_path / "full"))
+    (tmp_path / "partial").write_text("a file where a folder is needed")
+    finished = call("collect", "--every", "--results", str(tmp_path))
     assert finished.returncode == 1
     assert finished.stderr.startswith("crossarch: ")
     assert len(finished.stderr.splitlines()) == 1

@@ -27,9 +27,9 @@ KILLS = 20
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 CLASSES, SIDE = 3, 8
 VOLATILE = {"seconds", "images_per_second", "gflop_per_second", "peak_memory_mib", "finished", "commit"}
-# Processes fork from one that has torch loaded and has computed nothing.
+# Processes fork from one that has torch loaded, and what its optimisers load, and has computed nothing.
 processes = multiprocessing.get_context("forkserver")
-processes.set_forkserver_preload(["crossarch.training.run", __name__])
+processes.set_forkserver_preload(["crossarch.training.run", "torch._dynamo", __name__])
 
 
 @pytest.fixture
