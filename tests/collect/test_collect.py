@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from crossarch.cli import app
 from crossarch.collect import collect_runs, read_runs, write_runs
 from crossarch.collect.runs import RUNS
-from crossarch.config import RunId, outdated, resolve
+from crossarch.config import RunId, resolve
 from crossarch.current import outdated_runs
 from crossarch.errors import DataError
 from crossarch.layout import Layout
@@ -212,7 +212,7 @@ def test_runs_made_with_other_settings_are_told(
             inner[keys[-1]] = value
         return data
 
-    found = outdated(configured(), [write_metrics(run, spoil)])
+    found = outdated_runs(configured(), [write_metrics(run, spoil)])
     assert len(found) == (reason is not None)
     for told in found.values():
         assert reason is not None
@@ -221,7 +221,7 @@ def test_runs_made_with_other_settings_are_told(
 
 def test_a_run_of_a_recipe_that_is_gone_is_outdated(write_metrics: Write) -> None:
     file = write_metrics(a_run(recipe="gone"))
-    assert "unknown recipe 'gone'" in outdated(configured(), [file])[file]
+    assert "unknown recipe 'gone'" in outdated_runs(configured(), [file])[file]
 
 
 def test_a_student_of_another_teacher_than_today_s_is_told(write_metrics: Write) -> None:
@@ -230,16 +230,16 @@ def test_a_student_of_another_teacher_than_today_s_is_told(write_metrics: Write)
     digest = hashlib.sha256(weights).hexdigest()
     inputs = {"inputs": {"teacher": digest}}
     file = write_metrics(student, lambda data: with_settings_of_today(student)(data) | inputs)
-    assert outdated(configured(), [file]) == {}
+    assert outdated_runs(configured(), [file]) == {}
 
     record = write_metrics(teacher, with_settings_of_today(teacher))
     best = record.with_name("best.safetensors")
     best.write_bytes(weights)
-    assert outdated(configured(), [file, record]) == {}
+    assert outdated_runs(configured(), [file, record]) == {}
 
     best.write_bytes(b"what was trained later")
     told = f"teacher {teacher.path}: made with other weights than best.safetensors has today"
-    assert outdated(configured(), [file, record]) == {file: told}
+    assert outdated_runs(configured(), [file, record]) == {file: told}
 
     def slower(data: dict[str, Any]) -> dict[str, Any]:
         data = with_settings_of_today(teacher)(data)
@@ -248,7 +248,7 @@ def test_a_student_of_another_teacher_than_today_s_is_told(write_metrics: Write)
 
     write_metrics(teacher, slower)
     reason = "settings.optimizer.lr: made with 1e-05, today 5e-05"
-    assert outdated(configured(), [file, record]) == {
+    assert outdated_runs(configured(), [file, record]) == {
         file: f"teacher {teacher.path}: {reason}",
         record: reason,
     }
@@ -302,7 +302,7 @@ def test_every_leaves_damaged_records_out_and_names_them(write_metrics: Write, t
 def test_settings_that_are_none_are_told(write_metrics: Write, settings: object) -> None:
     run = a_run(recipe="full")
     file = write_metrics(run, lambda data: {**with_settings_of_today(run)(data), "settings": settings})
-    assert outdated(configured(), [file])[file].startswith("settings: ")
+    assert outdated_runs(configured(), [file])[file].startswith("settings: ")
 
 
 def test_the_command_leaves_outdated_runs_out_and_names_them(

@@ -19,11 +19,11 @@ from crossarch.config import (
     Configuration,
     RunSettings,
     load_configuration,
-    outdated,
     parse_run,
     read_overrides,
     resolve,
 )
+from crossarch.current import outdated_runs
 from crossarch.errors import DataError
 from crossarch.layout import Layout
 from crossarch.report import render_scorecard, render_table
@@ -77,7 +77,7 @@ def test_the_published_scorecard_is_what_the_metrics_give(
 
 
 def test_no_published_run_is_left_out(configuration: Configuration) -> None:
-    assert outdated(configuration, RUNS) == {}
+    assert outdated_runs(configuration, RUNS) == {}
 
 
 def test_the_pages_that_tell_of_them_are_what_the_metrics_give(

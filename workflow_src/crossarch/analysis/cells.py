@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from crossarch.analysis.record import AgreementRecord, Record, SoftnessRecord
@@ -45,6 +46,12 @@ def standard_error(percent: "pd.Series[float]", images: "pd.Series[int]") -> "pd
     The mean of several seeds' is that of their mean at most: all of them see the same images.
     """
     return (percent * (100 - percent) / images) ** 0.5
+
+
+def difference_error(tests: pd.DataFrame, first: str, second: str) -> "pd.Series[float]":
+    """The standard error of the difference of two columns, as if they were of independent tests."""
+    one, other = (standard_error(tests[column], tests["images"]) for column in (first, second))
+    return pd.Series(np.hypot(one, other), one.index)
 
 
 def means_over_seeds(tests: pd.DataFrame, by: Iterable[str], values: Iterable[str]) -> pd.DataFrame:

@@ -51,13 +51,11 @@ def protocols_table(configuration: Configuration, runs: pd.DataFrame, accuracy: 
 def _differs(configuration: Configuration, run: RunId) -> bool:
     """Whether the protocol of `run` trains or tests it, or its teacher, otherwise than the reference."""
     settings = resolve(configuration, run)
-    reference = run.model_copy(update={"protocol": REFERENCE})
-    same_names = {"run": reference, "teacher": None}
-    if settings.model_copy(update=same_names) != resolve(configuration, reference).model_copy(
-        update=same_names
-    ):
-        return True
-    return settings.teacher is not None and _differs(configuration, settings.teacher)
+    reference = resolve(configuration, run.model_copy(update={"protocol": REFERENCE}))
+    renamed = settings.model_copy(update={"run": reference.run, "teacher": reference.teacher})
+    return renamed != reference or (
+        settings.teacher is not None and _differs(configuration, settings.teacher)
+    )
 
 
 def protocols_finding(table: pd.DataFrame) -> str:

@@ -7,17 +7,16 @@ test, since a prediction depends on the other images of its batch.
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 
 from crossarch.analysis.cells import (
     CELL,
+    difference_error,
     frame,
     means_over_seeds,
     percent,
     run_columns,
     set_and_recipe,
-    standard_error,
     told,
     told_by,
 )
@@ -49,10 +48,7 @@ def statistics_table(records: Sequence[StatisticsRecord]) -> pd.DataFrame:
     if not rows:
         return frame([], COLUMNS)
     tests = pd.DataFrame(rows)
-    tests["error"] = np.hypot(
-        standard_error(tests["running"], tests["images"]),
-        standard_error(tests["batch"], tests["images"]),
-    )
+    tests["error"] = difference_error(tests, "running", "batch")
     return means_over_seeds(tests, [], ["running", "batch", "change", "error"])[list(COLUMNS)]
 
 

@@ -6,19 +6,18 @@ that of the tables, the other way round: the source's own network with the basel
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 
 from crossarch.analysis.cells import (
     CELL,
     bullets,
+    difference_error,
     frame,
     means_over_seeds,
     percent,
     run_columns,
     set_and_recipe,
     set_names,
-    standard_error,
     told,
     told_by,
 )
@@ -68,10 +67,7 @@ def whitening_table(configuration: Configuration, records: Sequence[WhiteningRec
     )
     tests["reference"] = tests["reference"].mask(tests["is_own_network"])
     tests["gap"] = tests["reference"] - tests["accuracy"]
-    tests["error"] = np.hypot(
-        standard_error(tests["accuracy"], tests["images"]),
-        standard_error(tests["reference"], tests["images"]),
-    )
+    tests["error"] = difference_error(tests, "accuracy", "reference")
     has_gap = tests["gap"].notna()
     tests = tests[has_gap | ~has_gap.groupby([tests[key] for key in CELL]).transform("any")]
     run = [*CELL, "seed"]

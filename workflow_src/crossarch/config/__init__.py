@@ -18,7 +18,7 @@ from crossarch.config.figures import (
     shows_curvature,
 )
 from crossarch.config.load import load_configuration
-from crossarch.config.outdated import outdated, outdated_distillation
+from crossarch.config.outdated import difference, outdated_distillation
 from crossarch.config.own import NetworkFile, network_code
 from crossarch.config.plan import (
     collection_runs,
@@ -68,6 +68,7 @@ __all__ = [
     "chosen_distillations",
     "chosen_sets",
     "collection_runs",
+    "difference",
     "distilled_set",
     "figure_panels",
     "figure_points",
@@ -80,7 +81,6 @@ __all__ = [
     "network_code",
     "network_settings",
     "network_widths",
-    "outdated",
     "outdated_distillation",
     "parse_run",
     "parse_set",

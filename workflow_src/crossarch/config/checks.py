@@ -59,7 +59,7 @@ def check_recipes(configuration: Configuration) -> None:
 
 
 def check_targets(configuration: Configuration) -> None:
-    """Tables and figures are targets: none is called as another target. Raises ConfigError."""
+    """Tables and figures are targets: each has a name of its own. Raises ConfigError."""
     for file, names in (("tables.yaml", configuration.tables), ("figures.yaml", configuration.figures)):
         for name in names:
             if name in RESERVED:
@@ -67,6 +67,12 @@ def check_targets(configuration: Configuration) -> None:
                     f"{configuration.directory}/{file}: {name}: found the name of another target, "
                     f"allowed: any other than {', '.join(sorted(RESERVED))}"
                 )
+    for name in configuration.tables:
+        if name in configuration.figures:
+            raise ConfigError(
+                f"{configuration.directory}/tables.yaml: {name}: found the name of a figure, allowed: "
+                "another one, since both are targets"
+            )
 
 
 def check_names(configuration: Configuration, selection_file: str) -> None:
@@ -94,11 +100,6 @@ def check_names(configuration: Configuration, selection_file: str) -> None:
             raise ConfigError(f"{selection_file}: ipc: found {ipc}, allowed: {allowed}")
     tables_file = f"{configuration.directory}/tables.yaml"
     for table_name, table in configuration.tables.items():
-        if table_name in configuration.figures:
-            raise ConfigError(
-                f"{tables_file}: {table_name}: found the name of a figure, allowed: another one, since "
-                "both are targets"
-            )
         named = {
             "sources": table.sources,
             "archs": table.archs,
