@@ -1,7 +1,6 @@
-"""The scorecard: every number of the paper, and claims checked by hand, by enumeration and by ranks."""
+"""The scorecard: every number of the paper, and claims checked by hand and by ranks."""
 
 import dataclasses
-import itertools
 import math
 from pathlib import Path
 from typing import Any
@@ -9,9 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
 from synthetic_runs import complete_runs, configured, run_row, runs_of
 
-from crossarch.collect.bootstrap import bootstrap_interval
+from crossarch.collect.interval import mean_interval
 from crossarch.collect.tidy import read_tidy
 from crossarch.errors import ConfigError
 from crossarch.layout import Layout
@@ -86,7 +88,8 @@ def test_claims_by_hand() -> None:
     assert beats["ours"] == pytest.approx((8.0 - 1.0) / 2)
     assert beats["paper"] == pytest.approx((8.9 + 4.8) / 2)
     assert beats["mean_absolute_difference"] == pytest.approx((0.9 + 5.8) / 2)
-    assert (beats["low"], beats["high"]) == (-1.0, 8.0)  # two units: the means are -1, 3.5 and 8
+    # two units, -1 and 8: mean 3.5, error 4.5, and t of one degree of freedom 12.706
+    assert (beats["low"], beats["high"]) == pytest.approx((3.5 - 57.18, 3.5 + 57.18), abs=0.01)
     assert beats["verdict"] == "open"
     assert math.isnan(beats["rank_correlation"])
     narrows = summary.loc["gap narrows"]
@@ -114,7 +117,7 @@ def test_a_unit_of_many_pairs_weighs_as_much_as_it_has() -> None:
     groups = [group.to_numpy() for _, group in values.groupby(units)]
     draws = rng.integers(0, 40, (4000, 40))
     means = [np.concatenate([groups[unit] for unit in draw]).mean() for draw in draws]
-    assert bootstrap_interval(values, units) == pytest.approx(np.percentile(means, [2.5, 97.5]), abs=0.2)
+    assert mean_interval(values, units) == pytest.approx(np.percentile(means, [2.5, 97.5]), abs=0.2)
 
 
 @pytest.mark.parametrize(("count", "verdict"), [(5, "open"), (6, "holds")])
@@ -131,18 +134,28 @@ def test_a_verdict_needs_six_units(count: int, verdict: str) -> None:
     assert (beats["units"], beats["low"], beats["verdict"]) == (count, 5.0, verdict)
 
 
-def test_the_bootstrap_draws_whole_units() -> None:
-    values = pd.Series([1.0, 2.0, 3.0, 10.0, -4.0, 0.5])
-    units = pd.Series(list("aaabcc"))
-    groups = [values[units == unit].tolist() for unit in "abc"]
-    means = [np.mean(list(itertools.chain(*draw))) for draw in itertools.product(groups, repeat=3)]
-    low, high = bootstrap_interval(values, units)
-    # all 27 samples are equally likely: the percentiles of many draws are those of the enumeration
-    assert low == pytest.approx(np.percentile(means, 2.5, method="inverted_cdf"), abs=0.05)
-    assert high == pytest.approx(np.percentile(means, 97.5, method="inverted_cdf"), abs=0.05)
-    assert bootstrap_interval(values, units) == (low, high), "seeded"
-    assert np.isnan(bootstrap_interval(values[:3], units[:3])).all()
-    assert bootstrap_interval(pd.Series([2.0, 2.0]), pd.Series(["a", "b"])) == (2.0, 2.0)
+@given(
+    st.lists(st.lists(st.floats(-50, 50), min_size=2, max_size=2), min_size=2, max_size=9),
+)
+def test_pairs_of_a_unit_are_one_draw(pairs: list[list[float]]) -> None:
+    """Of units alike in size, the interval is Student's own of the units' means."""
+    values = pd.Series([value for pair in pairs for value in pair])
+    units = pd.Series(np.repeat(np.arange(len(pairs)), 2))
+    means = np.mean(pairs, axis=1)
+    expected = (
+        stats.ttest_1samp(means, 0).confidence_interval(0.95) if np.ptp(means) else (means[0],) * 2
+    )
+    assert mean_interval(values, units) == pytest.approx(tuple(expected), abs=1e-9)
+
+
+def test_the_interval_of_two_values_by_hand() -> None:
+    # 3 and 5: mean 4, deviation sqrt(2), error 1, and t of one degree of freedom 12.706
+    pair = pd.Series([3.0, 5.0])
+    assert mean_interval(pair, pd.Series(["a", "b"])) == pytest.approx(
+        (4 - 12.706, 4 + 12.706), abs=1e-3
+    )
+    assert np.isnan(mean_interval(pair, pd.Series(["a", "a"]))).all(), "one draw tells no spread"
+    assert mean_interval(pd.Series([2.0, 2.0]), pd.Series(["a", "b"])) == (2.0, 2.0)
 
 
 def test_a_stand_in_counts_only_where_the_data_set_itself_was_not_run() -> None:

@@ -13,6 +13,7 @@ from statistics import fmean
 
 import pandas as pd
 import pytest
+from synthetic_runs import run_row, runs_of
 
 from crossarch.collect import collect_runs, read_runs
 from crossarch.config import (
@@ -28,7 +29,8 @@ from crossarch.errors import DataError
 from crossarch.layout import Layout
 from crossarch.report import render_scorecard, render_table
 from crossarch.report.marked import marks
-from crossarch.report.reproduction import REPRODUCED, render_reproduction
+from crossarch.report.reproduction import REPRODUCED, headline, render_reproduction
+from crossarch.report.scorecard import scorecard_cells
 
 PROJECT = Path(__file__).parents[2]
 PUBLISHED = Layout(PROJECT / "results" / "reproduction")
@@ -163,19 +165,64 @@ def test_what_parts_are_worth_is_what_the_metrics_and_the_paper_give(
         if row["dataset"] == "cifar10"
     }
     page = (PUBLISHED.results / "README.md").read_text()
-    *rows, mean = table_below(page, "## What each part of the method is worth", place=1)
+    *rows, of_whole, of_others = table_below(page, "## What each part of the method is worth", place=1)
+    has_every_part = [all(row[part] != "—" for part in PARTS) for row in rows]
     for part, (without, recipe) in PARTS.items():
-        gains = []
-        for row in rows:
+        gains = dict[bool, list[tuple[float, float]]]({True: [], False: []})
+        for row, whole in zip(rows, has_every_part, strict=True):
             place = (row["set"], row["network"])
             small, large = (*place, without), (*place, recipe)
             if not {small, large} <= ours.keys() & paper.keys():
                 assert row[part] == "—"
                 continue
-            gains.append((fmean(ours[large]) - fmean(ours[small]), paper[large] - paper[small]))
-            assert tuple(map(float, row[part].split(" / "))) == pytest.approx(gains[-1], abs=0.0501)
-        means = tuple(map(fmean, zip(*gains, strict=True)))
-        assert tuple(map(float, mean[part].split(" / "))) == pytest.approx(means, abs=0.0501)
+            gain = (fmean(ours[large]) - fmean(ours[small]), paper[large] - paper[small])
+            assert tuple(map(float, row[part].split(" / "))) == pytest.approx(gain, abs=0.0501)
+            gains[whole].append(gain)
+        for whole, mean in ((True, of_whole), (False, of_others)):
+            if not gains[whole]:
+                assert mean[part] == "—"
+                continue
+            means = tuple(map(fmean, zip(*gains[whole], strict=True)))
+            assert tuple(map(float, mean[part].split(" / "))) == pytest.approx(means, abs=0.0501)
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_the_parts_of_a_network_add_up(side: int) -> None:
+    page = (PUBLISHED.results / "README.md").read_text()
+    for row in table_below(page, "## What each part of the method is worth", place=1):
+        gains = {part: row[part].split(" / ") for part in PARTS if row[part] != "—"}
+        if len(gains) == len(PARTS):
+            chain = ("augmentation, Lion", "distillation", "DropPath, beside distillation")
+            total = sum(float(gains[part][side]) for part in chain)
+            assert total == pytest.approx(float(gains["all"][side]), abs=0.21)  # of rounded ones
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "told"),
+    [
+        (("holds", "holds"), "holds"),
+        (("holds", "open"), "open"),
+        (("does not hold", "does not hold"), "does not hold"),
+        (("holds", "does not hold"), "open"),
+    ],
+)
+def test_a_claim_holds_by_the_best_test_and_by_the_last(
+    configuration: Configuration, verdicts: tuple[str, str], told: str
+) -> None:
+    """Networks that gain, gain nothing sure, or lose by `full`, by either test."""
+    gains = {"holds": [5.0, 6.0], "open": [5.0, -5.0], "does not hold": [-5.0, -6.0]}
+    rows = []
+    for place, (source, arch) in enumerate(product(("frepo", "mtt"), ("resnet18", "alexnet", "vgg11"))):
+        cell = {"dataset": "cifar10-jpeg", "source": source, "arch": arch}
+        best, last = (40.0 + gains[verdict][place % 2] for verdict in verdicts)
+        rows += [
+            run_row(40.0, **cell),
+            run_row(best, **cell, recipe="full", accuracy_last=last),
+        ]
+    runs = runs_of(rows)
+    said = headline(configuration, runs, scorecard_cells(configuration, runs))
+    (line,) = (line for line in said.splitlines() if line.startswith("| full > baseline"))
+    assert line.split(" | ")[-1] == f"{told} |"
 
 
 @pytest.mark.parametrize("other", ["baseline", "wo_dp_kd", "wo_dp", "wo_kd"])
@@ -216,9 +263,9 @@ def test_every_picture_that_pages_show_is_an_output(monkeypatch: pytest.MonkeyPa
         for page in (PROJECT / "README.md", PUBLISHED.results / "README.md")
         for link in re.findall(r"!\[[^\]]*\]\((\S+?\.svg)\)", page.read_text())
     }
-    headline = Path("results/reproduction/figures/headline.svg")
-    assert headline in shown & outputs
-    assert {picture for picture in shown if picture.parent == headline.parent} <= outputs
+    in_front = Path("results/reproduction/figures/headline.svg")
+    assert in_front in shown & outputs
+    assert {picture for picture in shown if picture.parent == in_front.parent} <= outputs
 
 
 def test_sets_of_several_data_sets_are_told_apart(tmp_path: Path) -> None:

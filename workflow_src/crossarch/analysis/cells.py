@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from crossarch.analysis.record import AgreementRecord, Record, SoftnessRecord
-from crossarch.collect.bootstrap import bootstrap_interval
+from crossarch.collect.interval import mean_interval
 from crossarch.config import Configuration
 from crossarch.printing.numbers import printed, printed_signed
 from crossarch.printing.words import listed
@@ -16,8 +16,8 @@ CELL = ["dataset", "source", "ipc", "arch", "recipe"]
 ALL = "all"  # in a column that the row is not about
 INTERVAL = "on average over"  # what an interval in brackets follows
 INTERVALS = (
-    "In brackets: 95% percentile intervals of the mean, bootstrapped over what it is the mean of; of "
-    "two or three they say little."
+    "In brackets: 95% intervals of the mean (Student's t), as if what it is the mean of were "
+    "independent."
 )
 
 
@@ -77,8 +77,8 @@ def set_and_recipe(cells: pd.DataFrame) -> "pd.Series[str]":
 
 
 def interval(values: "pd.Series[float]") -> tuple[float, float]:
-    """The 95% percentile interval of the mean of `values`, each drawn for itself; NaN below two."""
-    return bootstrap_interval(values, pd.Series(range(len(values)), values.index))
+    """The 95% t interval of the mean of `values`, each a draw of its own; NaN below two."""
+    return mean_interval(values, pd.Series(range(len(values)), values.index))
 
 
 def told(values: "pd.Series[float]", what: str) -> str:

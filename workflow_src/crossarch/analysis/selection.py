@@ -19,14 +19,13 @@ COLUMNS = ("recipe", "arch", "n", "tests", "mean", "low", "high", "largest", "la
 def selection_table(runs: pd.DataFrame) -> pd.DataFrame:
     """Gains in points by recipe and network, and over `all` of either, from the table of `collect_runs`.
 
-    Columns: recipe, arch, n (runs), tests (of a run, on average), mean, low and high (95% percentile
-    interval of the mean when runs are drawn with replacement, missing below two), largest,
-    last_was_best (runs whose last test was the best).
+    Columns: recipe, arch, n (runs), tests (of a run, on average), mean, low and high (95% interval of
+    the mean over runs, missing below two), largest, last_was_best (runs whose last test was the best).
     """
     gains = runs.assign(
         recipe=qualified(runs),
         gain=runs["accuracy_best"] - runs["accuracy_last"],
-        tests=-(-runs["epochs"] // runs["evaluate_every"]),
+        tests=_tests(runs),
     )
     rows = []
     recipes, archs = ([ALL, *gains[name].unique()] for name in ("recipe", "arch"))
@@ -53,12 +52,12 @@ def selection_table(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def selection_finding(runs: pd.DataFrame) -> str:
-    """What the runs say, in a few sentences; nothing where there is no run."""
+    """What the runs with several tests say, in a few sentences; nothing where there is none."""
+    runs = runs[_tests(runs) > 1]
     if runs.empty:
         return ""
     gains = runs["accuracy_best"] - runs["accuracy_last"]
-    tests = -(-runs["epochs"] // runs["evaluate_every"])
-    few, many = int(tests.min()), int(tests.max())
+    few, many = int(_tests(runs).min()), int(_tests(runs).max())
     number = f"{few}" if few == many else f"{few} to {many}"
     by_recipe = bullets(told_by(qualified(runs), gains, "runs"))
     return (
@@ -66,6 +65,11 @@ def selection_finding(runs: pd.DataFrame) -> str:
         f"in {int((gains == 0).sum())} of them the last was the best. A run had {number} tests; the "
         f"more there are to choose from, the more the choice is worth. By recipe:{by_recipe}"
     )
+
+
+def _tests(runs: pd.DataFrame) -> "pd.Series[int]":
+    """How often each run was tested: its last epoch always is."""
+    return -(-runs["epochs"] // runs["evaluate_every"])
 
 
 def selection_rows(table: pd.DataFrame) -> Rows:

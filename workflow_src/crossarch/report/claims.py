@@ -1,7 +1,8 @@
 """What the paper claims, as pairs of its cells: a claim says that the first has the higher accuracy.
 
-A pair has a gain in points, ours and the paper's, and a unit: pairs of one unit share runs, so that the
-bootstrap draws units, not pairs.
+A pair has a gain in points, ours and the paper's, and a unit: pairs of one unit share runs, so that
+intervals are between units, not pairs. (Units of one set share the set's own network and its teachers:
+what intervals say holds for these sets.)
 """
 
 import pandas as pd

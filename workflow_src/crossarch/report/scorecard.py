@@ -12,7 +12,7 @@ import pandas as pd
 import pandera.pandas as pa
 from scipy import stats
 
-from crossarch.collect.bootstrap import bootstrap_interval
+from crossarch.collect.interval import mean_interval
 from crossarch.collect.tidy import DECIMALS, checked
 from crossarch.config import Configuration, table_datasets
 from crossarch.config.schema import Table
@@ -109,10 +109,10 @@ def scorecard_summary(configuration: Configuration, cells: pd.DataFrame) -> pd.D
     of all `of` cells. Rows of kind `claim` are about gains in points (see `claimed_pairs`): `held`
     of n measured pairs have a gain above 0, `paper_held` of all `of` pairs in the paper.
     `mean_absolute_difference` is that of ours and the paper's, `rank_correlation` Spearman's. `low`
-    and `high` bound the mean difference (agreement) or our mean gain (claim) in 95% of 10,000
-    bootstrap samples (percentiles, seeded), which draw units: cells, or what the claim's pairs
-    share. They are missing with fewer than two units. Of six units or more a claim holds if the
-    interval lies above 0, does not if it lies below 0; else it is open.
+    and `high` are the 95% interval of the mean difference (agreement) or of our mean gain (claim)
+    between units (see `mean_interval`): cells, or what the claim's pairs share. They are missing with
+    fewer than two units. Of six units or more a claim holds if the interval lies above 0, does not if
+    it lies below 0; else it is open.
     """
     runs = ["dataset", "source", "ipc", "recipe", "arch"]  # what two tables print counts once
     rows = [
@@ -147,7 +147,7 @@ def _table_part(
 def _agreement(name: str, cells: pd.DataFrame) -> dict[str, Any]:
     measured = cells[cells["n"] > 0]
     difference = measured["difference"]
-    low, high = bootstrap_interval(difference, pd.Series(range(len(measured)), measured.index))
+    low, high = mean_interval(difference, pd.Series(range(len(measured)), measured.index))
     return {
         **_statistics("agreement", name, measured, len(cells), difference.abs()),
         "units": len(measured),
@@ -162,7 +162,7 @@ def _agreement(name: str, cells: pd.DataFrame) -> dict[str, Any]:
 def _claims(pairs: pd.DataFrame) -> Iterator[dict[str, Any]]:
     for name, group in pairs.groupby("claim", sort=False):
         measured = group[group["ours"].notna()]
-        low, high = bootstrap_interval(measured["ours"], measured["unit"])
+        low, high = mean_interval(measured["ours"], measured["unit"])
         difference = (measured["ours"] - measured["paper"]).abs()
         units = measured["unit"].nunique()
         yield {

@@ -18,10 +18,9 @@ from crossarch.report.scorecard import ALL, scorecard_cells, scorecard_summary
 METHOD = (
     "A cell is one number that the paper prints. Where it was measured, ours is the mean over "
     "seeds, compared on the table's own data set or, where that was not run, on a stand-in. Rank "
-    "correlations are Spearman's, of at least three cells or pairs. Intervals hold the mean in "
-    "95% of 10,000 bootstrap samples (percentiles, seeded); they say how much the mean hangs on "
-    "which cells were measured, not how much seeds differ. What two tables print is counted once, "
-    "except in the rows of the tables."
+    "correlations are Spearman's, of at least three cells or pairs. Intervals are 95% t intervals of "
+    "the mean; they say how much it hangs on which cells were measured, as if these were independent, "
+    "not how much seeds differ. What two tables print is counted once, except in the rows of the tables."
 )
 
 CLAIMS = (
@@ -30,9 +29,10 @@ CLAIMS = (
     "narrows`: the distance of a network behind the one that the set was distilled with is "
     "smaller between the last recipes that apply to them than between their baselines. `same "
     "order`: of two networks trained alike, the one that is better in the paper is better here. "
-    "The bootstrap draws networks on a set, for `same order` sets with a recipe. Of six units or "
-    "more a claim holds if its interval lies above 0 and does not hold if it lies below 0; else it is "
-    "open. Of a handful of units, such intervals are too narrow."
+    "Intervals are between units: networks on a set, for `same order` sets with a recipe. Networks on "
+    "one set share its CNN and its teachers, so that intervals say nothing about other sets. Of six "
+    "units or more a claim holds if the interval of our mean gain lies above 0, whatever the size of "
+    "the paper's, and does not hold if it lies below 0; else it is open."
 )
 
 

@@ -235,7 +235,7 @@ def _plain_tables(layout: Layout) -> list[PlainTable]:
         claims = lines.loc[lines["kind"] == "claim", _CLAIMS]
         note = (
             "A claim is a set of pairs of cells: it says that the gain, the first accuracy minus the "
-            "second, is above 0. low and high bound its mean in 95% of the bootstrap samples."
+            "second, is above 0. low and high are the 95% interval of its mean."
         )
         tables.append(PlainTable("claims", "Claims", note, claims))
     if cells.is_file():
