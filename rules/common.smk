@@ -214,7 +214,7 @@ def distilled_inputs(wildcards):
     if configuration.source(source).pixels == "raw":
         whitening = set_whitening(configuration, source, dataset, int(wildcards.ipc))
         inputs["whitener"] = str(layout.whitener(dataset, whitening))
-    if entry.class_order == "listed":
+    if entry.needs_real_classes:
         inputs["real"] = str(layout.images(dataset, "train"))
     return inputs
 

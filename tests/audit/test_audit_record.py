@@ -1,6 +1,7 @@
 """From a set to its stored audit, the summary of several, and whom an edit of the audit concerns."""
 
 import csv
+import re
 import shutil
 import subprocess
 import sys
@@ -71,6 +72,36 @@ def test_another_space_than_the_configured_one_is_warned_of_in_one_line(audit: A
     assert warning.startswith("frepo/cifar10-jpeg/ipc10: configured as zca-kornia")
     assert "zca-frepo (certain" in warning
     assert audit.model_copy(update={"configured": "zca-frepo"}).warning is None
+
+
+def examined(images: torch.Tensor) -> Audit:
+    """The audit of images that live in FRePo's space, where the configuration has Kornia's."""
+    spaces = whiteners()
+    test_sets = {name: pixel_statistics(spaces[name](textures(500, seed=2))) for name in SPACES}
+    return examine(two_classes(), AUDITED, ImageSet(images, torch.arange(40) % 2), test_sets)
+
+
+@pytest.mark.parametrize("factor", [255.0, 1 / 255])
+def test_pixels_on_another_scale_are_warned_of(factor: float) -> None:
+    audit = examined(whiteners()["zca-kornia"](textures(40, seed=5)) * factor)
+    assert audit.best == audit.configured == "zca-kornia"
+    warning = audit.warning
+    assert warning is not None
+    found = re.search(r"its pixels deviate (\S+) times as much as those of the test set", warning)
+    assert found
+    assert float(found[1]) == pytest.approx(factor, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("images", "told"),
+    [
+        (torch.zeros(40, 3, 16, 16), "its pixels are all alike"),
+        (1e24 * torch.rand(40, 3, 16, 16), "too large to be compared, up to 1e+24"),
+    ],
+)
+def test_pixels_without_a_spectrum_are_one_line(images: torch.Tensor, told: str) -> None:
+    with pytest.raises(DataError, match=re.escape(told)):
+        examined(images)
 
 
 def test_summary(audit: Audit, tmp_path: Path) -> None:

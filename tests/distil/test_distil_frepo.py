@@ -12,6 +12,8 @@ import torch
 from digits import CPU, digits, distilled, settings  # type: ignore[import-not-found]
 from torch import Generator, Tensor, nn
 
+from crossarch.config import LabelSettings
+from crossarch.config.outdated import difference
 from crossarch.config.schema import CheckpointTest
 from crossarch.data import ImageSet
 from crossarch.distil import frepo
@@ -168,6 +170,21 @@ def test_testing_more_often_changes_nothing() -> None:
     assert same(distilled(settings()), distilled(often))
 
 
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"batch_size": 3}, None),
+        ({"labels": LabelSettings(kind="soft", temperature=0.5)}, None),
+        ({"method": settings(test=CheckpointTest(every=2, epochs=1, lr=1e-3)).method}, None),
+        ({"method": settings(steps=13).method}, "settings.method.steps: made with 12, today 13"),
+    ],
+)
+def test_what_the_tests_on_the_way_are_like_does_not_outdate_a_set(
+    changes: dict[str, Any], told: str | None
+) -> None:
+    assert difference(settings(), settings().model_copy(update=changes)) == told
+
+
 def test_the_first_set_is_real_images_of_each_class_and_their_targets() -> None:
     work = frepo._Distillation(settings(ipc=2), *digits(), CPU)
     real, _, whitener = digits()
@@ -281,3 +298,14 @@ def test_distilling_lowers_the_loss_and_beats_real_images() -> None:
         )
     ours = outcome.history.evaluations[-1]["accuracy"]
     assert ours > max(subsets) + 5, (ours, subsets)
+
+
+def test_a_last_batch_of_one_image_is_one_line() -> None:
+    """Behind the halvings of VGG11 images of 16 pixels are one pixel, which has no deviation."""
+    chosen = settings()
+    vgg = chosen.network.model_copy(update={"arch": "vgg11", "widths": None})
+    of_vgg = chosen.model_copy(update={"network": vgg, "batch_size": 9})
+    images, labels = torch.rand(10, 1, 16, 16), torch.rand(10, 10)
+    told = "10 images in batches of 9 leave one for the last, which batch norm cannot take"
+    with pytest.raises(TrainingError, match=told):
+        frepo.set_accuracy(of_vgg, images, labels, images, torch.arange(10))

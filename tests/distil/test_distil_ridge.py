@@ -8,7 +8,7 @@ import torch
 from sklearn.kernel_ridge import KernelRidge
 from torch import Tensor
 
-from crossarch.distil.ridge import one_hot_targets, ridge_loss, ridge_predictions
+from crossarch.distil.ridge import centred_targets, ridge_loss, ridge_predictions
 
 
 def drawn(*shape: int, seed: int = 0) -> Tensor:
@@ -65,9 +65,7 @@ def test_few_images_in_wide_features_of_one_direction_keep_float32_finite() -> N
 
 
 @pytest.mark.parametrize("classes", [2, 10, 200])
-def test_targets_are_centred_and_scaled_by_the_number_of_classes(classes: int) -> None:
-    targets = one_hot_targets(torch.arange(classes), classes)
+def test_targets_are_centred(classes: int) -> None:
+    targets = centred_targets(torch.arange(classes), classes)
     assert targets.dtype == torch.float32
-    scale = math.sqrt(classes / 10)
-    expected = (np.eye(classes) - 1 / classes) / scale
-    np.testing.assert_allclose(targets.numpy(), expected, atol=1e-6)
+    np.testing.assert_allclose(targets.numpy(), np.eye(classes) - 1 / classes, atol=1e-6)

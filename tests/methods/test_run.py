@@ -91,22 +91,30 @@ def test_what_has_ended_is_not_trained_again_until_it_is_forgotten(
     assert len(trained) == 3
 
 
+@pytest.mark.parametrize("damage", ["short", "another byte"])
 @pytest.mark.parametrize("name", OUTPUTS)
 def test_what_is_kept_damaged_is_trained_again(
-    arguments: dict[str, Any], capsys: pytest.CaptureFixture[str], name: str
+    arguments: dict[str, Any], capsys: pytest.CaptureFixture[str], name: str, damage: str
 ) -> None:
     """The copy shares its bytes with the file that was damaged in its place."""
     metrics = train_run(**arguments)
     folder: Path = arguments["folder"]
+    content = bytearray((folder / name).read_bytes())
     with (folder / name).open("r+b") as stream:
-        stream.truncate(200)
+        if damage == "short":
+            stream.truncate(200)
+        else:
+            stream.seek(-9, os.SEEK_END)
+            stream.write(bytes([content[-9] ^ 1]))
     for path in folder.iterdir():
         path.unlink()
     again = train_run(**arguments)
     assert again["accuracy"] == metrics["accuracy"]
-    assert f"is trained again, for what is kept of it is damaged: {folder / name}: " in (
-        capsys.readouterr().err
+    told = f"ended/{name}: was changed after the work had ended"
+    assert f"is trained again, for what is kept of it is damaged: {arguments['state_root']}" in (
+        said := capsys.readouterr().err
     )
+    assert told in said
     assert json.loads((folder / "metrics.json").read_text())["digest"] == metrics["digest"]
     assert load_metadata(folder / "last.safetensors")["digest"] == metrics["digest"]
 

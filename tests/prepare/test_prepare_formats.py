@@ -146,12 +146,24 @@ def test_folder_of_images(tmp_path: Path, pixels: np.ndarray, labels: torch.Tens
     same("folder", [folder], torch.from_numpy(pixels), labels)
 
 
-def test_grey_and_transparent_images_have_three_channels(tmp_path: Path, pixels: np.ndarray) -> None:
-    grey, clear = pixels[0, :, :, 0], np.dstack([pixels[1], np.full((SIDE, SIDE), 9, np.uint8)])
-    write_images(tmp_path / "set", a=[grey], b=[clear])
+def test_grey_and_opaque_images_have_three_channels(tmp_path: Path, pixels: np.ndarray) -> None:
+    grey, opaque = pixels[0, :, :, 0], np.dstack([pixels[1], np.full((SIDE, SIDE), 255, np.uint8)])
+    write_images(tmp_path / "set", a=[grey], b=[opaque])
     read = read_set("folder", [tmp_path / "set"]).images.numpy()
     assert (read[0] == grey[:, :, None]).all()
     assert (read[1] == pixels[1]).all()
+
+
+def test_images_that_would_lose_something_are_refused(tmp_path: Path, pixels: np.ndarray) -> None:
+    file = tmp_path / "set" / "a" / "0.png"
+    write_images(tmp_path / "set", a=[pixels[0, :, :, 0].astype(np.uint16) * 257])
+    assert f"{file}: found pixels of mode I;16, needed: 8 bits a channel" in not_read(
+        "folder", tmp_path / "set"
+    )
+    alpha = np.full((SIDE, SIDE), 255, np.uint8)
+    alpha[0, 0] = 254
+    Image.fromarray(np.dstack([pixels[1], alpha])).save(file)
+    assert f"{file}: is transparent in places" in not_read("folder", tmp_path / "set")
 
 
 def test_grey_images_for_a_grey_data_set(pixels: np.ndarray) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import os
 import pickle
 import tarfile
@@ -16,8 +17,8 @@ from PIL import Image
 from torchvision.datasets import CIFAR10
 
 from crossarch.config.schema import Dataset
-from crossarch.data import load_set, prepare_real
-from crossarch.data.real import listed_order
+from crossarch.data import ImageSet, load_set, prepare_real, save_set
+from crossarch.data.real import listed_order, named_order
 from crossarch.errors import DataError
 
 
@@ -68,13 +69,13 @@ class Marker:
 
 @pytest.fixture
 def batches() -> dict[str, Any]:
-    """Five training batches of two images, and a test batch, as CIFAR-10 stores them."""
+    """Five training batches of ten images, and a test batch, as CIFAR-10 stores them."""
     random = np.random.default_rng(0)
     names = [*(f"data_batch_{n}" for n in range(1, 6)), "test_batch"]
     return {
         name: {
-            "data": random.integers(0, 256, (2, 3072), dtype=np.uint8),
-            "labels": random.integers(0, 10, 2).tolist(),
+            "data": random.integers(0, 256, (10, 3072), dtype=np.uint8),
+            "labels": random.permutation(10).tolist(),
         }
         for name in names
     }
@@ -110,7 +111,7 @@ def test_cifar10_as_torchvision_reads_it(
     archive = pack(tmp_path / "cifar.tar.gz", batches, monkeypatch, protocol)
     train, test = prepared(tmp_path, CIFAR, archive)
     rows = np.concatenate([batches[f"data_batch_{n}"]["data"] for n in range(1, 6)])
-    assert torch.equal(train.images, torch.from_numpy(rows).view(10, 3, 32, 32))
+    assert torch.equal(train.images, torch.from_numpy(rows).view(50, 3, 32, 32))
     assert train.labels.tolist() == [
         y for n in range(1, 6) for y in batches[f"data_batch_{n}"]["labels"]
     ]
@@ -230,3 +231,67 @@ def test_zip_of_something_else(tmp_path: Path) -> None:
     refused(tmp_path, TINY, zipped(tmp_path / "tiny.zip", {"readme.txt": b"hello"}))
     folders = a_dataset("class-folders-zip", 3, 8)
     assert "found no images in train/" in refused(tmp_path, folders, tmp_path / "tiny.zip")
+
+
+# --- class folders ------------------------------------------------------------------------------
+
+
+def class_folders_zip(path: Path, train: str, test: str) -> Path:
+    """An archive of one image for each class, of whose names only the first letters are given."""
+    names = {"a": "ape", "b": "bee", "c": "cow", "d": "dog"}
+    members = {
+        f"set/{split}/{names[letter]}/0.png": image(10 * number)
+        for split, letters in (("train", train), ("test", test))
+        for number, letter in enumerate(letters)
+    }
+    return zipped(path, members)
+
+
+def test_a_class_without_an_image_is_refused(tmp_path: Path) -> None:
+    dataset = a_dataset("class-folders-zip", 4, 8)
+    for train, test, told in (
+        ("abc", "abcd", "(train): labels: found no image of class 3"),
+        ("abcd", "abd", "(test): labels: found no image of class 2"),
+        ("abc", "abc", "(train): labels: found no image of class 3, needed: at least one of each of 4"),
+    ):
+        assert told in refused(tmp_path, dataset, class_folders_zip(tmp_path / "set.zip", train, test))
+
+
+@pytest.mark.parametrize(
+    ("names", "order"),
+    [
+        (["ape", "bee", "cow"], [0, 1, 2]),
+        (["0", "1", "2"], [0, 1, 2]),
+    ],
+)
+def test_folders_are_numbered_by_their_names(tmp_path: Path, names: list[str], order: list[int]) -> None:
+    archive = class_folders_zip(tmp_path / "set.zip", "abc", "abc")
+    prepared(tmp_path, a_dataset("class-folders-zip", 3, 8), archive)
+    for name in names:
+        (tmp_path / "mine" / name).mkdir(parents=True)
+    assert named_order(tmp_path / "train.safetensors", tmp_path / "mine") == order
+
+
+def test_names_and_numbers_do_not_sort_alike(tmp_path: Path) -> None:
+    """Names of a set of its own order; numbers from 0 to 10, of which 10 is sorted behind 1."""
+    order = ["zero", "one", "two", *map(str, range(3, 11))]
+    images = torch.zeros(11, 1, 2, 2, dtype=torch.uint8)
+    metadata = {"classes": json.dumps(order), "listed": json.dumps(order)}
+    save_set(tmp_path / "train.safetensors", ImageSet(images, torch.arange(11)), metadata)
+    for folder, names in (("named", order), ("numbered", list(map(str, range(11))))):
+        for name in names:
+            (tmp_path / folder / name).mkdir(parents=True)
+        read = sorted(names)
+        found = named_order(tmp_path / "train.safetensors", tmp_path / folder)
+        assert [names[number] for number in found] == read
+
+
+@pytest.mark.parametrize("names", [["ape", "bee"], ["ape", "bee", "cow", "dog"], ["1", "2", "3"]])
+def test_folders_of_other_names_are_one_line(tmp_path: Path, names: list[str]) -> None:
+    archive = class_folders_zip(tmp_path / "set.zip", "abc", "abc")
+    prepared(tmp_path, a_dataset("class-folders-zip", 3, 8), archive)
+    for name in names:
+        (tmp_path / "mine" / name).mkdir(parents=True)
+    told = f"found folders {', '.join(names)}; needed: one for each class, called ape, bee, cow, or by"
+    with pytest.raises(DataError, match=told):
+        named_order(tmp_path / "train.safetensors", tmp_path / "mine")

@@ -1,5 +1,6 @@
 """The audit of one set: its own numbers, the test set's in every space, and the verdict."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -51,9 +52,15 @@ def examine(
 ) -> Audit:
     """Audit a distilled set against the statistics of its real test set in each space.
 
-    Raises DataError when the two do not have images of one size.
+    Raises DataError when the two do not have images of one size, and where the set's pixels have no
+    spectrum: all alike, or too large for their squares.
     """
     found = pixel_statistics(image_set.images)
+    if found.std == 0:
+        raise DataError(f"{audited.path}: its pixels are all alike, which fits no space")
+    if not (math.isfinite(found.std) and bool(found.power.isfinite().all())):
+        largest = float(image_set.images.abs().max())
+        raise DataError(f"{audited.path}: its pixels are too large to be compared, up to {largest:.3g}")
     spectra = {name: test_set.spectrum for name, test_set in test_sets.items()}
     if any(len(spectrum) != found.power.shape[1] for spectrum in spectra.values()):
         raise DataError(f"{audited.path}: its images are not of the size of {audited.dataset}'s")

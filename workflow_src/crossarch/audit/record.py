@@ -11,6 +11,9 @@ from crossarch.config.schema import Whitening
 from crossarch.config.sets import SetId, audited_space
 from crossarch.errors import DataError
 
+SCALES = 5.0
+"""How many times a set's deviation may be the test set's before its scale is doubted; MTT's have 3."""
+
 
 class Reference(Model):
     """The real test set that a set was compared with."""
@@ -89,15 +92,20 @@ class Audit(Model):
 
     @property
     def warning(self) -> str | None:
-        """One line where another space than the configured one fits best."""
+        """One line where another space than the configured one fits best, or the scale is another."""
         stands_for_it = audited_space(self.configured)
-        if self.best == stands_for_it:
-            return None
-        configured = self.spaces[stands_for_it].share
-        return (
-            f"{self.audited.path}: configured as {self.configured} (best in {configured:.0%}), but the "
-            f"pixels fit {self.verdict}"
-        )
+        configured = self.spaces[stands_for_it]
+        if self.best != stands_for_it:
+            return (
+                f"{self.audited.path}: configured as {self.configured} (best in "
+                f"{configured.share:.0%}), but the pixels fit {self.verdict}"
+            )
+        if not 1 / SCALES < configured.std_ratio < SCALES:
+            return (
+                f"{self.audited.path}: its pixels deviate {configured.std_ratio:.3g} times as much as "
+                f"those of the test set in {self.configured}; are they on another scale?"
+            )
+        return None
 
 
 def read_audit(path: Path) -> Audit:

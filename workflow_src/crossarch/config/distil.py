@@ -1,5 +1,8 @@
 """From a set that is distilled here to everything that its distillation needs."""
 
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
 from crossarch.config.configuration import Configuration
 from crossarch.config.model import Resolved
 from crossarch.config.resolve import (
@@ -20,6 +23,12 @@ class DistilSettings(Resolved):
 
     `batch_size` and `labels` are those of trainings on the set, for the tests on the way.
     """
+
+    WITHOUT_EFFECT: ClassVar[Mapping[str, Any]] = {
+        "method": {"test": True},
+        "batch_size": True,
+        "labels": True,
+    }
 
     target: SetId
     network: NetworkSettings

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
@@ -14,7 +15,12 @@ class Model(BaseModel):
 
 
 class Resolved(Model):
-    """The resolved settings of one piece of work; their hash names its saved state."""
+    """The resolved settings of one piece of work; their hash names its saved state.
+
+    `WITHOUT_EFFECT` are the keys that change nothing of what it comes to (as pydantic's `exclude`).
+    """
+
+    WITHOUT_EFFECT: ClassVar[Mapping[str, Any]] = {}
 
     def to_json(self) -> str:
         """One line of JSON, keys in the order of the fields: stable from run to run."""

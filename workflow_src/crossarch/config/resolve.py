@@ -1,6 +1,7 @@
 """From a run's identity to everything that its training needs, with nothing left to look up."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -53,6 +54,8 @@ class LabelSettings(Model):
 
 class RunSettings(Resolved):
     """The resolved settings of one training."""
+
+    WITHOUT_EFFECT: ClassVar[Mapping[str, Any]] = {"evaluate_every": True}
 
     run: RunId
     network: NetworkSettings
@@ -172,7 +175,8 @@ def set_whitening(configuration: Configuration, source: str, dataset: str, ipc: 
 def set_reading(configuration: Configuration, source: str, dataset: str, ipc: int) -> str:
     """How the files of a distilled set are understood: format, order of the classes, pixels."""
     entry = distilled_set(configuration, source, dataset, ipc)
-    return f"{entry.form}, classes {entry.class_order}, {configuration.source(source).pixels}"
+    order = "by name" if entry.form == "folder" else entry.class_order
+    return f"{entry.form}, classes {order}, {configuration.source(source).pixels}"
 
 
 def images_reading(dataset: Dataset, origin: Origin) -> str:

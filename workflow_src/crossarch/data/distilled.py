@@ -8,7 +8,7 @@ from torch import Tensor
 
 from crossarch.config.schema import Dataset, DistilledSet, Source
 from crossarch.data.formats import channels_first, one_if_grey, read_set
-from crossarch.data.store import ImageSet, check_set, save_set
+from crossarch.data.store import ImageSet, check_every_class, check_set, save_set
 from crossarch.data.whitening import Whitener
 from crossarch.errors import DataError
 
@@ -46,7 +46,7 @@ def prepare_distilled(
             f"(ipc {ipc}, {dataset.classes} classes)"
         )
     if source.labels == "hard":
-        _check_classes(labels, dataset.classes, str(paths[-1]))
+        check_every_class(labels, dataset.classes, str(paths[-1]))
     if class_order is not None:
         canonical = ImageSet(images, _reordered(labels, class_order))
     save_set(destination, canonical, {"labels": source.labels, "ipc": str(ipc), **(metadata or {})})
@@ -83,16 +83,6 @@ def _check_kind_of_labels(labels: Tensor, source: Source, file: str) -> None:
         raise DataError(
             f"{file}: labels: found shape {tuple(labels.shape)}, needed: {needed}, since the source has "
             f"`labels: {source.labels}`"
-        )
-
-
-def _check_classes(labels: Tensor, classes: int, file: str) -> None:
-    """Raise DataError where a class has no image: whatever is trained on them would never give it."""
-    missing = sorted(set(range(classes)) - set(labels.tolist()))
-    if missing:
-        raise DataError(
-            f"{file}: labels: found no image of class {', '.join(map(str, missing))}, needed: at least "
-            f"one of each of {classes} classes"
         )
 
 

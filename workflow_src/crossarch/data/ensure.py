@@ -27,7 +27,7 @@ from crossarch.config.schema import Whitening
 from crossarch.data.distilled import prepare_distilled
 from crossarch.data.drawn import prepare_drawn
 from crossarch.data.made_from import CHECKSUMS, agrees, checksums
-from crossarch.data.real import listed_order, prepare_real
+from crossarch.data.real import listed_order, named_order, prepare_real
 from crossarch.data.store import ImageSet, load_set, save_set
 from crossarch.data.whitening import fit_whitener, load_whitener, save_whitener, scales_with
 from crossarch.errors import DataError
@@ -129,10 +129,10 @@ def ensure_distilled(
         whitener = class_order = None
         if settings.pixels == "raw":
             whitener = load_whitener(ensure_whitener(configuration, layout, owner, whitening))
-        if entry.class_order == "listed":
-            train, _ = ensure_images(configuration, layout, owner)
-            class_order = listed_order(train)
         paths = [ensure_file(configuration, layout, file) for file in entry.files]
+        if entry.needs_real_classes:
+            train, _ = ensure_images(configuration, layout, owner)
+            class_order = named_order(train, paths[0]) if entry.form == "folder" else listed_order(train)
         read = checksums(dict(zip(names, paths, strict=True)))
         prepare_distilled(
             settings,

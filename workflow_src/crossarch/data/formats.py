@@ -94,10 +94,8 @@ def _flax(paths: Sequence[Path]) -> ImageSet:
 def _folder(paths: Sequence[Path]) -> ImageSet:
     """`<class>/<image>`: classes in order of their names; what is hidden or no image is passed over."""
     folder = paths[0]
-    if not folder.is_dir():
-        raise DataError(f"{folder}: is not a folder of images")
     found = []
-    for label, of_class in enumerate(path for path in _seen_in(folder) if path.is_dir()):
+    for label, of_class in enumerate(class_folders(folder)):
         files = [path for path in _seen_in(of_class) if path.suffix.lower() in IMAGE_SUFFIXES]
         if not files:
             raise DataError(f"{of_class}: found no images, needed: at least one for each class")
@@ -110,6 +108,13 @@ def _folder(paths: Sequence[Path]) -> ImageSet:
             raise DataError(f"{path}: found {image.shape[:2]} pixels, needed: {images[0].shape[:2]}")
     labels = torch.tensor([label for _, label in found])
     return ImageSet(torch.from_numpy(np.stack(images)), labels)
+
+
+def class_folders(folder: Path) -> list[Path]:
+    """The subfolders of a folder of images, in the order that their classes are read in."""
+    if not folder.is_dir():
+        raise DataError(f"{folder}: is not a folder of images")
+    return [path for path in _seen_in(folder) if path.is_dir()]
 
 
 def _seen_in(folder: Path) -> list[Path]:

@@ -11,11 +11,22 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
 
 
 def decode(content: bytes, name: str) -> np.ndarray:
-    """An image file as (H, W, 3) uint8, grey ones included; DataError names what is not an image."""
+    """An image file as (H, W, 3) uint8, grey ones included.
+
+    DataError names what is not an image, and one that would lose by this: of more than 8 bits a channel,
+    or transparent.
+    """
     try:
         with Image.open(io.BytesIO(content)) as image:
-            return np.asarray(image.convert("RGB"))
+            mode, transparent = image.mode, image.has_transparency_data
+            opaque = not transparent or np.asarray(image.convert("RGBA"))[..., 3].min() == 255
+            pixels = np.asarray(image.convert("RGB"))
     except UnidentifiedImageError:  # whose own text names only a place in memory
         raise DataError(f"{name}: is not an image of a known kind") from None
     except Exception as error:  # Pillow's decoders each have errors of their own
         raise DataError(f"{name}: is not an image: {error}") from None
+    if mode.startswith(("I", "F")):
+        raise DataError(f"{name}: found pixels of mode {mode}, needed: 8 bits a channel")
+    if not opaque:
+        raise DataError(f"{name}: is transparent in places, needed: an opaque image")
+    return pixels

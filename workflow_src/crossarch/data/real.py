@@ -15,10 +15,10 @@ import torch.nn.functional as F
 from crossarch.config import images_reading
 from crossarch.config.schema import Dataset, Origin
 from crossarch.data.archives import check_pickle, reading, unpack_tar
-from crossarch.data.formats import one_if_grey
+from crossarch.data.formats import class_folders, one_if_grey
 from crossarch.data.images import decode
 from crossarch.data.made_from import CHECKSUMS, checksums
-from crossarch.data.store import ImageSet, check_set, load_metadata, save_set
+from crossarch.data.store import ImageSet, check_every_class, check_set, load_metadata, save_set
 from crossarch.errors import DataError
 from crossarch.progress import tracked
 
@@ -49,14 +49,11 @@ def prepare_real(
     real = READERS[reader](archive) if archive else EMBEDDED_READERS[reader]()
     read_from = archive or reader
     read = checksums({origin.name: archive} if archive else {})
-    for split, images, path in (("train", real.train, train), ("test", real.test, test)):
-        if dataset.channels == 1:
-            images = replace(images, images=one_if_grey(images.images))
-        check_set(images, f"{read_from} ({split})", dataset.classes)
-        expected = (dataset.channels, dataset.image_size, dataset.image_size)
-        if tuple(images.images.shape[1:]) != expected:
-            found = tuple(images.images.shape[1:])
-            raise DataError(f"{read_from} ({split}): found images {found}, needed: {expected}")
+    splits = {
+        split: _checked(images, dataset, f"{read_from} ({split})")
+        for split, images in (("train", real.train), ("test", real.test))
+    }
+    for split, path in (("train", train), ("test", test)):
         metadata = {
             "dataset": name,
             "split": split,
@@ -66,17 +63,62 @@ def prepare_real(
             "classes": json.dumps(real.classes),
             "listed": json.dumps(real.listed),
         }
-        save_set(path, images, metadata)
+        save_set(path, splits[split], metadata)
+
+
+def _checked(images: ImageSet, dataset: Dataset, file: str) -> ImageSet:
+    """The images of one split, grey ones with one channel if the data set has one; DataError, if not."""
+    if dataset.channels == 1:
+        images = replace(images, images=one_if_grey(images.images))
+    check_set(images, file, dataset.classes)
+    check_every_class(images.labels, dataset.classes, file)
+    expected = (dataset.channels, dataset.image_size, dataset.image_size)
+    if tuple(images.images.shape[1:]) != expected:
+        found = tuple(images.images.shape[1:])
+        raise DataError(f"{file}: found images {found}, needed: {expected}")
+    return images
 
 
 def listed_order(train: Path) -> list[int]:
     """For each class of the set's own list, its number here; from the prepared training images."""
+    classes, listed = _class_names(train)
+    return [classes.index(name) for name in listed]
+
+
+def named_order(train: Path, folder: Path) -> list[int]:
+    """For each class of a `folder` of images, in the order that it is read in, its number here.
+
+    Its subfolders are called as the classes of the prepared training images `train`, or by their
+    numbers, 0 to C - 1; DataError where they are neither.
+    """
+    classes, _ = _class_names(train)
+    names = [path.name for path in class_folders(folder)]
+    if sorted(names) == sorted(classes):
+        return [classes.index(name) for name in names]
+    numbers = [int(name) for name in names if name.isdecimal()]
+    if len(numbers) == len(names) and sorted(numbers) == list(range(len(classes))):
+        return numbers
+    raise DataError(
+        f"{folder}: found folders {_some(names)}; needed: one for each class, called {_some(classes)}, "
+        f"or by its number there, 0 to {len(classes) - 1}"
+    )
+
+
+def _some(names: Sequence[str]) -> str:
+    """`apple, boat, cat`; of many names the first ten."""
+    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+
+
+def _class_names(train: Path) -> tuple[list[str], list[str]]:
+    """The classes of prepared training images by number, and in the order of the set's own list."""
     metadata = load_metadata(train)
     try:
         classes, listed = json.loads(metadata["classes"]), json.loads(metadata["listed"])
-        return [classes.index(name) for name in listed]
+        if sorted(classes) != sorted(listed):
+            raise ValueError(f"{_some(classes)} are not {_some(listed)}")
     except (KeyError, ValueError) as error:
         raise DataError(f"{train}: does not tell the order of its classes: {error}") from None
+    return classes, listed
 
 
 def _read_class_folders(archive: Path) -> RealSet:

@@ -160,3 +160,16 @@ def check_set(image_set: ImageSet, file: str, classes: int | None = None) -> Non
     else:
         found = f"{tuple(labels.shape)} {labels.dtype}"
         raise DataError(f"{file}: labels: found {found}, needed: (N,) int64 or (N, classes) float32")
+
+
+def check_every_class(labels: Tensor, classes: int, file: str) -> None:
+    """Raise DataError where a class has no image, which none that is trained on them would ever give.
+
+    `labels` are class indices (N,) from 0 to `classes` - 1.
+    """
+    missing = sorted(set(range(classes)) - set(labels.tolist()))
+    if missing:
+        raise DataError(
+            f"{file}: labels: found no image of class {', '.join(map(str, missing))}, needed: at least "
+            f"one of each of {classes} classes"
+        )

@@ -22,10 +22,11 @@ from crossarch.config import DistilSettings
 from crossarch.data import ImageSet, Whitener
 from crossarch.data.drawn import draw
 from crossarch.distil.pool import Pool, fresh_network
-from crossarch.distil.ridge import one_hot_targets, ridge_loss
+from crossarch.distil.ridge import centred_targets, ridge_loss
 from crossarch.errors import DataError, TrainingError
 from crossarch.models.folding import folded
 from crossarch.running.evaluation import accuracy
+from crossarch.running.last_batch import telling_of_one_image
 from crossarch.running.memory import memory_format
 from crossarch.running.progress import OnProgress
 from crossarch.running.state import Keeper, load_state
@@ -115,7 +116,9 @@ def set_accuracy(
     for _ in range(recipe.epochs):
         for chosen in torch.randperm(len(images), generator=draws).split(settings.batch_size):
             chosen = chosen.to(images.device)
-            loss = F.cross_entropy(network(images[chosen]), targets[chosen])
+            told = (settings.target.path, len(images), settings.batch_size, len(chosen))
+            with telling_of_one_image(*told):
+                loss = F.cross_entropy(network(images[chosen]), targets[chosen])
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
@@ -147,7 +150,8 @@ class _Distillation:
         # Learned as parameters: Adam keeps them where they are.
         self.images = nn.Parameter(self.whitener(self.real_images[first.to(device)]))
         classes = settings.network.classes
-        self.labels = nn.Parameter(one_hot_targets(self.real_labels[first.to(device)], classes))
+        begin = centred_targets(self.real_labels[first.to(device)], classes)
+        self.labels = nn.Parameter(begin / math.sqrt(classes / 10.0))
         self.optimizer = torch.optim.Adam(
             [
                 {"params": [self.images], "lr": method.images_lr},
@@ -210,7 +214,7 @@ class _Distillation:
         chosen, mirrored = chosen.to(self.device), mirrored.to(self.device)
         images = self.real_images[chosen]
         images = self.whitener(torch.where(mirrored, images.flip(3), images))
-        targets = one_hot_targets(self.real_labels[chosen], self.settings.network.classes)
+        targets = centred_targets(self.real_labels[chosen], self.settings.network.classes)
         return images.contiguous(memory_format=self.format), targets
 
     def _learned(self) -> Tensor:

@@ -1,6 +1,7 @@
 """The pool of networks that a set is distilled with: each is trained on the set, and in time replaced.
 
-A set that is good for one network alone is not wanted; the pool holds networks of all ages.
+A set that is good for one network alone is not wanted; in a long distillation the pool comes to hold
+networks of all ages.
 """
 
 from typing import Any

@@ -1,19 +1,16 @@
 """Kernel ridge regression on the features of a network, and its error on real images."""
 
-import math
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 
-def one_hot_targets(labels: Tensor, classes: int) -> Tensor:
-    """Class indices (N,) as FRePo codes them: (one-hot - 1/C) / sqrt(C / 10), (N, classes) float32.
+def centred_targets(labels: Tensor, classes: int) -> Tensor:
+    """Class indices (N,) as FRePo codes those of real images: one-hot - 1/C, (N, classes) float32.
 
-    Centred, so that each row sums to 0; for ten classes 0.9 and -0.1.
+    Each row sums to 0; for ten classes 0.9 and -0.1.
     """
-    one_hot = F.one_hot(labels, classes).float()
-    return (one_hot - 1.0 / classes) / math.sqrt(classes / 10.0)
+    return F.one_hot(labels, classes).float() - 1.0 / classes
 
 
 def ridge_predictions(support: Tensor, targets: Tensor, queries: Tensor, ridge: float) -> Tensor:

@@ -5,14 +5,17 @@ on training, it submits what has ended meanwhile a second time; the copy here (h
 taken) gives the second job the result of the first. Imports nothing heavy: the rules use `forget_ended`.
 """
 
+import json
 import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from crossarch.files import atomic_path
+from crossarch.errors import DataError
+from crossarch.files import atomic_path, read_mapping, sha256_of, write_text
 
 ENDED = "ended"
+SUMS = "sha256.json"  # of what is remembered: who writes into a file here writes into its twin there
 
 
 def keep_ended(record: Path, outputs: Sequence[Path]) -> None:
@@ -20,14 +23,24 @@ def keep_ended(record: Path, outputs: Sequence[Path]) -> None:
     try:
         for path in outputs:
             _link(path, record / ENDED / path.name)
+        sums = {path.name: sha256_of(path) for path in outputs}
+        write_text(record / ENDED / SUMS, json.dumps(sums))
     except OSError:
         shutil.rmtree(record / ENDED, ignore_errors=True)
 
 
 def take_ended(record: Path, outputs: Sequence[Path]) -> bool:
-    """Put remembered `outputs` where they belong, as if just written; False unless all are there."""
-    if not all((record / ENDED / path.name).is_file() for path in outputs):
+    """Put remembered `outputs` where they belong, as if just written; False unless all are there.
+
+    Raises DataError where one is not what it was.
+    """
+    ended = record / ENDED
+    if not all((ended / name).is_file() for name in (SUMS, *(path.name for path in outputs))):
         return False
+    sums = read_mapping(ended / SUMS)
+    for path in outputs:
+        if sha256_of(ended / path.name) != sums.get(path.name):
+            raise DataError(f"{ended / path.name}: was changed after the work had ended")
     for path in outputs:
         _link(record / ENDED / path.name, path)
         os.utime(path)

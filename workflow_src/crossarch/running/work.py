@@ -1,14 +1,13 @@
 """Long work from files to files: done by one process, gone on with after an interruption, done once."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from crossarch.data.store import load_metadata
 from crossarch.errors import DataError, TrainingError
 from crossarch.files import read_mapping, sha256_of
 from crossarch.running.ended import keep_ended, take_ended
@@ -45,14 +44,6 @@ def digests_of(inputs: Mapping[str, Path]) -> dict[str, str]:
     return {kind: sha256_of(path) for kind, path in inputs.items()}
 
 
-def _checked(outputs: Sequence[Path]) -> dict[str, Any]:
-    """What the record, the last of `outputs`, says; DataError where one of them is damaged."""
-    for path in outputs:
-        if path.suffix == ".safetensors":
-            load_metadata(path)
-    return dict(read_mapping(outputs[-1]))
-
-
 def done_once(
     work: Work,
     do: Callable[[torch.device, StopRequest], dict[str, Any]],
@@ -70,15 +61,13 @@ def done_once(
     torch.set_num_threads(threads)
     keep_freed_memory()
     with alone(work.states, work.name, work.deed):
-        if take_ended(work.states, work.outputs):
-            try:
-                record = _checked(work.outputs)
-            except DataError as error:
-                again = f"is {work.deed} again, for what is kept of it is damaged: {error}"
-                print(f"{work.name}: {again}", file=sys.stderr)
-            else:
+        try:
+            if take_ended(work.states, work.outputs):
                 print(f"{work.name}: had ended already ({work.states})", file=sys.stderr)
-                return record
+                return dict(read_mapping(work.outputs[-1]))
+        except DataError as error:
+            again = f"is {work.deed} again, for what is kept of it is damaged: {error}"
+            print(f"{work.name}: {again}", file=sys.stderr)
         with taking_device(device, slots_per_gpu) as chosen, hearing_signals(work.unit) as stop:
             try:
                 record = do(chosen, stop)

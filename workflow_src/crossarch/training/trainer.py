@@ -8,7 +8,6 @@ changes nothing but what is known about the run.
 import math
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from crossarch.errors import TrainingError
 from crossarch.models import build, set_keep_rate
 from crossarch.models.folding import folded
 from crossarch.running.evaluation import accuracy
+from crossarch.running.last_batch import telling_of_one_image
 from crossarch.running.memory import memory_format
 from crossarch.running.progress import OnProgress
 from crossarch.running.state import Keeper, load_state
@@ -163,30 +163,20 @@ class Training:
             yield images.contiguous(memory_format=self.format), self.targets[chosen]
 
     def _loss(self, images: Tensor, targets: Tensor) -> Tensor:
-        with autocast(self.settings.arithmetic, self.device), self._told(len(images)):
+        settings = self.settings
+        told = telling_of_one_image(
+            settings.run.path, len(self.images), settings.batch_size, len(images)
+        )
+        with autocast(settings.arithmetic, self.device), told:
             logits = self.network(images).float()
-        distillation = self.settings.distillation
+        distillation = settings.distillation
         if self.teacher is None or distillation is None:
             return F.cross_entropy(logits, targets)
-        with torch.no_grad(), autocast(self.settings.arithmetic, self.device):
+        with torch.no_grad(), autocast(settings.arithmetic, self.device):
             teacher_logits = self.teacher(images).float()
         return distillation_loss(
             logits, teacher_logits, targets, distillation.weight, distillation.temperature
         )
-
-    @contextmanager
-    def _told(self, images: int) -> Iterator[None]:
-        """A batch norm refuses one value per channel: a batch of one image, seen as one pixel."""
-        try:
-            yield
-        except ValueError as error:
-            if images > 1:
-                raise
-            raise TrainingError(
-                f"{self.settings.run.path}: {len(self.images)} images in batches of "
-                f"{self.settings.batch_size} leave one for the last, which batch norm cannot take: "
-                f"another batch_size in datasets.yaml helps ({error})"
-            ) from None
 
     def is_evaluated(self, done: int) -> bool:
         """Whether there is an evaluation after `done` finished epochs."""

@@ -43,7 +43,7 @@ class DistilledSet(Model):
 
     `format` is told by the name where it is not given (a name without a suffix is a folder of images).
     `class_order` says how the set numbers its classes: `sorted` by name, or as `listed` in the real
-    set's own list. `whitening` overrides that of the source.
+    set's own list; a folder's are told by their names. `whitening` overrides that of the source.
     """
 
     images: Annotated[tuple[File, ...], BeforeValidator(_as_several)] = ()
@@ -68,6 +68,10 @@ class DistilledSet(Model):
             raise ValueError("`images` and `labels` as .pt or .npy, or one `file` of another format")
         if formats == {"folder"} and any(isinstance(file, UpstreamFile) for file in self.files):
             raise ValueError("a `format`: a folder of images cannot be fetched, only read from a path")
+        if formats == {"folder"} and self.class_order == "listed":
+            raise ValueError(
+                "`class_order` of other formats: a folder's classes are told by their names"
+            )
         return self
 
     @property
@@ -92,6 +96,11 @@ class DistilledSet(Model):
         form = self.format or _format_of(self.files[0])
         assert form is not None  # checked above
         return form
+
+    @property
+    def needs_real_classes(self) -> bool:
+        """Whether the numbers of its classes are known from the real set alone."""
+        return self.class_order == "listed" or self.form == "folder"
 
 
 def _name_of(file: File) -> str:
