@@ -45,7 +45,7 @@ test-fast: setup
 
 ARGS ?= table2 figure1 report --configfile config/presets/demo.yaml
 run: setup
-	snakemake --cores all $(ARGS)
+	snakemake --cores all --show-failed-logs $(ARGS)
 	@echo 'Made: results/ (tables, figures, report/index.html, a page to look at first)'
 
 check: setup

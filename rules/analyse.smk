@@ -111,13 +111,8 @@ for name in SUMMARISED:
         localrule: True
 
 
-# By their names alone: of `protocols` each cell would have to be trained under every protocol,
-# `stand_in` needs the originals, and `teachers` fetches weights and trains.
+# All but those that are made by their names alone.
 rule analysis:
     input:
-        [
-            analysis_files(name)
-            for name in SUMMARISED
-            if name not in ("protocols", "stand_in", "teachers")
-        ],
+        files_of_analyses,
     localrule: True

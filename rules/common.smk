@@ -9,7 +9,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow_src"))
 
-from crossarch.analysis.chosen import chosen_runs, compared_spaces, tested_spaces
+from crossarch.analysis.chosen import (
+    analyses_together,
+    chosen_runs,
+    compared_spaces,
+    tested_spaces,
+)
 from crossarch.config import (
     RUN_PATTERN,
     SetId,
@@ -335,6 +340,12 @@ def figure_metrics(wildcards):
         inputs["records"] = [str(layout.analysis_record("curvature", run)) for run in runs]
         inputs["landscapes"] = [str(layout.landscape(run)) for run in runs]
     return inputs
+
+
+@one_line
+def files_of_analyses(wildcards):
+    """What is made of the analyses that the chosen tables have runs for."""
+    return [path for name in analyses_together(configuration) for path in analysis_files(name)]
 
 
 def analysis_files(analysis):

@@ -4,12 +4,13 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from synthetic_runs import configured  # type: ignore[import-not-found]
 
 from crossarch import digests
-from crossarch.analysis.chosen import chosen_runs, compared_spaces
+from crossarch.analysis.chosen import analyses_together, chosen_runs, compared_spaces
 from crossarch.analysis.record import CurvatureRecord, read_record
 from crossarch.analysis.summary import NOTHING, findings
 from crossarch.config import load_configuration, parse_run, published_teacher, read_overrides
@@ -94,6 +95,21 @@ def test_runs_that_an_analysis_is_about() -> None:
     assert {run.source for run in chosen_runs(mixed, "statistics")} == {"frepo"}  # MTT: instance norm
     assert {run.dataset for run in chosen_runs(mixed, "stand_in")} == {"cifar10-jpeg"}
     assert {run.source for run in chosen_runs(mixed, "stand_in")} == {"frepo", "mtt"}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "left_out"),
+    [
+        ({}, set()),
+        ({"sources": ["mtt"], "archs": ["resnet18"]}, {"statistics"}),  # instance norm throughout
+        ({"recipes": ["baseline"]}, {"agreement", "softness"}),  # no teacher
+    ],
+)
+def test_analyses_together_are_those_that_have_a_run(chosen: dict[str, Any], left_out: set[str]) -> None:
+    every = {"selection", "whitening", "agreement", "softness", "statistics"}
+    selection = {"datasets": ["cifar10-jpeg"], "tables": ["table2"], **chosen}
+    configuration = load_configuration(overrides=[("--config", selection)])
+    assert set(analyses_together(configuration)) == every - left_out
 
 
 @pytest.mark.parametrize(

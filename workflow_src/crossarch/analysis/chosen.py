@@ -13,7 +13,7 @@ from crossarch.config import (
     published_teacher,
     resolve,
 )
-from crossarch.config.schema import Whitening
+from crossarch.config.schema import SUMMARISED, Whitening
 from crossarch.config.sets import AUDITED
 from crossarch.errors import ConfigError
 from crossarch.files import read_mapping
@@ -22,6 +22,9 @@ from crossarch.layout import Layout
 REFERENCE = "paper"
 OTHERS = ("released", "released_as_is")
 """The protocols that `protocols` compares with the reference."""
+ASIDE = ("protocols", "stand_in", "teachers")
+"""Analyses that are made by their names alone: of `protocols` each cell would have to be trained under
+every protocol, `stand_in` needs the originals, and `teachers` fetches weights and trains."""
 
 
 def tested_spaces(own: Whitening) -> list[Whitening]:
@@ -56,6 +59,15 @@ def chosen_runs(configuration: Configuration, analysis: str) -> list[RunId]:
     if not runs:
         raise ConfigError(f"{analysis}: no run is left: the chosen tables have none that it is about")
     return runs
+
+
+def analyses_together(configuration: Configuration) -> list[str]:
+    """The analyses of `ASIDE` apart that the chosen tables have runs for.
+
+    Raises ConfigError where no table has any run.
+    """
+    runs = collection_runs(configuration, "tables")
+    return [name for name in SUMMARISED if name not in ASIDE and concerned(configuration, name, runs)]
 
 
 def concerned(configuration: Configuration, analysis: str, runs: Sequence[RunId]) -> list[RunId]:
