@@ -44,7 +44,7 @@ from crossarch.digests import stage_digest
 from crossarch.errors import CrossarchError
 from crossarch.config.files import LocalFile
 from crossarch.config.schema import MEASURED, SUMMARISED, WHITENINGS
-from crossarch.config.sets import AUDITED
+from crossarch.config.sets import AUDITED, check_own_files
 from crossarch.files import sha256_of
 from crossarch.layout import Layout
 from crossarch.running.ended import forget_ended
@@ -69,7 +69,9 @@ def read_configuration():
     """config/ with the presets of --configfile and the values of --config laid over it."""
     presets = read_overrides(path for path in workflow.config_settings.configfiles)
     command_line = [("--config", workflow.config_settings.config or {})]
-    return load_configuration(Path("config"), overrides=[*presets, *command_line])
+    chosen = load_configuration(Path("config"), overrides=[*presets, *command_line])
+    check_own_files(chosen)
+    return chosen
 
 
 configuration = read_configuration()

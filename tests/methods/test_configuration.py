@@ -25,6 +25,7 @@ from crossarch.config import (
     with_teachers,
 )
 from crossarch.config.schema import RESERVED, CosineSchedule, KeepRate, PeriodicSchedule, StepSchedule
+from crossarch.config.sets import check_own_files
 from crossarch.config.shorten import shortened
 from crossarch.errors import ConfigError
 
@@ -929,3 +930,26 @@ def test_a_longer_recipe_of_ones_own_is_allowed_under_every_protocol(directory: 
     loaded = load_configuration(directory, overrides=[("--config", {"own_recipes": longer})])
     found = loaded.recipe_book.recipe("wo_dp-short", "demo", ipc=1, arch="vgg11", source="mtt")
     assert found.epochs == 105
+
+
+def test_a_file_of_ones_own_that_is_not_there_is_told(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As far as its set is chosen."""
+    monkeypatch.chdir(directory.parent)
+    sources = yaml.safe_load((directory / "sources.yaml").read_text())
+    of_mine = {"cifar10": {1: {"file": "mine1.npz"}, 10: {"file": "mine10.npz"}}}
+    sources["mine"] = {**sources["mtt"], "sets": of_mine}
+    (directory / "sources.yaml").write_text(yaml.safe_dump(sources))
+    (directory.parent / "mine1.npz").touch()
+
+    def check(**chosen: Any) -> None:
+        check_own_files(load_configuration(directory, overrides=[("--config", chosen)]))
+
+    check()
+    check(sources=["frepo"])
+    check(sources=["mine"], ipc=[1])
+    check(sources=["mine"], datasets=["digits"])
+    told = "sources.yaml: mine.sets.cifar10.10: mine10.npz: no such file"
+    assert told in complaint(lambda: check(sources=["mine"]))
+    assert told in complaint(lambda: check(sources=["mine"], datasets=["cifar10-jpeg"]))

@@ -4,9 +4,11 @@ import re
 
 from crossarch.config.complain import validated
 from crossarch.config.configuration import Configuration
+from crossarch.config.files import LocalFile
 from crossarch.config.model import Model
 from crossarch.config.plan import collection_runs
 from crossarch.config.schema import Ipc, Name, Whitening
+from crossarch.errors import ConfigError
 
 AUDITED: tuple[Whitening, ...] = ("none", "standardise", "zca-kornia", "zca-frepo")
 """The spaces that an audit tells apart."""
@@ -46,3 +48,22 @@ def chosen_sets(configuration: Configuration) -> list[SetId]:
     runs = collection_runs(configuration, "runs")
     sets = [SetId(source=run.source, dataset=run.dataset, ipc=run.ipc) for run in runs]
     return [one for one in dict.fromkeys(sets) if not configuration.source(one.source).drawn]
+
+
+def check_own_files(configuration: Configuration) -> None:
+    """Raise ConfigError where a file of one's own is not there that a chosen set is read from.
+
+    Snakemake would not miss it as long as what was made of it is there.
+    """
+    selection = configuration.selection
+    originals = {configuration.distilled_from(name) for name in selection.datasets or ()}
+    for source in selection.sources or ():
+        for dataset, sets in configuration.source(source).sets.items():
+            for ipc, entry in sets.items():
+                chosen = (not originals or dataset in originals) and ipc in (selection.ipc or (ipc,))
+                for file in entry.files if chosen else ():
+                    if isinstance(file, LocalFile) and not file.location.exists():
+                        raise ConfigError(
+                            f"{configuration.directory}/sources.yaml: {source}.sets.{dataset}.{ipc}: "
+                            f"{file.path}: no such file"
+                        )
