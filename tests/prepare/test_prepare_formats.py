@@ -15,11 +15,13 @@ from hypothesis import strategies as st
 from PIL import Image
 from safetensors.torch import save_file
 
+from crossarch.config import LabelSettings
 from crossarch.config.schema import Dataset, DistilledSet, Source
 from crossarch.data import fit_whitener, load_set, prepare_distilled
 from crossarch.data.formats import one_if_grey, read_set
 from crossarch.data.images import decode
 from crossarch.errors import DataError
+from crossarch.training.losses import make_targets
 
 CLASSES, SIDE, IPC = 3, 8, 2
 COUNT = CLASSES * IPC
@@ -411,6 +413,21 @@ def test_set_that_is_not_what_the_configuration_says(
         attempt = partial(prepared, tmp_path, a_source(**changes), dataset, x, y, class_order=order)
         assert told in refused(attempt, tmp_path / "set.npz")
     assert not (tmp_path / "set.safetensors").exists()
+
+
+def test_labels_that_are_probabilities_are_warned_of(
+    tmp_path: Path, dataset: Dataset, images: torch.Tensor, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As logits of the target they would give another one; their scaled logarithms give them."""
+    dataset = dataset.model_copy(update={"label_temperature": 0.3})
+    logits = torch.randn(COUNT, CLASSES, generator=torch.Generator().manual_seed(0))
+    probabilities = torch.softmax(logits, 1)
+    for labels, told in ((probabilities, True), (0.3 * probabilities.log(), False), (logits, False)):
+        read = prepared(tmp_path, a_source(labels="soft"), dataset, images, labels)
+        assert ("the labels are probabilities" in capsys.readouterr().err) == told
+        targets = make_targets(read.labels, LabelSettings(kind="soft", temperature=0.3))
+        kept = not told and labels is not logits
+        assert torch.allclose(targets, probabilities, atol=1e-5) == kept
 
 
 def test_soft_labels_may_favour_one_class(

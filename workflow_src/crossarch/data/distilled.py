@@ -1,5 +1,6 @@
 """Distilled sets: upstream's files to one canonical file, in the space they were distilled in."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -38,7 +39,13 @@ def prepare_distilled(
     images = _as_pixels(loaded.images, dataset, whitener, file)
     labels = loaded.labels.float() if source.labels == "soft" else _whole(loaded.labels, file)
     canonical = ImageSet(images, labels)
-    check_set(canonical, file, dataset.classes)
+    check_set(canonical, file, dataset.classes, str(paths[-1]))
+    if source.labels == "soft" and _are_probabilities(labels):
+        t = dataset.label_temperature
+        others = f"targets are softmax(label / {t}), which are others; {t} ln(p) would keep them"
+        print(
+            f"crossarch: warning: {paths[-1]}: the labels are probabilities; {others}", file=sys.stderr
+        )
     expected = (ipc * dataset.classes, dataset.channels, dataset.image_size, dataset.image_size)
     if tuple(canonical.images.shape) != expected:
         raise DataError(
@@ -84,6 +91,12 @@ def _check_kind_of_labels(labels: Tensor, source: Source, file: str) -> None:
             f"{file}: labels: found shape {tuple(labels.shape)}, needed: {needed}, since the source has "
             f"`labels: {source.labels}`"
         )
+
+
+def _are_probabilities(labels: Tensor) -> bool:
+    """Whether each row of labels (N, classes) is one of probabilities."""
+    sums = labels.double().sum(1)
+    return bool((labels >= 0).all()) and bool((sums - 1).abs().max() < 1e-3)
 
 
 def _whole(labels: Tensor, file: str) -> Tensor:

@@ -135,8 +135,13 @@ def check_kind(path: Path, heads: tuple[bytes, ...], kind: str) -> None:
         raise DataError(f"{path}: is no {kind}" if head else f"{path}: is empty")
 
 
-def check_set(image_set: ImageSet, file: str, classes: int | None = None) -> None:
-    """Raise DataError unless shapes, dtypes and values are those of an image set."""
+def check_set(
+    image_set: ImageSet, file: str, classes: int | None = None, labels_file: str | None = None
+) -> None:
+    """Raise DataError unless shapes, dtypes and values are those of an image set.
+
+    What is wrong with labels is said of `labels_file`, where they lie apart.
+    """
     images, labels = image_set.images, image_set.labels
     if images.ndim != 4:
         raise DataError(f"{file}: images: found shape {tuple(images.shape)}, needed: (N, C, H, W)")
@@ -146,6 +151,7 @@ def check_set(image_set: ImageSet, file: str, classes: int | None = None) -> Non
         raise DataError(f"{file}: images: found {images.dtype}, needed: uint8 or float32")
     if images.is_floating_point() and not bool(images.isfinite().all()):
         raise DataError(f"{file}: images: found values that are not finite")
+    file = labels_file or file
     if labels.ndim == 1 and labels.dtype == torch.int64:
         if classes is not None and not 0 <= int(labels.min()) <= int(labels.max()) < classes:
             found = f"{int(labels.min())} to {int(labels.max())}"
