@@ -183,7 +183,8 @@ def test_intervals_are_explained_where_there_are_any(taught: Any) -> None:
     assert "intervals" not in told
     both = [taught.teacher, taught.student]
     _, told = write_findings(taught.configuration, taught.layout, "selection", both)
-    assert "In brackets: 95% intervals of the mean" in told
+    assert "on average over 2 runs above" in told
+    assert "intervals" not in told
 
 
 def test_softness_of_another_teacher_is_refused(taught: Any) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from synthetic_runs import a_run, configured, run_row, runs_of  # type: ignore[import-not-found]
 
 from crossarch.analysis.agreement import agreement_finding, agreement_table
-from crossarch.analysis.cells import interval, told
+from crossarch.analysis.cells import has_intervals, interval, told
 from crossarch.analysis.protocols import protocols_finding, protocols_table
 from crossarch.analysis.record import (
     AgreementRecord,
@@ -81,6 +81,11 @@ def test_intervals_of_few_values_are_wide() -> None:
     assert abs(low - (many.mean() - 1.96 * many.std() / 20)) < 0.05
     assert abs(high - (many.mean() + 1.96 * many.std() / 20)) < 0.05
     assert told(pd.Series([0.5]), "runs") == "+0.5 points in one run"
+    assert told(pd.Series([0.5, 1.5]), "runs") == "+1.0 points on average over 2 runs"
+    three = told(pd.Series([1.0, 1.0, 1.0]), "runs")
+    assert three == "+1.0 points on average over 3 runs (+1.0 to +1.0)"
+    assert has_intervals(three)
+    assert not has_intervals(told(pd.Series([0.5, 1.5]), "runs") + " (of two)")
 
 
 # --- protocols ---------------------------------------------------------------------------------------
@@ -107,9 +112,8 @@ def test_protocols_are_compared_seed_by_seed() -> None:
     assert list(table.index) == ["released", "released_as_is"]
     released = table.loc["released"]
     assert (released["n"], released["paper"], released["other"]) == (2, 45.0, 42.5)
-    # of -3 and -2: error 0.5, and t of one degree of freedom 12.706
-    bounds = (released["difference"], released["low"], released["high"])
-    assert bounds == pytest.approx((-2.5, -2.5 - 6.353, -2.5 + 6.353), abs=1e-3)
+    assert released["difference"] == -2.5
+    assert math.isnan(released["low"])  # of two seeds
     assert table.loc["released_as_is", "difference"] == -1.0
     last = protocols_table(configured(), runs, "last").set_index("protocol")
     assert last.loc["released", "difference"] == -2.25

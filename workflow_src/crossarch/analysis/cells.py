@@ -1,5 +1,6 @@
 """What the tables of all analyses have in common: cells, means over seeds, intervals over cells."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -14,10 +15,10 @@ from crossarch.printing.words import listed
 
 CELL = ["dataset", "source", "ipc", "arch", "recipe"]
 ALL = "all"  # in a column that the row is not about
-INTERVAL = "on average over"  # what an interval in brackets follows
+LEAST = 3  # values that an interval is told of
 INTERVALS = (
-    "In brackets: 95% intervals of the mean (Student's t), as if what it is the mean of were "
-    "independent."
+    "In brackets: 95% intervals of the mean (Student's t) of three or more, as if what it is the mean "
+    "of were independent."
 )
 
 
@@ -77,7 +78,12 @@ def set_and_recipe(cells: pd.DataFrame) -> "pd.Series[str]":
 
 
 def interval(values: "pd.Series[float]") -> tuple[float, float]:
-    """The 95% t interval of the mean of `values`, each a draw of its own; NaN below two."""
+    """The 95% t interval of the mean of `values`, each a draw of its own; NaN below three.
+
+    That of two would reach 13 standard errors far and hide every other one in a figure.
+    """
+    if len(values) < LEAST:
+        return np.nan, np.nan
     return mean_interval(values, pd.Series(range(len(values)), values.index))
 
 
@@ -86,8 +92,16 @@ def told(values: "pd.Series[float]", what: str) -> str:
     mean = f"{printed_signed(values.mean())} points"
     if len(values) < 2:
         return f"{mean} in one {what.removesuffix('s')}"
+    average = f"{mean} on average over {len(values)} {what}"
+    if len(values) < LEAST:
+        return average
     low, high = interval(values)
-    return f"{mean} {INTERVAL} {len(values)} {what} ({printed_signed(low)} to {printed_signed(high)})"
+    return f"{average} ({printed_signed(low)} to {printed_signed(high)})"
+
+
+def has_intervals(text: str) -> bool:
+    """Whether a text has what `told` says of three or more values."""
+    return re.search(r"on average over \d+ \w+ \([+-]", text) is not None
 
 
 def told_by(keys: "pd.Series[str]", values: "pd.Series[float]", what: str) -> list[str]:

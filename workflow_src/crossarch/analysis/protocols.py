@@ -18,7 +18,7 @@ def protocols_table(configuration: Configuration, runs: pd.DataFrame, accuracy: 
     Cells for which the two have the same settings are left out: they cannot differ. `runs` is the table
     of `collect_runs`, `accuracy` is `best` or `last`. Runs are compared seed by seed. Columns: data set,
     source, IPC, network, recipe, protocol, n (seeds), paper, other (means), difference in points, low
-    and high (95% interval of the mean difference over seeds, missing below two).
+    and high (95% interval of the mean difference over seeds, missing below three).
     """
     numbers = runs.rename(columns={f"accuracy_{accuracy}": "accuracy"})[
         [*CELL, "protocol", "seed", "accuracy"]

@@ -20,7 +20,7 @@ def selection_table(runs: pd.DataFrame) -> pd.DataFrame:
     """Gains in points by recipe and network, and over `all` of either, from the table of `collect_runs`.
 
     Columns: recipe, arch, n (runs), tests (of a run, on average), mean, low and high (95% interval of
-    the mean over runs, missing below two), largest, last_was_best (runs whose last test was the best).
+    the mean over runs, missing below three), largest, last_was_best (runs whose last test was the best).
     """
     gains = runs.assign(
         recipe=qualified(runs),

@@ -20,7 +20,7 @@ from crossarch.analysis import (
     teachers,
     whitening,
 )
-from crossarch.analysis.cells import INTERVAL, INTERVALS, measured_on
+from crossarch.analysis.cells import INTERVALS, has_intervals, measured_on
 from crossarch.analysis.chosen import chosen_runs
 from crossarch.analysis.drawing import Rows, draw_rows
 from crossarch.analysis.record import (
@@ -131,7 +131,7 @@ def _text(configuration: Configuration, analysis: str, found: Findings, runs: Se
     if not found.told:
         return NOTHING
     told = f"{NOTICE}. {found.told}" if found.synthetic else found.told
-    sentences = [INTERVALS] if INTERVAL in told else []
+    sentences = [INTERVALS] if has_intervals(told) else []
     sentences.append(measured_on(configuration, (run.dataset for run in runs)))
     missing = set(_chosen_or_none(configuration, analysis)) - set(runs)
     if missing:
