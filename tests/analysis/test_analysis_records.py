@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -185,6 +186,14 @@ def test_intervals_are_explained_where_there_are_any(taught: Any) -> None:
     _, told = write_findings(taught.configuration, taught.layout, "selection", both)
     assert "on average over 2 runs above" in told
     assert "intervals" not in told
+    third = taught.student.model_copy(update={"seed": 1})
+    shutil.copytree(taught.layout.run(taught.student), taught.layout.run(third))
+    metrics = json.loads(taught.layout.run_metrics(third).read_text())
+    metrics["run"]["seed"] = 1
+    taught.layout.run_metrics(third).write_text(json.dumps(metrics))
+    _, told = write_findings(taught.configuration, taught.layout, "selection", [*both, third])
+    assert "on average over 3 runs (" in told
+    assert "In brackets: 95% intervals of the mean" in told
 
 
 def test_softness_of_another_teacher_is_refused(taught: Any) -> None:

@@ -62,6 +62,7 @@ def test_figures_and_page_follow_what_they_are_made_of(own_code: Workspace) -> N
     audited.touch()
     assert own_code.planned(*TARGETS) == PAGE  # which shows what was audited
     audited.unlink()
+    assert own_code.planned(*TARGETS) == {}
     own_code.edit("datasets.yaml", lambda data: data["cifar10-jpeg"].update(title="Copies"))
     renamed = own_code.planned(*TARGETS)
     assert (renamed["render_figure"], renamed["render_table"]) == (len(FIGURES), 1)

@@ -93,6 +93,8 @@ def test_only_what_changed(finished: Workspace) -> None:
     # one recipe's number: its own runs; collected and rendered again where they are shown
     full = recipe("full", "distillation", weight=0.6)
     assert full == {"train": 1, "collect": 2, "render_table": 1, "table2": 1, "scorecard": 1}
+    longer = after("recipes.yaml", lambda data: data["recipes"]["wo_kd"].update(epochs=10))
+    assert longer == full
     # the teacher changes: so does its student
     teacher = after(
         "recipes.yaml", lambda data: data["recipes"]["wo_dp_kd"]["schedule"].update(warmup=1)
@@ -123,6 +125,9 @@ def test_only_what_changed(finished: Workspace) -> None:
     tables = after_code("report/latex.py", "\nUNUSED = 1\n")
     assert tables == {"render_settings": 1, "render_table": 2, **TARGET}
     assert after_code("report/scorecard.py", "\nUNUSED = 1\n") == {"scorecard": 1}
+
+    # what is taken back makes nothing again
+    assert finished.planned(*TARGETS) == {}
 
 
 def test_any_output_by_its_path(workspace: Workspace) -> None:

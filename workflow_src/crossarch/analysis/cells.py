@@ -10,7 +10,7 @@ import pandas as pd
 from crossarch.analysis.record import AgreementRecord, Record, SoftnessRecord
 from crossarch.collect.interval import mean_interval
 from crossarch.config import Configuration
-from crossarch.printing.numbers import printed, printed_signed
+from crossarch.printing.numbers import printed, printed_range, printed_signed
 from crossarch.printing.words import listed
 
 CELL = ["dataset", "source", "ipc", "arch", "recipe"]
@@ -95,8 +95,7 @@ def told(values: "pd.Series[float]", what: str) -> str:
     average = f"{mean} on average over {len(values)} {what}"
     if len(values) < LEAST:
         return average
-    low, high = interval(values)
-    return f"{average} ({printed_signed(low)} to {printed_signed(high)})"
+    return f"{average} ({printed_range(*interval(values))})"
 
 
 def has_intervals(text: str) -> bool:

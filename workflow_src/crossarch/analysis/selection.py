@@ -56,8 +56,8 @@ def selection_finding(runs: pd.DataFrame) -> str:
     runs = runs[_tests(runs) > 1]
     if runs.empty:
         return ""
-    gains = runs["accuracy_best"] - runs["accuracy_last"]
-    few, many = int(_tests(runs).min()), int(_tests(runs).max())
+    gains, tests = runs["accuracy_best"] - runs["accuracy_last"], _tests(runs)
+    few, many = int(tests.min()), int(tests.max())
     number = f"{few}" if few == many else f"{few} to {many}"
     by_recipe = bullets(told_by(qualified(runs), gains, "runs"))
     return (

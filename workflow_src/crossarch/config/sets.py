@@ -1,6 +1,7 @@
 """Which distilled set is meant, and which ones the configuration chooses."""
 
 import re
+from collections.abc import Iterator
 
 from crossarch.config.complain import validated
 from crossarch.config.configuration import Configuration
@@ -55,15 +56,22 @@ def check_own_files(configuration: Configuration) -> None:
 
     Snakemake would not miss it as long as what was made of it is there.
     """
+    for key, file in _own_files(configuration):
+        if not file.location.exists():
+            raise ConfigError(
+                f"{configuration.directory}/sources.yaml: {key}: {file.path}: no such file"
+            )
+
+
+def _own_files(configuration: Configuration) -> Iterator[tuple[str, LocalFile]]:
+    """The files of one's own of the chosen sources, data sets and IPC, behind the key of their set."""
     selection = configuration.selection
     originals = {configuration.distilled_from(name) for name in selection.datasets or ()}
     for source in selection.sources or ():
-        for dataset, sets in configuration.source(source).sets.items():
-            for ipc, entry in sets.items():
-                chosen = (not originals or dataset in originals) and ipc in (selection.ipc or (ipc,))
-                for file in entry.files if chosen else ():
-                    if isinstance(file, LocalFile) and not file.location.exists():
-                        raise ConfigError(
-                            f"{configuration.directory}/sources.yaml: {source}.sets.{dataset}.{ipc}: "
-                            f"{file.path}: no such file"
-                        )
+        for dataset, by_ipc in configuration.source(source).sets.items():
+            if originals and dataset not in originals:
+                continue
+            for ipc in sorted(set(by_ipc) & set(selection.ipc or by_ipc)):
+                files = by_ipc[ipc].files
+                key = f"{source}.sets.{dataset}.{ipc}"
+                yield from ((key, file) for file in files if isinstance(file, LocalFile))

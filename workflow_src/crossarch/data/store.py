@@ -173,7 +173,7 @@ def check_every_class(labels: Tensor, classes: int, file: str) -> None:
 
     `labels` are class indices (N,) from 0 to `classes` - 1.
     """
-    missing = sorted(set(range(classes)) - set(labels.tolist()))
+    missing = sorted(set(range(classes)) - set(labels.unique().tolist()))
     if missing:
         raise DataError(
             f"{file}: labels: found no image of class {', '.join(map(str, missing))}, needed: at least "

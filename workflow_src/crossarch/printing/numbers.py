@@ -36,5 +36,10 @@ def printed_signed(value: float) -> str:
     return f"{rounded if rounded else abs(rounded):+}"
 
 
+def printed_range(low: float, high: float) -> str:
+    """`-1.0 to +2.5`."""
+    return f"{printed_signed(low)} to {printed_signed(high)}"
+
+
 def _rounded(value: float) -> Decimal:
     return Decimal(repr(round(float(value), DECIMALS))).quantize(_STEP, ROUND_HALF_UP)

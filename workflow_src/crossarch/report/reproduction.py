@@ -16,7 +16,7 @@ from crossarch.config import Configuration
 from crossarch.errors import DataError
 from crossarch.files import write_text
 from crossarch.layout import Layout
-from crossarch.printing.numbers import printed, printed_signed
+from crossarch.printing.numbers import printed, printed_range, printed_signed
 from crossarch.report.blocks import NOT_RUN
 from crossarch.report.figures.headline import draw_headline
 from crossarch.report.markdown import escaped
@@ -110,7 +110,7 @@ def _gain_and_interval(claim: "pd.Series[Any]") -> str:
     gain = printed_signed(claim["ours"])
     if pd.isna(claim["low"]):
         return gain
-    return f"{gain} ({printed_signed(claim['low'])} to {printed_signed(claim['high'])})"
+    return f"{gain} ({printed_range(claim['low'], claim['high'])})"
 
 
 def _verdict_of_both(best: "pd.Series[Any]", last: "pd.Series[Any]") -> str:

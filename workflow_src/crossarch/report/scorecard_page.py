@@ -9,7 +9,7 @@ from crossarch.collect.tidy import write_tidy
 from crossarch.config import Configuration
 from crossarch.files import write_text
 from crossarch.layout import Layout
-from crossarch.printing.numbers import LIST_SEPARATOR, all_values, printed, printed_signed
+from crossarch.printing.numbers import LIST_SEPARATOR, all_values, printed, printed_range, printed_signed
 from crossarch.printing.words import listed
 from crossarch.report.blocks import NOT_RUN
 from crossarch.report.markdown import escaped
@@ -168,7 +168,7 @@ def _spread(value: float, std: float) -> str:
 
 
 def _interval(row: pd.Series) -> str:
-    return NOT_RUN if pd.isna(row["low"]) else f"{_signed(row['low'])} to {_signed(row['high'])}"
+    return NOT_RUN if pd.isna(row["low"]) else printed_range(row["low"], row["high"])
 
 
 def _correlation(value: float) -> str:

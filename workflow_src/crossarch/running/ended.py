@@ -20,13 +20,14 @@ SUMS = "sha256.json"  # of what is remembered: who writes into a file here write
 
 def keep_ended(record: Path, outputs: Sequence[Path]) -> None:
     """Remember `outputs`, whose names differ; where files cannot be linked, do nothing."""
+    ended = record / ENDED
     try:
         for path in outputs:
-            _link(path, record / ENDED / path.name)
+            _link(path, ended / path.name)
         sums = {path.name: sha256_of(path) for path in outputs}
-        write_text(record / ENDED / SUMS, json.dumps(sums))
+        write_text(ended / SUMS, json.dumps(sums))
     except OSError:
-        shutil.rmtree(record / ENDED, ignore_errors=True)
+        shutil.rmtree(ended, ignore_errors=True)
 
 
 def take_ended(record: Path, outputs: Sequence[Path]) -> bool:
@@ -42,7 +43,7 @@ def take_ended(record: Path, outputs: Sequence[Path]) -> bool:
         if sha256_of(ended / path.name) != sums.get(path.name):
             raise DataError(f"{ended / path.name}: was changed after the work had ended")
     for path in outputs:
-        _link(record / ENDED / path.name, path)
+        _link(ended / path.name, path)
         os.utime(path)
     return True
 
