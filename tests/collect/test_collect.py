@@ -8,13 +8,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from synthetic_runs import CONFIG, a_run, configured, metrics_of, run_row, runs_of
+from synthetic_runs import CONFIG, a_run, configured, metrics_of, metrics_of_today, run_row, runs_of
 from typer.testing import CliRunner
 
 from crossarch.cli import app
 from crossarch.collect import collect_runs, read_runs, write_runs
 from crossarch.collect.runs import RUNS
-from crossarch.config import RunId, resolve
+from crossarch.config import RunId
 from crossarch.current import outdated_runs
 from crossarch.errors import DataError
 from crossarch.layout import Layout
@@ -180,7 +180,7 @@ def test_a_missing_csv_is_one_line(tmp_path: Path) -> None:
 
 
 def with_settings_of_today(run: RunId) -> Spoil:
-    settings = resolve(configured(), run).model_dump(mode="json", exclude={"run"})
+    settings = metrics_of_today(configured(), run)["settings"]
     return lambda data: {**data, "settings": {**settings, "evaluate_every": 500}}
 
 
@@ -320,6 +320,19 @@ def test_the_command_leaves_outdated_runs_out_and_names_them(
     assert told.exit_code == 0, told.output
     assert read_runs(tmp_path / "partial" / "metrics" / "runs.csv")["seed"].tolist() == [0]
     assert left_out in told.stderr
+
+
+def test_the_command_refuses_outdated_runs_of_a_table(write_metrics: Write, tmp_path: Path) -> None:
+    chosen = json.dumps({"ipc": [1], "archs": ["cnn"], "recipes": ["baseline"], "seeds": [0]})
+    kept, old = (a_run(recipe="baseline", arch="cnn", source=source) for source in ("frepo", "mtt"))
+    write_metrics(kept, with_settings_of_today(kept))
+    today = metrics_of_today(configured(), old)
+    file = write_metrics(old, lambda _: {**today, "settings": {**today["settings"], "epochs": 300}})
+    arguments = ["collect", "table2", "--config", str(CONFIG), "--results", str(tmp_path)]
+    told = str(CliRunner().invoke(app, [*arguments, "--selection", chosen]).exception)
+    assert told.startswith(f"{file}: settings.epochs: made with 300, today 1000; 1 of 2 runs")
+    assert f"crossarch train {old.path}, or snakemake --forcerun {file}" in told
+    assert not (tmp_path / "metrics").exists()
 
 
 def test_the_command_refuses_gaps_and_says_how_many(write_metrics: Write, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from synthetic_runs import metrics_of_today
 from typer.testing import CliRunner
 
 from crossarch.cli import app
@@ -162,12 +163,15 @@ def test_a_run_with_metrics_is_not_left(directory: Path, tmp_path: Path) -> None
     teacher = next(run for run in before.runs if (run.arch, run.recipe) == ("cnn", "wo_dp_kd"))
     metrics = layout.run_metrics(teacher)
     metrics.parent.mkdir(parents=True)
-    metrics.write_text("{}")
+    made = metrics_of_today(configuration, teacher)
+    metrics.write_text(json.dumps(made))
     after = planned(configuration, layout, ["table2", "table7"])
     assert [target.left for target in after.targets] == [target.left - 1 for target in before.targets]
     assert (len(before.left), len(after.left)) == (44, 43)
-    metrics.write_text("")  # damaged: to be run again
-    assert planned(configuration, layout, ["table2", "table7"]) == before
+    outdated = {**made, "settings": {**made["settings"], "epochs": 999}}
+    for to_run_again in ("", json.dumps(outdated)):
+        metrics.write_text(to_run_again)
+        assert planned(configuration, layout, ["table2", "table7"]) == before
 
 
 @pytest.mark.parametrize(

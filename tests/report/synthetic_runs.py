@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from crossarch.collect.runs import RUNS
-from crossarch.config import Configuration, RunId, load_configuration
+from crossarch.config import Configuration, RunId, load_configuration, resolve
 
 CONFIG = Path(__file__).parents[2] / "config"
 LONG = ("wo_kd", "full")  # how recipes of 4000 epochs begin; the others have 1000
@@ -102,6 +102,12 @@ def metrics_of(run: RunId, accuracy: float = 44.1) -> dict[str, Any]:
         "inputs": {},
         "finished": "2024-01-01T00:00:00+00:00",
     }
+
+
+def metrics_of_today(configuration: Configuration, run: RunId) -> dict[str, Any]:
+    """The contents of the metrics.json of a run with the settings that `configuration` has for it."""
+    settings = resolve(configuration, run).model_dump(mode="json", exclude={"run"})
+    return {**metrics_of(run), "settings": settings}
 
 
 def a_run(**changes: Any) -> RunId:

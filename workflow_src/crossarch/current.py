@@ -24,11 +24,15 @@ def outdated_runs(configuration: Configuration, files: Iterable[Path]) -> dict[P
     DataError for a file that is not JSON.
     """
     digest = cache(sha256_of)  # several runs are trained on one set
-    reasons = {file: _reason(configuration, file, digest) for file in map(Path, files)}
+    reasons = {file: outdated(configuration, file, digest) for file in map(Path, files)}
     return {file: reason for file, reason in reasons.items() if reason}
 
 
-def _reason(configuration: Configuration, file: Path, digest: Digest) -> str | None:
+def outdated(configuration: Configuration, file: Path, digest: Digest = sha256_of) -> str | None:
+    """How the run of one `metrics.json` was made otherwise than it would be today, as `outdated_runs`.
+
+    `digest` gives the SHA-256 of a file, remembered where several runs are looked at.
+    """
     data = read_mapping(file)
     try:
         today = resolve(configuration, parse_run(file.as_posix()))
@@ -71,7 +75,7 @@ def _reason_of_teacher(
         return None
     folder = _runs_folder(file, student.run) / student.teacher.path
     record = folder / file.name
-    if record.exists() and (reason := _reason(configuration, record, digest)):
+    if record.exists() and (reason := outdated(configuration, record, digest)):
         return f"teacher {student.teacher.path}: {reason}"
     weights = folder / f"{student.distillation.checkpoint}.safetensors"
     taught_by = inputs.get("teacher")

@@ -27,6 +27,7 @@ from crossarch.config import (
     parse_run,
 )
 from crossarch.config.schema import MEASURED
+from crossarch.current import outdated_runs
 from crossarch.errors import DataError
 from crossarch.files import read_mapping, write_text
 
@@ -52,7 +53,8 @@ def collect(
 ) -> None:
     """Gather the metrics of finished runs into one tidy CSV.
 
-    A run whose settings are not those that the configuration asks for today is left out, and named.
+    A run that would be made otherwise today (settings, set or teacher) is refused; with `--every` it is
+    left out, and named.
 
     Examples: `crossarch collect table2 --preset config/presets/cpu.yaml`, `crossarch collect --every`
     """
@@ -67,6 +69,7 @@ def collect(
     else:
         files = [layout.run_metrics(run) for run in collection_runs(configuration, collection)]
         _refuse_gaps(files)
+        _refuse_outdated(configuration, files)
     collected, old = collected_runs(configuration, files)
     path = output or layout.metrics(collection)
     write_runs(collected, path)
@@ -80,6 +83,16 @@ def _refuse_gaps(files: Sequence[Path]) -> None:
         raise DataError(
             f"{missing[0]}: no such file: {len(missing)} of {len(files)} runs have not ended; "
             "`--every` takes those that have"
+        )
+
+
+def _refuse_outdated(configuration: Configuration, files: Sequence[Path]) -> None:
+    """Snakemake knows what it trained itself with; of a run trained by hand it knows nothing."""
+    for file, reason in (old := outdated_runs(configuration, files)).items():
+        raise DataError(
+            f"{file}: {reason}; {len(old)} of {len(files)} runs would be made otherwise today: train "
+            f"again (crossarch train {parse_run(file.as_posix()).path}, or snakemake --forcerun {file}); "
+            "`--every` leaves them out"
         )
 
 

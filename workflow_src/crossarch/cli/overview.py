@@ -70,10 +70,11 @@ def status(
     selection: SelectionJson = None,
     results: Results = None,
 ) -> None:
-    """Show which cells of the tables are done, running, failed or missing.
+    """Show which cells of the tables are done, outdated, running, failed or missing.
 
-    Read off the files: *done* has metrics, *failed* a log that ends in an error, *running* a log that
-    ends in none (also a training that was killed outright: see how old its last line is).
+    Read off the files: *done* has metrics, *outdated* metrics of other settings, another set or teacher
+    than today's, *failed* a log that ends in an error, *running* a log that ends in none (also a
+    training that was killed outright: see how old its last line is).
 
     Example: `crossarch status --preset config/presets/cpu.yaml --watch 10`
     """
@@ -88,10 +89,12 @@ def status(
     runs = overview.planned(configuration, layout, names).runs
 
     def view() -> "RenderableType":
-        return overview.status_view(configuration, names, overview.run_statuses(layout, runs))
+        return overview.status_view(
+            configuration, names, overview.run_statuses(configuration, layout, runs)
+        )
 
     if as_json:
-        found = overview.run_statuses(layout, runs).values()
+        found = overview.run_statuses(configuration, layout, runs).values()
         answer = {"counts": overview.counted(found), "runs": [one.to_json() for one in found]}
         typer.echo(json.dumps(answer))
     elif watch is None:

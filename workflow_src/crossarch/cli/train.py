@@ -36,7 +36,7 @@ from crossarch.config import (
     test_whitening,
 )
 from crossarch.config.complain import validated
-from crossarch.current import outdated_runs
+from crossarch.current import outdated
 from crossarch.errors import ConfigError, DataError
 from crossarch.layout import Layout
 from crossarch.progress import tracked
@@ -115,7 +115,7 @@ def _weights_of_teacher(
     for file in (weights, record):
         if not file.exists():
             raise DataError(f"{file}: no such file; train the teacher first, {command}")
-    if reason := outdated_runs(configuration, [record]).get(record):
+    if reason := outdated(configuration, record):
         raise DataError(f"{record}: {reason}; train the teacher again, {command}")
     return weights
 

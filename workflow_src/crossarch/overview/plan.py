@@ -54,8 +54,7 @@ class Plan:
 def planned(configuration: Configuration, layout: Layout, names: Sequence[str]) -> Plan:
     """The runs of the tables and figures `names` under the configuration's selection.
 
-    Raises ConfigError for an unknown name. A run is left to do if it is not done (`run_statuses`);
-    whether its metrics are up to date is not looked at.
+    Raises ConfigError for an unknown name. A run is left to do if it is not done (`run_statuses`).
     """
     targets, all_runs, left = [], dict[RunId, None](), set[RunId]()
     for name in dict.fromkeys(names):
@@ -63,7 +62,7 @@ def planned(configuration: Configuration, layout: Layout, names: Sequence[str]) 
         runs = with_teachers(configuration, cells)
         new = [run for run in runs if run not in all_runs]
         all_runs |= dict.fromkeys(new)
-        left |= _left(layout, new)
+        left |= _left(configuration, layout, new)
         targets.append(
             Target(
                 name=name,
@@ -100,5 +99,6 @@ def _why_nothing(configuration: Configuration, name: str) -> str | None:
     raise AssertionError(f"{name} has runs")
 
 
-def _left(layout: Layout, runs: Iterable[RunId]) -> set[RunId]:
-    return {run for run, status in run_statuses(layout, runs).items() if status.state != "done"}
+def _left(configuration: Configuration, layout: Layout, runs: Iterable[RunId]) -> set[RunId]:
+    statuses = run_statuses(configuration, layout, runs)
+    return {run for run, status in statuses.items() if status.state != "done"}

@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 
 LOOKS: dict[State, tuple[str, str]] = {
     "done": ("✓", "green"),
+    "outdated": ("↻", "magenta"),
     "running": ("▶", "yellow"),
     "failed": ("✗", "red"),
     "missing": ("·", "dim"),
 }
-LISTED: tuple[State, ...] = ("running", "failed")  # each with what its log says
+LISTED: tuple[State, ...] = ("outdated", "running", "failed")  # each with its message
 
 
 def plan_view(plan: Plan, priced: "Sequence[Cost]", price: float | None) -> RenderableType:
@@ -59,7 +60,7 @@ def _cost(cost: "Cost", left: int, price: float | None) -> str:
 def status_view(
     configuration: Configuration, names: Sequence[str], statuses: Mapping[RunId, RunStatus]
 ) -> RenderableType:
-    """A matrix of cells for each table and data set, then what is running or failed, then counts."""
+    """A matrix of cells for each table and data set, then what is not well or running, then counts."""
     tables = {name: configuration.table(name) for name in names if name not in configuration.figures}
     matrices = [
         _matrix(configuration, name, table, dataset, statuses)
@@ -67,7 +68,7 @@ def status_view(
         for dataset in table_datasets(configuration, table)
         if any(run.dataset == dataset for run in table_runs(configuration, table))
     ]
-    return Group(*matrices, *_logs(statuses.values()), _counts(list(statuses.values())))
+    return Group(*matrices, *_told(statuses.values()), _counts(list(statuses.values())))
 
 
 def _matrix(
@@ -112,12 +113,12 @@ def _cell(configuration: Configuration, run: RunId, seeds: list[RunStatus] | Non
     return Text(" ").join(parts)
 
 
-def _logs(statuses: Iterable[RunStatus]) -> list[Text]:
+def _told(statuses: Iterable[RunStatus]) -> list[Text]:
     lines = []
     for status in statuses:
         if status.state in LISTED:
             symbol, style = LOOKS[status.state]
-            told = f"{symbol} {status.log}, {_ago(status.age or 0)} ago: {status.message or 'begun'}"
+            told = f"{symbol} {status.file}, {_ago(status.age or 0)} ago: {status.message or 'begun'}"
             lines.append(Text(told, style=style))
     return lines
 

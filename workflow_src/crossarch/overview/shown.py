@@ -12,7 +12,7 @@ from pydantic import Field
 from crossarch.collect.runs import Curve, Metrics, read_metrics
 from crossarch.config import Configuration, parse_run
 from crossarch.config.differ import differences
-from crossarch.current import outdated_runs
+from crossarch.current import outdated
 from crossarch.errors import DataError
 from crossarch.files import read_mapping
 from crossarch.layout import Layout
@@ -102,7 +102,7 @@ def judge(configuration: Configuration, shown: ShownRun) -> Judgement:
     return Judgement(
         base=base,
         changes=changes,
-        outdated=outdated_runs(configuration, [shown.file]).get(shown.file),
+        outdated=outdated(configuration, shown.file),
         paper=_paper(configuration, shown),
     )
 

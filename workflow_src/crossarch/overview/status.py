@@ -1,6 +1,7 @@
 """How far each run is, read off the files that it leaves.
 
-- done: it has `metrics.json`, which is written last;
+- done: it has `metrics.json`, which is written last, and would be made so today;
+- outdated: it has one, made with other settings, another set or another teacher than today's;
 - failed: it has none, and its log ends in an error; or it has one that is damaged;
 - running: it has none, and its log has been begun and ends in no error. A training that was killed
   outright (SIGKILL, power) looks the same until it is started again: the age of its log tells;
@@ -11,42 +12,46 @@
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from crossarch.config import RunId
+from crossarch.config import Configuration, RunId
+from crossarch.current import Digest, outdated
 from crossarch.errors import DataError
-from crossarch.files import read_mapping
+from crossarch.files import sha256_of
 from crossarch.layout import Layout
 
-State = Literal["done", "running", "failed", "missing"]
+State = Literal["done", "outdated", "running", "failed", "missing"]
 STATES: tuple[State, ...] = get_args(State)
 _TAIL = 4096  # bytes of a log that are looked at
 
 
 @dataclass(frozen=True)
 class RunStatus:
-    """One run; for those that are running or failed also what the log says last, and how long ago.
+    """One run; of those that are outdated, running or failed also what tells it, what it says and since.
 
-    Of damaged metrics the message says what is wrong with them, and the age is theirs.
+    That is the log and its last line, or metrics and what is wrong with them.
     """
 
     run: RunId
     state: State
-    log: Path
+    file: Path | None = None
     message: str | None = None
     age: float | None = None  # seconds
 
     def to_json(self) -> dict[str, Any]:
         """As JSON has it."""
-        told = {"log": str(self.log), "message": self.message, "age_seconds": self.age}
+        told = {"file": str(self.file), "message": self.message, "age_seconds": self.age}
         return {"run": self.run.path, "state": self.state} | (told if self.message is not None else {})
 
 
-def run_statuses(layout: Layout, runs: Iterable[RunId]) -> dict[RunId, RunStatus]:
+def run_statuses(
+    configuration: Configuration, layout: Layout, runs: Iterable[RunId]
+) -> dict[RunId, RunStatus]:
     """The status of each of `runs`, in order."""
-    now = time.time()
-    return {run: _status(layout, run, now) for run in runs}
+    now, digest = time.time(), cache(sha256_of)
+    return {run: _status(configuration, layout, run, now, digest) for run in runs}
 
 
 def counted(statuses: Iterable[RunStatus]) -> dict[State, int]:
@@ -55,26 +60,31 @@ def counted(statuses: Iterable[RunStatus]) -> dict[State, int]:
     return {state: states.count(state) for state in STATES}
 
 
-def _status(layout: Layout, run: RunId, now: float) -> RunStatus:
+def _status(
+    configuration: Configuration, layout: Layout, run: RunId, now: float, digest: Digest
+) -> RunStatus:
     log, metrics = layout.train_log(run), layout.run_metrics(run)
     if metrics.exists():
         try:
-            read_mapping(metrics)
+            reason = outdated(configuration, metrics, digest)
         except DataError as error:
-            told = f"{error}; delete it to train the run again"
-            return RunStatus(run, "failed", log, told, _age(metrics, now))
-        return RunStatus(run, "done", log)
+            wrong = str(error).removeprefix(f"{metrics}: ")
+            told = f"{wrong}; delete it to train the run again"
+            return RunStatus(run, "failed", metrics, told, _age(metrics, now))
+        if reason:
+            return RunStatus(run, "outdated", metrics, reason, _age(metrics, now))
+        return RunStatus(run, "done")
     try:
         with log.open("rb") as stream:
             stream.seek(max(0, log.stat().st_size - _TAIL))
             tail = stream.read().decode("utf-8", errors="replace")
         age = _age(log, now)
     except OSError:
-        return RunStatus(run, "missing", log)
+        return RunStatus(run, "missing")
     lines = [line for line in tail.splitlines() if line.strip()]
     last = lines[-1].strip() if lines else ""
     if last.startswith("crossarch: interrupted"):
-        return RunStatus(run, "missing", log)
+        return RunStatus(run, "missing")
     failed = last.startswith("crossarch: ") or "Traceback (most recent call last):" in tail
     return RunStatus(run, "failed" if failed else "running", log, last, age)
 
