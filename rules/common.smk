@@ -46,7 +46,7 @@ from crossarch.config.files import LocalFile
 from crossarch.config.schema import MEASURED, SUMMARISED, WHITENINGS
 from crossarch.config.sets import AUDITED, check_own_files
 from crossarch.files import sha256_of
-from crossarch.layout import Layout
+from crossarch.layout import Layout, layout_of
 from crossarch.running.ended import forget_ended
 from snakemake.exceptions import WorkflowError
 
@@ -68,7 +68,9 @@ def one_line(function):
 def read_configuration():
     """config/ with the presets of --configfile and the values of --config laid over it."""
     presets = read_overrides(path for path in workflow.config_settings.configfiles)
-    command_line = [("--config", workflow.config_settings.config or {})]
+    values = workflow.config_settings.config or {}
+    unset = {key: None for key, value in values.items() if value == "null"}  # a word to Snakemake
+    command_line = [("--config", {**values, **unset})]
     chosen = load_configuration(Path("config"), overrides=[*presets, *command_line])
     check_own_files(chosen)
     return chosen
@@ -76,7 +78,7 @@ def read_configuration():
 
 configuration = read_configuration()
 selection = configuration.selection
-layout = Layout(Path(selection.results))
+layout = one_line(layout_of)(configuration)
 
 # Jobs run `python -m crossarch`: this Python and this checkout, or, in a conda environment (which puts
 # its own Python first), that Python and this checkout.

@@ -31,6 +31,7 @@ CASES: dict[int, list[list[str]]] = {
         ["analyse", "curvature", RUN, "--device", "tpu"],
         ["plan", "--selection", '{"seeds": [0, 1], "seeds": [0]}'],
         ["status", "--results", "README.md"],
+        ["status", "--config", "nowhere"],
     ],
     3: [["fetch", "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"]],
     4: [["show", RUN], ["render", "table2"], ["train", STUDENT]],

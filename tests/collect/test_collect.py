@@ -331,7 +331,7 @@ def test_the_command_refuses_outdated_runs_of_a_table(write_metrics: Write, tmp_
     arguments = ["collect", "table2", "--config", str(CONFIG), "--results", str(tmp_path)]
     told = str(CliRunner().invoke(app, [*arguments, "--selection", chosen]).exception)
     assert told.startswith(f"{file}: settings.epochs: made with 300, today 1000; 1 of 2 runs")
-    assert f"crossarch train {old.path}, or snakemake --forcerun {file}" in told
+    assert f"again: crossarch train {old.path}, or snakemake --forcerun {file};" in told
     assert not (tmp_path / "metrics").exists()
 
 

@@ -4,6 +4,7 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from crossarch.config import (
     RunId,
     RunSettings,
     applies,
+    grid,
     load_configuration,
     parse_run,
     read_overrides,
@@ -930,6 +932,36 @@ def test_a_longer_recipe_of_ones_own_is_allowed_under_every_protocol(directory: 
     loaded = load_configuration(directory, overrides=[("--config", {"own_recipes": longer})])
     found = loaded.recipe_book.recipe("wo_dp-short", "demo", ipc=1, arch="vgg11", source="mtt")
     assert found.epochs == 105
+
+
+def test_a_set_of_ones_own_has_rows_of_its_own_ipc(directory: Path) -> None:
+    """Whatever IPC the table is about; the rows of the table's own sources stay as they are."""
+    sources = yaml.safe_load((directory / "sources.yaml").read_text())
+    sources["mine"] = {**sources["mtt"], "sets": {"cifar10": {5: {"file": "mine.npz"}}}}
+    (directory / "sources.yaml").write_text(yaml.safe_dump(sources))
+    chosen = {"sources": ["mine"], "datasets": ["cifar10"], "ipc": [5]}
+    configuration = load_configuration(directory, overrides=[("--config", chosen)])
+    table = configuration.table("table2")
+    rows = dict.fromkeys((run.source, run.ipc) for run in grid(configuration, table, "cifar10"))
+    assert list(rows) == [*product(("frepo", "mtt"), (1, 10, 50)), ("mine", 5)]
+    assert {(run.source, run.ipc) for run in table_runs(configuration, table)} == {("mine", 5)}
+
+
+def test_a_mistake_in_what_is_chosen_names_the_file_that_has_it(directory: Path) -> None:
+    layers = [("one.yaml", {"ipc": [7]}), ("two.yaml", {"seeds": [0]})]
+    told = complaint(lambda: load_configuration(directory, overrides=layers))
+    assert told.startswith("one.yaml: ipc: found 7, allowed: ")
+
+
+def test_a_network_of_ones_own_that_no_preset_names_is_told(directory: Path) -> None:
+    sources = yaml.safe_load((directory / "sources.yaml").read_text())
+    sources["mtt"]["arch"] = "tiny"
+    (directory / "sources.yaml").write_text(yaml.safe_dump(sources))
+    told = complaint(lambda: load_configuration(directory))
+    assert "sources.yaml: mtt.arch: found unknown network 'tiny'" in told
+    assert told.endswith(
+        "one of your own is named by `own_networks` of config.yaml or of a preset given here"
+    )
 
 
 def test_a_file_of_ones_own_that_is_not_there_is_told(

@@ -160,6 +160,8 @@ def test_a_wrong_configuration_stops_before_any_job(workspace: Workspace) -> Non
     told = "--config: archs: found unknown name 'alexnt' (did you mean 'alexnet'?), allowed: cnn,"
     assert told in printed
     assert "Traceback" not in printed
+    finished = workspace.snakemake("table2", "--config", "results=Snakefile")
+    assert "results: found Snakefile, a file, allowed: a folder" in finished.stdout + finished.stderr
     assert not (workspace.folder / "results").exists()
 
 
@@ -203,6 +205,7 @@ def test_named_targets_are_narrowed_by_the_configuration(workspace: Workspace) -
     # Tables 1, 2, 7 and 8; Tables 3 and 4 need another IPC, 5 and 6 other data sets
     assert (everything["render_settings"], everything["render_table"]) == (1, 3)
     assert everything["scorecard"] == 1
+    assert workspace.planned("all", "--config", "ipc=null") == everything
     narrowed = workspace.planned("all", "--config", "ipc=[1]", "archs=[alexnet]", "recipes=[baseline]")
     assert (narrowed["train"], narrowed["render_table"]) == (1, 2)
     apart = workspace.planned("all", "--config", "tables=[table1]", "figures=[figure1]")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from crossarch.config import Configuration, RunId, SetId
 from crossarch.config.schema import MEASURED
+from crossarch.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -179,3 +180,14 @@ class Layout:
     def page(self) -> Path:
         """The page to explore all results in."""
         return self.report / "index.html"
+
+
+def layout_of(configuration: Configuration, results: Path | None = None) -> Layout:
+    """Where everything lies below `results`, or below the folder that the configuration names.
+
+    Raises ConfigError where that is a file.
+    """
+    folder = results or Path(configuration.selection.results)
+    if folder.is_file():
+        raise ConfigError(f"results: found {folder}, a file, allowed: a folder, or a name for one")
+    return Layout(folder)

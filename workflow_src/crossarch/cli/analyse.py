@@ -20,7 +20,6 @@ from crossarch.cli.options import (
     SlotsPerGpu,
     Threads,
     at_most_one,
-    layout_of,
     read_configuration,
     tell_files,
     tell_outdated,
@@ -29,7 +28,7 @@ from crossarch.config import Configuration, RunId, parse_run
 from crossarch.config.complain import unknown
 from crossarch.config.schema import ANALYSES, MEASURED, SUMMARISED, Summarised
 from crossarch.errors import ConfigError
-from crossarch.layout import Layout
+from crossarch.layout import Layout, layout_of
 from crossarch.progress import tracked
 
 if TYPE_CHECKING:

@@ -14,13 +14,12 @@ from crossarch.cli.options import (
     Results,
     SelectionJson,
     Threads,
-    layout_of,
     read_configuration,
 )
 from crossarch.config import Configuration, SetId, chosen_sets, set_whitening
 from crossarch.config.complain import validated
 from crossarch.errors import ConfigError
-from crossarch.layout import Layout
+from crossarch.layout import Layout, layout_of
 from crossarch.progress import tracked
 
 

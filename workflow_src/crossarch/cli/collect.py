@@ -16,7 +16,6 @@ from crossarch.cli.options import (
     Presets,
     Results,
     SelectionJson,
-    layout_of,
     read_configuration,
     tell_files,
     tell_outdated,
@@ -30,6 +29,7 @@ from crossarch.config.schema import MEASURED
 from crossarch.current import outdated_runs
 from crossarch.errors import DataError
 from crossarch.files import read_mapping, write_text
+from crossarch.layout import layout_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,10 +89,10 @@ def _refuse_gaps(files: Sequence[Path]) -> None:
 def _refuse_outdated(configuration: Configuration, files: Sequence[Path]) -> None:
     """Snakemake knows what it trained itself with; of a run trained by hand it knows nothing."""
     for file, reason in (old := outdated_runs(configuration, files)).items():
+        run = parse_run(file.as_posix())
         raise DataError(
-            f"{file}: {reason}; {len(old)} of {len(files)} runs would be made otherwise today: train "
-            f"again (crossarch train {parse_run(file.as_posix()).path}, or snakemake --forcerun {file}); "
-            "`--every` leaves them out"
+            f"{file}: {reason}; {len(old)} of {len(files)} runs would be made otherwise today; again: "
+            f"crossarch train {run.path}, or snakemake --forcerun {file}; `--every` leaves them out"
         )
 
 

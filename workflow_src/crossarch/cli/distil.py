@@ -15,12 +15,12 @@ from crossarch.cli.options import (
     SlotsPerGpu,
     Threads,
     json_object,
-    layout_of,
     read_configuration,
 )
 from crossarch.config import DistilSettings, SetId, resolve_distil
 from crossarch.config.complain import validated
 from crossarch.errors import ConfigError
+from crossarch.layout import layout_of
 
 
 def distil(

@@ -18,14 +18,13 @@ from crossarch.cli.options import (
     Results,
     at_most_one,
     json_object,
-    layout_of,
     read_configuration,
 )
 from crossarch.config import Configuration, selected_files
 from crossarch.config.complain import validated
 from crossarch.config.files import UpstreamFile
 from crossarch.errors import ConfigError, FetchError
-from crossarch.layout import Layout
+from crossarch.layout import Layout, layout_of
 
 if TYPE_CHECKING:
     from crossarch.fetch.listing import Listed

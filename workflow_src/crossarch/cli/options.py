@@ -27,7 +27,6 @@ from crossarch.config.complain import unknown, validated
 from crossarch.config.schema import WHITENINGS, Whitening
 from crossarch.current import outdated_runs
 from crossarch.errors import ConfigError
-from crossarch.layout import Layout
 
 
 def _of_this_machine(context: typer.Context, device: str) -> str:
@@ -105,10 +104,12 @@ def read_configuration(
     In a job of the workflow first of all what `own_networks` and `own_recipes` it runs with: sources and
     figures may name them.
     """
-    if "=" in directory.name and not directory.is_dir():  # as Snakemake's --config has it
+    if not directory.is_dir():
+        as_snakemake = """; single keys are set with --preset FILE, or where there is --selection by \
+--selection '{"ipc": [1]}'"""
         raise ConfigError(
-            f"--config: found {str(directory)!r}, allowed: a folder of YAML files; single keys are set "
-            """with --preset FILE, or where there is --selection by --selection '{"ipc": [1]}'"""
+            f"--config: found {str(directory)!r}, allowed: the folder `config` of a checkout, in which "
+            "`crossarch` is started" + (as_snakemake if "=" in directory.name else "")
         )
     overrides = read_overrides(presets or [])
     if of_workflow := os.environ.get(OWN):
@@ -146,17 +147,6 @@ def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
             raise KeyError(key)
         made[key] = value
     return made
-
-
-def layout_of(configuration: Configuration, results: Path | None) -> Layout:
-    """Where everything lies below `results`, or below the folder that the configuration names.
-
-    Raises ConfigError where that is a file.
-    """
-    folder = results or Path(configuration.selection.results)
-    if folder.is_file():
-        raise ConfigError(f"results: found {folder}, a file, allowed: a folder, or a name for one")
-    return Layout(folder)
 
 
 def run_of(dataset: str, source: str, ipc: int, arch: str, recipe: str) -> RunId:

@@ -16,10 +16,9 @@ from crossarch.cli.options import (
     Results,
     SelectionJson,
     chosen_targets,
-    layout_of,
     read_configuration,
 )
-from crossarch.layout import Layout
+from crossarch.layout import Layout, layout_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

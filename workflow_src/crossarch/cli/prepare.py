@@ -13,7 +13,6 @@ from crossarch.cli.options import (
     Presets,
     Results,
     Threads,
-    layout_of,
     read_configuration,
     tell_files,
     whitening_of,
@@ -21,6 +20,7 @@ from crossarch.cli.options import (
 from crossarch.config import RunId
 from crossarch.config.complain import validated
 from crossarch.errors import ConfigError
+from crossarch.layout import layout_of
 
 
 def prepare(

@@ -17,7 +17,6 @@ from crossarch.cli.options import (
     Results,
     SelectionJson,
     at_most_one,
-    layout_of,
     read_configuration,
     tell_files,
     unknown_name,
@@ -29,7 +28,7 @@ from crossarch.config import (
     renderable_figures,
 )
 from crossarch.errors import ConfigError, DataError
-from crossarch.layout import Layout
+from crossarch.layout import Layout, layout_of
 from crossarch.progress import working
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from crossarch.cli.options import (
     ConfigDirectory,
     Presets,
     Results,
-    layout_of,
     read_configuration,
 )
+from crossarch.layout import layout_of
 
 FinishedRun = Annotated[
     str,

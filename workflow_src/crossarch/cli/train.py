@@ -21,7 +21,6 @@ from crossarch.cli.options import (
     SourceName,
     Threads,
     json_object,
-    layout_of,
     read_configuration,
     run_of,
     whitening_of,
@@ -38,7 +37,7 @@ from crossarch.config import (
 from crossarch.config.complain import validated
 from crossarch.current import outdated
 from crossarch.errors import ConfigError, DataError
-from crossarch.layout import Layout
+from crossarch.layout import Layout, layout_of
 from crossarch.progress import tracked
 
 PART = 1000  # images between two steps of the bar of an evaluation

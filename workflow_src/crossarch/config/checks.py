@@ -1,6 +1,6 @@
 """Checks over several files: what one of them names must exist in another, and fit there."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
@@ -55,7 +55,7 @@ def check_recipes(configuration: Configuration) -> None:
                         unknown(file, f"{key}.recipe", teacher.recipe, allowed, what="recipe")
                     )
                 if teacher.arch is not None and teacher.arch not in archs:
-                    raise ConfigError(unknown(file, f"{key}.arch", teacher.arch, archs, what="network"))
+                    raise ConfigError(_unknown_network(file, f"{key}.arch", teacher.arch, archs))
 
 
 def check_targets(configuration: Configuration) -> None:
@@ -75,8 +75,11 @@ def check_targets(configuration: Configuration) -> None:
             )
 
 
-def check_names(configuration: Configuration, selection_file: str) -> None:
-    """Names that point from one file into another must exist there; else ConfigError."""
+def check_names(configuration: Configuration, places: Mapping[str, str]) -> None:
+    """Names that point from one file into another must exist there; else ConfigError.
+
+    `places` has the file that each key of the selection comes from.
+    """
     selection = configuration.selection
     pools: dict[str, Mapping[str, Any]] = {
         "datasets": configuration.datasets,
@@ -89,7 +92,7 @@ def check_names(configuration: Configuration, selection_file: str) -> None:
     for key, pool in pools.items():
         for name in getattr(selection, key) or ():
             if name not in pool:
-                raise ConfigError(unknown(selection_file, key, name, pool))
+                raise ConfigError(unknown(places[key], key, name, pool))
     originals = [configuration.distilled_from(dataset) for dataset in selection.datasets]
     names = selection.sources or tuple(configuration.sources)
     sources = [configuration.sources[name] for name in names]
@@ -97,7 +100,7 @@ def check_names(configuration: Configuration, selection_file: str) -> None:
     for ipc in selection.ipc or ():
         if known and ipc not in known:
             allowed = ", ".join(map(str, known))
-            raise ConfigError(f"{selection_file}: ipc: found {ipc}, allowed: {allowed}")
+            raise ConfigError(f"{places['ipc']}: ipc: found {ipc}, allowed: {allowed}")
     tables_file = f"{configuration.directory}/tables.yaml"
     for table_name, table in configuration.tables.items():
         named = {
@@ -129,7 +132,7 @@ def check_names(configuration: Configuration, selection_file: str) -> None:
 def _check_source(configuration: Configuration, name: str, source: Source) -> None:
     file = f"{configuration.directory}/sources.yaml"
     if source.arch not in configuration.archs:
-        raise ConfigError(unknown(file, f"{name}.arch", source.arch, configuration.archs))
+        raise ConfigError(_unknown_network(file, f"{name}.arch", source.arch, configuration.archs))
     if source.distilled and source.arch not in ARCHS:
         raise ConfigError(
             f"{file}: {name}.arch: found {source.arch!r}, a network of your own, allowed with "
@@ -191,8 +194,16 @@ def _check_figure(configuration: Configuration, name: str, figure: Figure) -> No
     }
     for key, what, found in _named_by(figure.drawing):
         if found not in pools[what]:
-            file = f"{configuration.directory}/figures.yaml"
-            raise ConfigError(unknown(file, f"{name}.drawing.{key}", found, pools[what], what=what))
+            file, key = f"{configuration.directory}/figures.yaml", f"{name}.drawing.{key}"
+            if what == "network":
+                raise ConfigError(_unknown_network(file, key, found, pools[what]))
+            raise ConfigError(unknown(file, key, found, pools[what], what=what))
+
+
+def _unknown_network(file: str, key: str, found: str, allowed: Iterable[str]) -> str:
+    """The line for a network that is not known, perhaps since the preset that names it is not given."""
+    line = unknown(file, key, found, allowed, what="network")
+    return f"{line}; one of your own is named by `own_networks` of config.yaml or of a preset given here"
 
 
 def _named_by(drawing: Drawing) -> Iterator[tuple[str, str, str]]:

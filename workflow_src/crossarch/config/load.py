@@ -60,7 +60,7 @@ def load_configuration(
     )
     check_targets(configuration)
     check_recipes(configuration)
-    check_names(configuration, selection_file)
+    check_names(configuration, {key: file for file, layer in layers for key in layer})
     return configuration
 
 

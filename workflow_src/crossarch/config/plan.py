@@ -1,6 +1,6 @@
 """Which runs the chosen tables are made of."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 
 from crossarch.config.choice import has_training_set, selected
@@ -58,21 +58,26 @@ def table_recipes(configuration: Configuration, table: Table, ipc: int | None = 
 def grid(configuration: Configuration, table: Table, dataset: str) -> Iterator[RunId]:
     """Every cell of a table in the order of its rows, as the run with the first seed."""
     selection = configuration.selection
-    sources = table_sources(configuration, table, dataset)
-    besides = configuration.is_besides(dataset)
-    ipcs = configuration.chosen_ipcs(dataset, sources) if besides else table.ipc
-    for source, ipc in product(sources, ipcs):
-        recipes = table_recipes(configuration, table, ipc)
-        for recipe, arch in product(recipes, table_archs(configuration, table)):
-            yield RunId(
-                dataset=dataset,
-                source=source,
-                ipc=ipc,
-                arch=arch,
-                recipe=recipe,
-                protocol=selection.protocol,
-                seed=selection.seeds[0],
-            )
+    archs = table_archs(configuration, table)
+    for source in table_sources(configuration, table, dataset):
+        for ipc in _table_ipcs(configuration, table, dataset, source):
+            for recipe, arch in product(table_recipes(configuration, table, ipc), archs):
+                yield RunId(
+                    dataset=dataset,
+                    source=source,
+                    ipc=ipc,
+                    arch=arch,
+                    recipe=recipe,
+                    protocol=selection.protocol,
+                    seed=selection.seeds[0],
+                )
+
+
+def _table_ipcs(configuration: Configuration, table: Table, dataset: str, source: str) -> Sequence[int]:
+    """The IPC of a table; of what the table is not about, the chosen ones that `source` has."""
+    if source in table.sources and not configuration.is_besides(dataset):
+        return table.ipc
+    return configuration.chosen_ipcs(dataset, [source])
 
 
 def table_runs(configuration: Configuration, table: Table) -> list[RunId]:
