@@ -1,4 +1,6 @@
 # train: one rule for teachers and students; a student waits for its teacher's weights.
+# What has ended is remembered as long as there are files that Snakemake takes for half written: it was
+# killed then, will delete them when they are asked for next, and the work need not be done again.
 # `exec`: a signal that asks a job to stop must find the training, not a shell that dies of it.
 
 
@@ -31,4 +33,5 @@ rule train:
 
 
 onsuccess:
-    forget_ended(layout.states)
+    if not any(Path(".snakemake/incomplete").rglob("*")):
+        forget_ended(layout.states)

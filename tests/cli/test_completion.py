@@ -48,6 +48,7 @@ def offered(call: Call, line: str) -> list[str]:
             "crossarch train cifar10-jpeg/frepo/",
             [f"cifar10-jpeg/frepo/ipc{ipc}/" for ipc in (1, 10, 50)],
         ),
+        ("crossarch train digits/own-frepo/", [f"digits/own-frepo/ipc{ipc}/" for ipc in (1, 2, 5, 10)]),
         (
             "crossarch train cifar10/frepo/ipc1/res",
             [f"cifar10/frepo/ipc1/{arch}/" for arch in ("resnet18", "resnet50")],

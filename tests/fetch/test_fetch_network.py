@@ -251,6 +251,3 @@ def test_progress_bar_only_on_a_terminal(
     captured = capsys.readouterr()
     assert ("f[x].bin" in captured.err) is terminal
     assert captured.out == ""
-    (tmp_path / "out/file.bin").unlink()
-    get(file, tmp_path, progress=False)
-    assert capsys.readouterr().err == ""

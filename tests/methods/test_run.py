@@ -1,5 +1,6 @@
 """A run from files to files: what it says when a GPU is full, and what it leaves for a second start."""
 
+import errno
 import json
 import os
 import signal
@@ -46,10 +47,13 @@ def arguments(tmp_path: Path) -> dict[str, Any]:
     }
 
 
-def test_a_full_gpu_is_one_line_with_what_to_do(
-    arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("kind", ["cuda", "cpu"])
+def test_full_memory_is_one_line_with_what_to_do(
+    arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     def full(*_: Any, **__: Any) -> Outcome:
+        if kind == "cpu":
+            torch.empty(10**15)  # more than there are addresses
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
 
     monkeypatch.setattr(run_module, "train", full)
@@ -146,6 +150,32 @@ def test_labels_of_another_kind_than_the_source_s_are_refused(
             train_run(**arguments)
     else:
         train_run(**arguments)
+
+
+def test_a_file_that_is_not_there_is_told(arguments: dict[str, Any], tmp_path: Path) -> None:
+    arguments["test"] = tmp_path / "nowhere.safetensors"
+    with pytest.raises(DataError, match=r"nowhere\.safetensors: no such file$"):
+        train_run(**arguments)
+
+
+def test_a_training_that_fails_at_its_end_leaves_no_record_of_the_one_before(
+    arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else new weights would lie beside old metrics, which say that the run is whole."""
+    train_run(**arguments)
+    settings: RunSettings = arguments["settings"]
+    arguments["settings"] = settings.model_copy(update={"epochs": 3})
+    save = run_module.save_tensors
+
+    def full(path: Path, *rest: Any) -> None:
+        if path.name == "best.safetensors":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        save(path, *rest)
+
+    monkeypatch.setattr(run_module, "save_tensors", full)
+    with pytest.raises(OSError, match="No space left"):
+        train_run(**arguments)
+    assert not (arguments["folder"] / "metrics.json").exists()
 
 
 def test_work_that_is_stopped_in_its_last_epoch_has_ended(tmp_path: Path) -> None:

@@ -136,15 +136,38 @@ def test_each_training_gets_a_device_of_its_own(
     assert pretend_cuda == [0, 1]
 
 
-def test_within_a_job_of_slurm_the_granted_gpu_is_taken(
-    pretend_cuda: list[int], monkeypatch: pytest.MonkeyPatch
+def test_jobs_of_slurm_do_not_wait_for_each_other(
+    pretend_cuda: list[int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Two jobs that each see their own GPU as number 0 (control groups renumber) do not wait."""
-    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    """Each sees its own GPU as number 0, since control groups renumber."""
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    with taking_device("auto", 1) as first, taking_device("auto", 1) as second:
-        assert first.type == second.type == "cuda"
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    with taking_device("auto", 1) as first:
+        monkeypatch.setenv("SLURM_JOB_ID", "8")
+        with taking_device("auto", 1) as second:
+            assert str(first) == str(second) == "cuda:0"
+            held = {file.name for file in tmp_path.iterdir()}
+            assert held == {"gpu0-job7-slot0.lock", "gpu0-job8-slot0.lock"}
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_second_training_of_a_job_waits_for_its_gpu(
+    pretend_cuda: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in an allocation of one GPU in which Snakemake starts several."""
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+
+    class WaitsError(Exception):
+        pass
+
+    def give_up(seconds: float) -> None:
+        raise WaitsError
+
+    monkeypatch.setattr(slots.time, "sleep", give_up)
+    with taking_device("auto", 1), pytest.raises(WaitsError), taking_device("auto", 1):
+        pass
 
 
 def test_several_gpus_of_one_allocation_are_dealt_out(

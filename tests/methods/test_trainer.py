@@ -1,10 +1,12 @@
 """The trainer on networks and images so small that whole trainings take a fraction of a second."""
 
 import copy
+import errno
 import math
 import re
 import resource
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 
+from crossarch import errors
 from crossarch.config import (
     LabelSettings,
     NetworkSettings,
@@ -32,7 +35,7 @@ from crossarch.models import build, set_keep_rate
 from crossarch.models.droppath import DropPathBlock
 from crossarch.models.folding import folded
 from crossarch.running.evaluation import accuracy
-from crossarch.running.state import load_state, remove_states, save_state
+from crossarch.running.state import Keeper, load_state, remove_states, save_state
 from crossarch.training import trainer
 from crossarch.training.arithmetic import set_arithmetic
 from crossarch.training.trainer import Outcome, train
@@ -569,6 +572,31 @@ def test_a_full_disk_is_an_error_of_the_disk_and_costs_no_state(tmp_path: Path) 
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert load_state(tmp_path) == {"epoch": 1}
     assert [path.name for path in tmp_path.iterdir()] == ["state00000001.pt"]
+
+
+def test_a_state_that_cannot_be_saved_is_warned_of_and_costs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The work goes on, or ends as it was asked to; the states before stay."""
+    asked: list[signal.Signals] = []
+    keeper = Keeper("a/run", "epoch", 9, tmp_path, lambda: asked[0] if asked else None, every=0.0)
+    keeper.after(1, lambda: {"epoch": 1})
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(torch, "save", full)
+        keeper.after(2, lambda: {"epoch": 2})
+        warning = capsys.readouterr().err
+        assert warning.startswith(
+            "crossarch: warning: a/run: its state after epoch 2 could not be saved ("
+        )
+        assert "No space left on device" in warning
+        asked.append(signal.SIGTERM)
+        with pytest.raises(errors.Interrupted, match=r"interrupted by SIGTERM: .* could not be saved"):
+            keeper.after(3, lambda: {"epoch": 3})
+    assert load_state(tmp_path) == {"epoch": 1}
 
 
 # --- Evaluation -----------------------------------------------------------------------------------

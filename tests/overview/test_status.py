@@ -22,6 +22,7 @@ from crossarch.running.state import Keeper
 
 CONFIG = Path(__file__).parents[2] / "config"
 PROGRESS = "a/run: epoch 50 of 1000, loss 1.2345, 7 s\n"
+WARNING = "crossarch: warning: a disk is full"
 TRACEBACK = 'Traceback (most recent call last):\n  File "x.py", line 1\nKeyError: 3\n'
 
 
@@ -65,6 +66,7 @@ def lay(path: Path, text: str, age: float = 0) -> None:
             "crossarch: loss is nan in epoch 51",
         ),
         (PROGRESS + TRACEBACK, "failed", "KeyError: 3"),
+        (PROGRESS + WARNING, "running", WARNING),
         (PROGRESS + "crossarch: interrupted\n", "missing", None),
         ("crossarch: something\n" + PROGRESS, "running", PROGRESS.strip()),
     ],

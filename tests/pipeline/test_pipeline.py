@@ -160,8 +160,9 @@ def test_a_wrong_configuration_stops_before_any_job(workspace: Workspace) -> Non
     told = "--config: archs: found unknown name 'alexnt' (did you mean 'alexnet'?), allowed: cnn,"
     assert told in printed
     assert "Traceback" not in printed
-    finished = workspace.snakemake("table2", "--config", "results=Snakefile")
-    assert "results: found Snakefile, a file, allowed: a folder" in finished.stdout + finished.stderr
+    finished = workspace.snakemake("table2", "--config", "results=config/config.yaml")
+    printed = finished.stdout + finished.stderr
+    assert "results: found config/config.yaml, a file, allowed: a folder" in printed
     assert not (workspace.folder / "results").exists()
 
 
@@ -179,7 +180,10 @@ def test_a_tampered_download_is_refused(workspace: Workspace) -> None:
     assert not list((workspace.folder / "results").rglob("images.pt"))
 
 
-def test_a_lock_stops_other_bytes_that_lie_there_already(workspace: Workspace) -> None:
+@pytest.fixture
+def unlocked(workspace: Workspace) -> tuple[str, str]:
+    """A download whose checksum nobody knows: its path and its address."""
+
     def forget_checksum(data: Any) -> None:
         del data["frepo"]["sets"]["cifar10"][1]["images"]["sha256"]
 
@@ -188,6 +192,25 @@ def test_a_lock_stops_other_bytes_that_lie_there_already(workspace: Workspace) -
     made = workspace.snakemake(file)
     assert made.returncode == 0, made.stdout + made.stderr
     assert workspace.planned(file) == {}
+    return file, url
+
+
+def test_what_is_locked_as_it_lies_there_can_be_kept(
+    workspace: Workspace, unlocked: tuple[str, str]
+) -> None:
+    file, url = unlocked
+    locked = workspace.crossarch("fetch", "--update-lock", url)
+    assert workspace.planned(file) == {"fetch": 1}
+    keep = f"snakemake --cleanup-metadata {file}"
+    assert locked.stderr.endswith(f"{keep}\n")
+    assert workspace.snakemake(*keep.split()[1:]).returncode == 0
+    assert workspace.planned(file) == {}
+
+
+def test_a_lock_stops_other_bytes_that_lie_there_already(
+    workspace: Workspace, unlocked: tuple[str, str]
+) -> None:
+    file, url = unlocked
     lock = {url: {"size": (workspace.mirror / HOST / "images.pt").stat().st_size, "sha256": "0" * 64}}
     workspace.edit("checksums.lock.yaml", lambda data: data.update(lock))
     assert workspace.planned(file) == {"fetch": 1}

@@ -1,6 +1,7 @@
-"""Errors that a user can mend: one line, no traceback."""
+"""Errors that a user can mend, and warnings: one line, no traceback."""
 
 import signal
+import sys
 
 
 class CrossarchError(Exception):
@@ -22,7 +23,7 @@ class FetchError(CrossarchError):
 
 
 class DataError(CrossarchError):
-    """A file is there but does not hold what it should (shape, dtype, range, NaN)."""
+    """A file does not hold what it should (shape, dtype, range, NaN), or a run has not finished."""
 
     exit_code = 4
 
@@ -44,3 +45,8 @@ class Interrupted(BaseException):
         super().__init__(message)
         self.signal = signal.Signals(number)
         self.exit_code = 128 + number
+
+
+def warn(text: str) -> None:
+    """Tell on stderr what is no error, but may be a mistake."""
+    print(f"crossarch: warning: {text}", file=sys.stderr, flush=True)

@@ -64,8 +64,7 @@ class FinishedRun:
     def load_set(self, path: Path) -> ImageSet:
         """An image set that fits its network, float32; DataError if it does not."""
         network = self.settings.network
-        shape = (network.channels, network.image_size, network.image_size)
-        return load_fitting(path, network.classes, shape, torch.float32)
+        return load_fitting(path, network.classes, network.image_shape, torch.float32)
 
     def check_input(self, name: str, path: Path) -> str:
         """The SHA-256 of `path`; DataError unless these bytes were the run's input `name`."""

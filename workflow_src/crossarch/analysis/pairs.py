@@ -36,11 +36,10 @@ def read_originals(file: Path, dataset: Dataset) -> ImageSet:
     """
     loaded = read_set("npz", [file])
     images = channels_first(loaded.images, dataset.channels)
-    expected = (dataset.channels, dataset.image_size, dataset.image_size)
-    if images.dtype != torch.uint8 or tuple(images.shape[1:]) != expected:
+    if images.dtype != torch.uint8 or tuple(images.shape[1:]) != dataset.image_shape:
         raise DataError(
             f"{file}: images: found {tuple(images.shape)} {images.dtype}, needed: any number of "
-            f"{expected}, uint8"
+            f"{dataset.image_shape}, uint8"
         )
     if loaded.labels.ndim != 1 or loaded.labels.is_floating_point():
         found = f"{tuple(loaded.labels.shape)} {loaded.labels.dtype}"

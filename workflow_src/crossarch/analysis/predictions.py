@@ -39,15 +39,15 @@ def predictions_of_batches(network: nn.Module, images: Tensor, batch_size: int) 
 
 @torch.inference_mode()
 def augmented_logits(
-    fast: nn.Module, images: Tensor, settings: Augmentation, draws: int, values_seed: int
+    fast: nn.Module, images: Tensor, settings: Augmentation, repeats: int, values_seed: int
 ) -> Iterator[Tensor]:
-    """What a folded network answers to each of `draws` draws of augmented `images` (N, C, H, W).
+    """What a folded network answers to each of `repeats` draws of augmented `images` (N, C, H, W).
 
     Logits (N, classes) a draw. The draws are the same for each network: seed 0 chooses the operations,
     `values_seed` gives their parameters.
     """
     choices, values = Generator().manual_seed(0), Generator(images.device).manual_seed(values_seed)
-    for _ in range(draws):
+    for _ in range(repeats):
         augmented = augment(images, settings, choices, values)
         yield torch.cat([fast(batch) for batch in augmented.split(BATCH_SIZE)])
 
@@ -70,13 +70,13 @@ class Agreement:
 def agreement(first: Tensor, second: Tensor, labels: Tensor, classes: int) -> Agreement:
     """Compare two networks' answers (N,) on images of classes `labels` (N,), int64 below `classes`."""
     return Agreement(
-        agreement=percent(first == second),
+        agreement=hit_rate(first == second),
         expected=expected_agreement(
             confusion(first, labels, classes), confusion(second, labels, classes)
         ),
-        both_right=percent((first == labels) & (second == labels)),
-        first=percent(first == labels),
-        second=percent(second == labels),
+        both_right=hit_rate((first == labels) & (second == labels)),
+        first=hit_rate(first == labels),
+        second=hit_rate(second == labels),
     )
 
 
@@ -93,10 +93,15 @@ class PairedHits:
 def paired_hits(first: Tensor, second: Tensor, labels: Tensor) -> PairedHits:
     """Compare answers (N,) to the two images of each pair, whose class is `labels` (N,)."""
     right, also = first == labels, second == labels
-    return PairedHits(percent(right), percent(also), percent(right & ~also), percent(also & ~right))
+    return PairedHits(
+        hit_rate(right),
+        hit_rate(also),
+        hit_rate(right & ~also),
+        hit_rate(also & ~right),
+    )
 
 
-def percent(hits: Tensor) -> float:
+def hit_rate(hits: Tensor) -> float:
     """How many percent of `hits` (N,) bool are true."""
     return 100.0 * int(hits.sum()) / len(hits)
 

@@ -11,8 +11,8 @@ from crossarch.analysis.finished import read_finished, read_taught
 from crossarch.analysis.pairs import Pairs, Split, make_pairs, read_originals
 from crossarch.analysis.predictions import (
     agreement,
+    hit_rate,
     paired_hits,
-    percent,
     predictions,
     predictions_of_batches,
 )
@@ -160,7 +160,7 @@ def measure_statistics(
             own=finished.settings.whitening,
             recorded=finished.metrics["accuracy"]["last"],
             running=round(running, 4),
-            batch=round(percent(hits), 4),
+            batch=round(hit_rate(hits), 4),
             batch_size=STATISTICS_OF,
             seconds=round(time.perf_counter() - started, 1),
             provenance=provenance(

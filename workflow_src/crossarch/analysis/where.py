@@ -24,7 +24,10 @@ class Where:
 
     @contextmanager
     def taken(self) -> Iterator[torch.device]:
-        """Yield the device, with a slot on it; arithmetic is float32, whatever a run was trained in."""
+        """Yield the device, with a slot on it; arithmetic is float32, whatever a run was trained in.
+
+        (But what trains again computes as the run did.)
+        """
         torch.set_num_threads(self.threads)
         set_arithmetic(Arithmetic())
         with taking_device(self.device, self.slots_per_gpu) as device:

@@ -18,7 +18,7 @@ app = typer.Typer(
     help="""How much accuracy is lost on distilled data when the test network is another one?
 
     The stages, each a verb: **fetch** - **prepare** - **audit** - **distil** - **train** -
-    **analyse** - **collect** - **render**.
+    **collect** - **analyse** - **render**.
     What there is to do: **plan**. How far it is: **status**. What came of it: **show**, **compare**.
     Snakemake calls them in order (`snakemake --cores 2 table2`); by hand they do one thing each.
 

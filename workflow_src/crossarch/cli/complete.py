@@ -92,8 +92,9 @@ def _ipcs(context: typer.Context, done: str) -> list[int]:
     directory = _directory(context)
     original = _read(directory / "datasets.yaml").get(dataset, {}).get("stands_in_for") or dataset
     of_source = _read(directory / "sources.yaml").get(source, {})
+    distilled = of_source.get("distilled", {}).get(original, {}).get("ipc", ())
     return list(
-        of_source.get("sets", {}).get(original) or of_source.get("drawn", {}).get(original) or ()
+        of_source.get("sets", {}).get(original) or of_source.get("drawn", {}).get(original) or distilled
     )
 
 

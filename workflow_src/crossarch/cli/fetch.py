@@ -23,7 +23,7 @@ from crossarch.cli.options import (
 from crossarch.config import Configuration, selected_files
 from crossarch.config.complain import validated
 from crossarch.config.files import UpstreamFile
-from crossarch.errors import ConfigError, FetchError
+from crossarch.errors import ConfigError, FetchError, warn
 from crossarch.layout import Layout, layout_of
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def fetch(
             downloads=layout.downloads,
             mirrors=mirrors_from_environment(),
             cache=cache_directory(),
-            locked=configuration.lock,
+            locked=[one.url for name, one in wanted.items() if pinned[name] is not one],
         )
         _print_listing(listed, as_json)
     elif update_lock:
@@ -178,11 +178,18 @@ def _update_lock(
     lock: dict[str, Locked] = dict(configuration.lock)
 
     def record(file: UpstreamFile) -> Told:
+        path = layout.downloads / file.relative_path
+        lay_there = path.exists()
         before, now = lock.get(file.url), observe(configuration, layout, file)
         lock[file.url] = now
         write_lock(configuration.lock_file, lock)
         if before is None:
             told = "new"
+            if lay_there:
+                warn(
+                    f"{path}: is locked as it lay there; for Snakemake not to make anew what it made of "
+                    f"it: snakemake --cleanup-metadata {path}"
+                )
         else:
             told = "unchanged" if before == now else f"was {before.sha256}, {before.size} bytes"
         line = f"{file.url} sha256 {now.sha256}, {now.size} bytes ({told})"

@@ -25,3 +25,13 @@ def has_training_set(configuration: Configuration, run: RunId) -> bool:
     except ConfigError:
         return False
     return True
+
+
+def first_run(
+    configuration: Configuration, dataset: str, source: str, ipc: int, arch: str, recipe: str
+) -> RunId:
+    """The run of a cell or point with the first of the chosen seeds, under the chosen protocol."""
+    protocol, seed = configuration.selection.protocol, configuration.selection.seeds[0]
+    return RunId(
+        dataset=dataset, source=source, ipc=ipc, arch=arch, recipe=recipe, protocol=protocol, seed=seed
+    )

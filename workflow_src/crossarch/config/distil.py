@@ -10,7 +10,7 @@ from crossarch.config.resolve import (
     NetworkSettings,
     batch_size_of,
     check_training_set,
-    network_widths,
+    plain_network,
     set_whitening,
 )
 from crossarch.config.schema import Frepo, Whitening
@@ -50,17 +50,7 @@ def resolve_distil(configuration: Configuration, target: SetId) -> DistilSetting
     original = configuration.distilled_from(target.dataset)
     return DistilSettings(
         target=target,
-        network=NetworkSettings(
-            arch=source.arch,
-            classes=dataset.classes,
-            channels=dataset.channels,
-            image_size=dataset.image_size,
-            norm=source.norm,
-            first_norm=source.norm,
-            widths=network_widths(configuration, target.source, target.dataset),
-            shortcut="improved",
-            droppath=False,
-        ),
+        network=plain_network(configuration, source.arch, target.source, target.dataset),
         whitening=set_whitening(configuration, target.source, target.dataset, target.ipc),
         method=source.distilled[original].model_copy(update={"ipc": (target.ipc,)}),
         batch_size=batch_size_of(configuration, target.dataset, target.ipc),

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from string import ascii_lowercase
 
-from crossarch.config.choice import has_training_set, selected
+from crossarch.config.choice import first_run, has_training_set, selected
 from crossarch.config.configuration import Configuration
 from crossarch.config.resolve import applies
 from crossarch.config.runs import RunId
@@ -148,30 +148,14 @@ def _curvature_points(configuration: Configuration, drawing: CurvatureDrawing) -
         if configuration.distilled_from(dataset) != drawing.dataset:
             continue
         for label, recipe in drawing.recipes.items():
-            run = RunId(
-                dataset=dataset,
-                source=drawing.source,
-                ipc=ipc,
-                arch=drawing.arch,
-                recipe=recipe,
-                protocol=selection.protocol,
-                seed=selection.seeds[0],
-            )
+            run = first_run(configuration, dataset, drawing.source, ipc, drawing.arch, recipe)
             if applies(configuration, run):
                 yield FigurePoint(configuration.dataset(dataset).title, label, None, run)
 
 
 def _panel_points(configuration: Configuration, panel: Panel, dataset: str) -> Iterator[FigurePoint]:
     def point(line: Line, x: float | None, ipc: int, recipe: str) -> FigurePoint:
-        run = RunId(
-            dataset=dataset,
-            source=panel.source,
-            ipc=ipc,
-            arch=line.arch,
-            recipe=recipe,
-            protocol=configuration.selection.protocol,
-            seed=configuration.selection.seeds[0],
-        )
+        run = first_run(configuration, dataset, panel.source, ipc, line.arch, recipe)
         return FigurePoint(panel.title, line.label, x, run)
 
     for line in panel.lines:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 
-from crossarch.config.choice import has_training_set, selected
+from crossarch.config.choice import first_run, has_training_set, selected
 from crossarch.config.configuration import Configuration
 from crossarch.config.figures import figure_points, figure_runs
 from crossarch.config.files import UpstreamFile
@@ -57,20 +57,11 @@ def table_recipes(configuration: Configuration, table: Table, ipc: int | None = 
 
 def grid(configuration: Configuration, table: Table, dataset: str) -> Iterator[RunId]:
     """Every cell of a table in the order of its rows, as the run with the first seed."""
-    selection = configuration.selection
     archs = table_archs(configuration, table)
     for source in table_sources(configuration, table, dataset):
         for ipc in _table_ipcs(configuration, table, dataset, source):
             for recipe, arch in product(table_recipes(configuration, table, ipc), archs):
-                yield RunId(
-                    dataset=dataset,
-                    source=source,
-                    ipc=ipc,
-                    arch=arch,
-                    recipe=recipe,
-                    protocol=selection.protocol,
-                    seed=selection.seeds[0],
-                )
+                yield first_run(configuration, dataset, source, ipc, arch, recipe)
 
 
 def _table_ipcs(configuration: Configuration, table: Table, dataset: str, source: str) -> Sequence[int]:

@@ -44,6 +44,11 @@ class NetworkSettings(Model):
     droppath: bool
     own: NetworkFile | None = Field(default=None, exclude_if=lambda file: file is None)
 
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of an image."""
+        return self.channels, self.image_size, self.image_size
+
 
 class LabelSettings(Model):
     """How stored labels become targets: softmax(y / temperature) of soft ones, class indices else."""
@@ -53,7 +58,12 @@ class LabelSettings(Model):
 
 
 class RunSettings(Resolved):
-    """The resolved settings of one training."""
+    """The resolved settings of one training.
+
+    `epochs` and `evaluate_every` count epochs, `batch_size` images of the training set. `whitening` is
+    the space of the test set; the training set comes in its own. `teacher` and `teacher_network` are
+    None exactly where `distillation` is.
+    """
 
     WITHOUT_EFFECT: ClassVar[Mapping[str, Any]] = {"evaluate_every": True}
 
@@ -90,6 +100,22 @@ def network_settings(
 ) -> NetworkSettings:
     """The network that `recipe` builds; the source's own network never gets DropPath.
 
+    Raises ConfigError as `plain_network`.
+    """
+    plain = plain_network(configuration, arch, source, dataset)
+    changes = {
+        "first_norm": recipe.network.first_norm or plain.norm,
+        "shortcut": recipe.network.shortcut,
+        "droppath": recipe.keep_rate is not None and arch != configuration.source(source).arch,
+    }
+    return plain.model_copy(update=changes)
+
+
+def plain_network(
+    configuration: Configuration, arch: Arch, source: str, dataset: str
+) -> NetworkSettings:
+    """A network as it is without a recipe: without DropPath, its norm that of the source's sets.
+
     Raises ConfigError for a network that is neither ours nor the user's own, and for images that are too
     small for the network with instance norm.
     """
@@ -108,10 +134,10 @@ def network_settings(
         channels=of_dataset.channels,
         image_size=of_dataset.image_size,
         norm=of_source.norm,
-        first_norm=recipe.network.first_norm or of_source.norm,
+        first_norm=of_source.norm,
         widths=network_widths(configuration, source, dataset),
-        shortcut=recipe.network.shortcut,
-        droppath=recipe.keep_rate is not None and arch != of_source.arch,
+        shortcut="improved",
+        droppath=False,
         own=configuration.network_file(arch),
     )
 

@@ -1,6 +1,5 @@
 """Distilled sets: upstream's files to one canonical file, in the space they were distilled in."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from crossarch.config.schema import Dataset, DistilledSet, Source
 from crossarch.data.formats import channels_first, one_if_grey, read_set
 from crossarch.data.store import ImageSet, check_every_class, check_set, save_set
 from crossarch.data.whitening import Whitener
-from crossarch.errors import DataError
+from crossarch.errors import DataError, warn
 
 
 def prepare_distilled(
@@ -43,10 +42,8 @@ def prepare_distilled(
     if source.labels == "soft" and _are_probabilities(labels):
         t = dataset.label_temperature
         others = f"targets are softmax(label / {t}), which are others; {t} ln(p) would keep them"
-        print(
-            f"crossarch: warning: {paths[-1]}: the labels are probabilities; {others}", file=sys.stderr
-        )
-    expected = (ipc * dataset.classes, dataset.channels, dataset.image_size, dataset.image_size)
+        warn(f"{paths[-1]}: the labels are probabilities; {others}")
+    expected = (ipc * dataset.classes, *dataset.image_shape)
     if tuple(canonical.images.shape) != expected:
         raise DataError(
             f"{file}: found shape {tuple(canonical.images.shape)}, needed: {expected} "
@@ -73,11 +70,9 @@ def _as_pixels(images: Tensor, dataset: Dataset, whitener: Whitener | None, file
         return images.float()
     if images.dtype != torch.uint8:
         raise DataError(f"{file}: images: found {images.dtype}, needed: uint8, for `pixels: raw`")
-    if tuple(images.shape[1:]) != (dataset.channels, dataset.image_size, dataset.image_size):
-        raise DataError(
-            f"{file}: found images {tuple(images.shape[1:])}, needed: "
-            f"{(dataset.channels, dataset.image_size, dataset.image_size)}"
-        )
+    found = tuple(images.shape[1:])
+    if found != dataset.image_shape:
+        raise DataError(f"{file}: found images {found}, needed: {dataset.image_shape}")
     return whitener(images)
 
 

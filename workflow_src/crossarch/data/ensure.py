@@ -9,8 +9,6 @@ that is distilled here is never made anew by the way, since that takes long: an 
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from filelock import FileLock
-
 from crossarch.config import (
     Configuration,
     RunId,
@@ -33,6 +31,7 @@ from crossarch.data.whitening import fit_whitener, load_whitener, save_whitener,
 from crossarch.errors import DataError
 from crossarch.fetch.ensure import ensure_download
 from crossarch.layout import Layout
+from crossarch.locks import locked
 from crossarch.progress import working
 
 
@@ -228,9 +227,7 @@ def _once(
 
     if whole():
         return
-    lock = paths[0].with_name(f".{paths[0].name}.lock")
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(lock):
+    with locked(paths[0].with_name(f".{paths[0].name}.lock")):
         if not whole():
             make()
 

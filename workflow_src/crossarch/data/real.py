@@ -72,10 +72,9 @@ def _checked(images: ImageSet, dataset: Dataset, file: str) -> ImageSet:
         images = replace(images, images=one_if_grey(images.images))
     check_set(images, file, dataset.classes)
     check_every_class(images.labels, dataset.classes, file)
-    expected = (dataset.channels, dataset.image_size, dataset.image_size)
-    if tuple(images.images.shape[1:]) != expected:
-        found = tuple(images.images.shape[1:])
-        raise DataError(f"{file}: found images {found}, needed: {expected}")
+    found = tuple(images.images.shape[1:])
+    if found != dataset.image_shape:
+        raise DataError(f"{file}: found images {found}, needed: {dataset.image_shape}")
     return images
 
 

@@ -52,14 +52,13 @@ def distil_set(
 
     def do(chosen: torch.device, stop: StopRequest) -> dict[str, Any]:
         network = settings.network
-        shape = (network.channels, network.image_size, network.image_size)
         moved = load_whitener(whitener)
         if moved.name != settings.whitening:
             raise DataError(f"{whitener}: found {moved.name}, needed: {settings.whitening}")
         outcome = distil(
             settings,
-            load_fitting(real, network.classes, shape, torch.uint8),
-            load_fitting(test, network.classes, shape, torch.float32),
+            load_fitting(real, network.classes, network.image_shape, torch.uint8),
+            load_fitting(test, network.classes, network.image_shape, torch.float32),
             moved,
             device=chosen,
             state_folder=work.unfinished,
@@ -73,6 +72,7 @@ def distil_set(
             "origin": f"distilled from {settings.target.dataset} by FRePo ({settings.digest})",
             "whitening": settings.whitening,
         }
+        record.unlink(missing_ok=True)  # of an earlier one: it would speak of another set
         save_set(distilled, outcome.image_set, metadata)
         content = make_record(settings, outcome, chosen, threads, inputs)
         write_text(record, json.dumps(content, indent=1) + "\n")

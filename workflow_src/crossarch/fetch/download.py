@@ -1,18 +1,16 @@
 """Put one upstream file in place: whole, checked, and from the nearest place that has it."""
 
 import os
-import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 import requests
-from filelock import FileLock, Timeout
 
 from crossarch.config.files import UpstreamFile
-from crossarch.errors import FetchError
+from crossarch.errors import FetchError, warn
 from crossarch.fetch.checks import mismatch
 from crossarch.fetch.drive import download_from_drive, in_drive
 from crossarch.fetch.transfer import (
@@ -24,6 +22,7 @@ from crossarch.fetch.transfer import (
     make_session,
 )
 from crossarch.files import atomic_path
+from crossarch.locks import locked
 
 
 class OriginKind(StrEnum):
@@ -63,7 +62,6 @@ def fetch_file(
     cache: Path | None,
     downloads: Path | None = None,
     session: requests.Session | None = None,
-    progress: bool = True,
 ) -> Origin:
     """Put `file` at `destination` and return where it came from.
 
@@ -72,8 +70,8 @@ def fetch_file(
     checked before they get their final name; what is at `destination` is therefore whole and right,
     or is what was there before. A download is also put in the cache. `downloads` and mirrors are
     only read. Callers in other threads or processes that want the same `destination` wait for each
-    other. `progress` shows a bar if stderr is a terminal; warnings go to stderr. Without a
-    `session` one is made by `make_session`.
+    other. A bar on stderr, where that is a terminal, shows a download; warnings go to
+    stderr. Without a `session` one is made by `make_session`.
 
     Raises FetchError if no place gives the right bytes or if `destination` cannot be written.
     """
@@ -89,8 +87,8 @@ def fetch_file(
                 difference = mismatch(destination, file)
                 if difference is None:
                     return present
-                _warn(f"{destination}: {difference}; fetching it again")
-            places = _places(file, destination, downloads, mirrors, cache, session, progress)
+                warn(f"{destination}: {difference}; fetching it again")
+            places = _places(file, destination, downloads, mirrors, cache, session)
             origin = _first_right(file, destination, places)
             _partial(destination).discard()
             if origin.kind is OriginKind.NETWORK and cache is not None:
@@ -108,7 +106,6 @@ def _places(
     mirrors: Sequence[Path],
     cache: Path | None,
     session: requests.Session | None,
-    progress: bool,
 ) -> Iterator[_Place]:
     def local(kind: OriginKind, root: Path) -> _Place:
         source = root / file.relative_path
@@ -116,11 +113,11 @@ def _places(
 
     def from_network(target: Path) -> None:
         if in_drive(file.url):
-            download_from_drive(file, target, progress=progress)
+            download_from_drive(file, target)
             return
         partial = _partial(destination)
         with make_session() if session is None else nullcontext(session) as used:
-            download(file, partial, used, progress=progress)
+            download(file, partial, used)
         partial.path.replace(target)
         partial.discard()
 
@@ -150,7 +147,7 @@ def _first_right(file: UpstreamFile, destination: Path, places: Iterator[_Place]
         except TransferError as error:
             tried.append(f"{origin} ({error})")
             if origin.kind is not OriginKind.NETWORK and not isinstance(error, AbsentError):
-                _warn(f"{origin}: {error}; trying the next place")
+                warn(f"{origin}: {error}; trying the next place")
             if origin.kind is OriginKind.CACHE and isinstance(error, _MismatchError):
                 _discard(Path(origin.location))
     raise FetchError(
@@ -177,30 +174,18 @@ def _keep(file: UpstreamFile, destination: Path, cached: Path) -> None:
                 copy_local(destination, temporary)
                 _check(temporary, file)
     except (OSError, TransferError) as error:
-        _warn(f"{cached}: cannot be kept in the cache: {error}")
+        warn(f"{cached}: cannot be kept in the cache: {error}")
 
 
 def _discard(cached: Path) -> None:
     try:
         cached.unlink(missing_ok=True)
     except OSError as error:
-        _warn(f"{cached}: cannot be removed from the cache: {error.strerror or error}")
+        warn(f"{cached}: cannot be removed from the cache: {error.strerror or error}")
 
 
-@contextmanager
-def _one_writer(destination: Path) -> Iterator[None]:
-    destination.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(destination.with_name(f".{destination.name}.lock"))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        _warn(f"{destination}: being fetched by another process; waiting for it")
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _warn(text: str) -> None:
-    print(f"crossarch: warning: {text}", file=sys.stderr, flush=True)
+def _one_writer(destination: Path) -> AbstractContextManager[None]:
+    return locked(
+        destination.with_name(f".{destination.name}.lock"),
+        lambda: warn(f"{destination}: being fetched by another process; waiting for it"),
+    )

@@ -31,7 +31,7 @@ def in_drive(url: str) -> bool:
     return parts.hostname == "drive.google.com" and bool(_FOLDER.fullmatch(parts.path))
 
 
-def download_from_drive(file: UpstreamFile, target: Path, *, progress: bool) -> None:
+def download_from_drive(file: UpstreamFile, target: Path) -> None:
     """Write the file of a shared folder over `target`, as gdown gets it.
 
     The last part of `file.url` is the file's name; a folder that holds just one file gives that one
@@ -44,7 +44,7 @@ def download_from_drive(file: UpstreamFile, target: Path, *, progress: bool) -> 
     timeout = (CONNECT_SECONDS, READ_SECONDS)
     try:
         key = _choose(_listing(folder), path)
-        with progress_bar(path.as_posix(), file.size, progress) as advance:
+        with progress_bar(path.as_posix(), file.size) as advance:
             arrived = 0
 
             def moved(count: int, _: int | None) -> None:
@@ -53,8 +53,8 @@ def download_from_drive(file: UpstreamFile, target: Path, *, progress: bool) -> 
                 arrived = count
 
             # In a folder of its own: gdown leaves what it could not finish beside its output.
-            with tempfile.TemporaryDirectory(dir=target.parent, prefix=".drive-") as folder:
-                arriving = Path(folder) / "file"
+            with tempfile.TemporaryDirectory(dir=target.parent, prefix=".drive-") as scratch:
+                arriving = Path(scratch) / "file"
                 gdown.download(
                     id=key,
                     output=str(arriving),

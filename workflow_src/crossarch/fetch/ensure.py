@@ -1,20 +1,17 @@
 """An upstream file of the configuration, verified by what is pinned or locked, in its place."""
 
-import sys
 from pathlib import Path
 
 from crossarch.config import Configuration
 from crossarch.config.files import UpstreamFile
-from crossarch.errors import FetchError
+from crossarch.errors import FetchError, warn
 from crossarch.fetch.download import Origin, OriginKind, fetch_file
 from crossarch.fetch.places import cache_directory, mirrors_from_environment
 from crossarch.files import sha256_of
 from crossarch.layout import Layout
 
 
-def ensure_download(
-    configuration: Configuration, layout: Layout, file: UpstreamFile, *, progress: bool = True
-) -> Path:
+def ensure_download(configuration: Configuration, layout: Layout, file: UpstreamFile) -> Path:
     """The verified local copy of an upstream file: as it is, or from a mirror, cache or the network.
 
     A file that neither the configuration nor the lock has a digest of is taken as it comes, with a
@@ -28,7 +25,6 @@ def ensure_download(
             destination,
             mirrors=mirrors_from_environment(),
             cache=cache_directory(),
-            progress=progress,
         )
     except FetchError as error:
         locked = configuration.lock.get(file.url)
@@ -46,10 +42,7 @@ def warn_if_unpinned(pinned: UpstreamFile, destination: Path, origin: Origin) ->
     """Tell on stderr the digest of what came to `destination`, if nothing says what it has to be."""
     if origin.kind is OriginKind.PRESENT or pinned.digests:
         return
-    print(
-        f"crossarch: warning: {pinned.url}: no checksum is known of it; what came has sha256 "
-        f"{sha256_of(destination)}; to hold later downloads to it, run: "
-        f"crossarch fetch --update-lock {pinned.url}",
-        file=sys.stderr,
-        flush=True,
+    warn(
+        f"{pinned.url}: no checksum is known of it; what came has sha256 {sha256_of(destination)}; to "
+        f"hold later downloads to it, run: crossarch fetch --update-lock {pinned.url}"
     )

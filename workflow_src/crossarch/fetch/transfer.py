@@ -134,7 +134,7 @@ class Partial:
         self.path.unlink(missing_ok=True)
 
 
-def download(file: UpstreamFile, partial: Partial, session: requests.Session, *, progress: bool) -> None:
+def download(file: UpstreamFile, partial: Partial, session: requests.Session) -> None:
     """Bring `partial` to the whole of what the server gives for `file.url`.
 
     What an earlier attempt or process left there is continued (Range, If-Range) where the server says
@@ -147,7 +147,7 @@ def download(file: UpstreamFile, partial: Partial, session: requests.Session, *,
         while True:
             before, _ = partial.resumable()
             try:
-                return _continue(file, partial, session, progress=progress)
+                return _continue(file, partial, session)
             except InterruptedTransferError as error:
                 arrived, _ = partial.resumable()
                 # What was thrown away and came again is nothing new.
@@ -201,9 +201,7 @@ def _read(source: Path) -> Iterator[bytes]:
         raise TransferError(f"cannot be read: {error.strerror or error}") from error
 
 
-def _continue(
-    file: UpstreamFile, partial: Partial, session: requests.Session, *, progress: bool
-) -> None:
+def _continue(file: UpstreamFile, partial: Partial, session: requests.Session) -> None:
     offset, version = partial.resumable()
     headers = {"Range": f"bytes={offset}-", "If-Range": version} if offset and version else {}
     with closing(open_url(file.url, session, headers)) as response:
@@ -227,7 +225,7 @@ def _continue(
         title = file.relative_path.name
         with (
             partial.path.open("ab") as stream,
-            progress_bar(title, expected, progress, received) as advance,
+            progress_bar(title, expected, received) as advance,
         ):
             for chunk in _chained(first, body):
                 received += len(chunk)
@@ -364,9 +362,7 @@ def announced_bytes(response: requests.Response) -> int | None:
 
 
 @contextmanager
-def progress_bar(
-    title: str, total: int | None, shown: bool, done: int = 0
-) -> Iterator[Callable[[int], None]]:
+def progress_bar(title: str, total: int | None, done: int = 0) -> Iterator[Callable[[int], None]]:
     """Yield a function that moves the bar on by a number of bytes; no bar off a terminal."""
     bar = Progress(
         TextColumn("{task.description}", markup=False),
@@ -376,7 +372,7 @@ def progress_bar(
         TimeRemainingColumn(),
         console=Console(stderr=True),
         transient=True,
-        disable=not (shown and sys.stderr.isatty()),
+        disable=not sys.stderr.isatty(),
     )
     with bar:
         task = bar.add_task(title, total=total, completed=done)

@@ -16,8 +16,9 @@ FORWARD, FORWARD_AND_BACKWARD = 2.0, 6.0  # operations of one multiply-accumulat
 
 @dataclass(frozen=True)
 class Description:
-    """`parameters`: trainable scalars, virtual shortcuts included. `macs`: multiply-accumulates of
-    convolutions and linear layers for one image in evaluation mode. `droppath_blocks`: how many, or
+    """`parameters`: trainable scalars, virtual shortcuts included. `macs`: multiply-accumulates for
+    one image in evaluation mode, of convolutions and linear layers, in a network of the user's own of
+    every product of matrices. `droppath_blocks`: how many, or
     how many branches of a network of the user's own."""
 
     parameters: int
@@ -30,7 +31,7 @@ def describe(settings: NetworkSettings) -> Description:
     """Build the network of `settings` and count."""
     with torch.device("cpu" if settings.own else "meta"):
         network = build(settings).eval()
-    image = torch.zeros(1, settings.channels, settings.image_size, settings.image_size)
+    image = torch.zeros(1, *settings.image_shape)
     count = _all_macs if settings.own else _macs_of_layers
     blocks = len(list(droppath_parts(network)))
     return Description(

@@ -91,7 +91,7 @@ def _try_out(made: nn.Module, settings: NetworkSettings, own: NetworkFile) -> No
     """
     if not any(parameter.requires_grad for parameter in made.parameters()):
         raise ConfigError(f"{own.file}: {settings.arch}: found no parameters to train")
-    images = torch.zeros(2, settings.channels, settings.image_size, settings.image_size)
+    images = torch.zeros(2, *settings.image_shape)
     formats = (torch.contiguous_format, torch.channels_last)
     needed = (2, settings.classes)
     before = {name: tensor.clone() for name, tensor in made.state_dict().items()}

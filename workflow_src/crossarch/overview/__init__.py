@@ -6,8 +6,8 @@ of them are done. Nothing depends on this package but the command line. What it 
 """
 
 from crossarch.overview.plan import Plan, Target, planned
-from crossarch.overview.show import plan_view, status_view
 from crossarch.overview.status import RunStatus, counted, run_statuses
+from crossarch.overview.tables_view import plan_view, status_view
 
 __all__ = [
     "Plan",

@@ -1,6 +1,5 @@
 """How long what is left will take, and what it costs: from the speed of runs that were measured."""
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Any
 
 from crossarch.config import Configuration, RunId, RunSettings, resolve
 from crossarch.errors import CrossarchError
+from crossarch.files import read_mapping
 from crossarch.models import gflop_an_epoch, gflop_an_evaluation
 from crossarch.printing.synthetic import SYNTHETIC
 
@@ -52,7 +52,7 @@ def read_measured(files: Iterable[Path]) -> list[Measured]:
     found = []
     for file in files:
         try:
-            content = json.loads(file.read_text(encoding="utf-8"))
+            content = read_mapping(file)
             if content["device"] == SYNTHETIC:
                 continue
             settings = RunSettings.model_validate({"run": content["run"], **content["settings"]})

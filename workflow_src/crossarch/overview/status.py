@@ -85,7 +85,8 @@ def _status(
     last = lines[-1].strip() if lines else ""
     if last.startswith("crossarch: interrupted"):
         return RunStatus(run, "missing")
-    failed = last.startswith("crossarch: ") or "Traceback (most recent call last):" in tail
+    has_ended = last.startswith("crossarch: ") and not last.startswith("crossarch: warning: ")
+    failed = has_ended or "Traceback (most recent call last):" in tail
     return RunStatus(run, "failed" if failed else "running", log, last, age)
 
 

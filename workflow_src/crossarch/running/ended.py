@@ -18,9 +18,9 @@ ENDED = "ended"
 SUMS = "sha256.json"  # of what is remembered: who writes into a file here writes into its twin there
 
 
-def keep_ended(record: Path, outputs: Sequence[Path]) -> None:
-    """Remember `outputs`, whose names differ; where files cannot be linked, do nothing."""
-    ended = record / ENDED
+def keep_ended(states: Path, outputs: Sequence[Path]) -> None:
+    """Remember `outputs`, whose names differ, among a work's states; nothing where links cannot be."""
+    ended = states / ENDED
     try:
         for path in outputs:
             _link(path, ended / path.name)
@@ -30,27 +30,30 @@ def keep_ended(record: Path, outputs: Sequence[Path]) -> None:
         shutil.rmtree(ended, ignore_errors=True)
 
 
-def take_ended(record: Path, outputs: Sequence[Path]) -> bool:
+def take_ended(states: Path, outputs: Sequence[Path]) -> bool:
     """Put remembered `outputs` where they belong, as if just written; False unless all are there.
+
+    The last of them is the record of the work.
 
     Raises DataError where one is not what it was.
     """
-    ended = record / ENDED
+    ended = states / ENDED
     if not all((ended / name).is_file() for name in (SUMS, *(path.name for path in outputs))):
         return False
     sums = read_mapping(ended / SUMS)
     for path in outputs:
         if sha256_of(ended / path.name) != sums.get(path.name):
             raise DataError(f"{ended / path.name}: was changed after the work had ended")
+    outputs[-1].unlink(missing_ok=True)  # the record, which says that the others are whole
     for path in outputs:
         _link(ended / path.name, path)
         os.utime(path)
     return True
 
 
-def forget_ended(states: Path) -> None:
-    """Drop what is remembered of work that has ended, below `states`."""
-    for ended in states.glob(f"*/{ENDED}"):
+def forget_ended(state_root: Path) -> None:
+    """Drop what is remembered of work that has ended, below the folder of all states."""
+    for ended in state_root.glob(f"*/{ENDED}"):
         shutil.rmtree(ended.parent, ignore_errors=True)
 
 

@@ -1,4 +1,4 @@
-"""How memory is used: nothing here changes a result, only the time it takes."""
+"""How memory is used, and when there is none: nothing here changes a result."""
 
 import ctypes
 import sys
@@ -17,6 +17,11 @@ def memory_format(network: NetworkSettings) -> torch.memory_format:
     Convolutions like the channels innermost; GroupNorm's kernel on the CPU loses more than that gains.
     """
     return torch.channels_last if network.norm == "batch" else torch.contiguous_format
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether that is what an error says: the GPU's has a class of its own, the CPU's has not."""
+    return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
 
 
 def keep_freed_memory() -> None:

@@ -22,13 +22,9 @@ POLL = 1.0  # seconds
 
 @contextmanager
 def taking_device(name: str, slots_per_gpu: int) -> Iterator[torch.device]:
-    """Yield the device that `name` (auto, cpu, cuda, mps) means; a CUDA device comes with a slot on it.
-
-    The one GPU that a job of Slurm was granted is taken as it is: Slurm has counted already.
-    """
+    """Yield the device that `name` (auto, cpu, cuda, mps) means; a CUDA device with a slot on it."""
     device = choose_device(name)
-    granted = "SLURM_JOB_ID" in os.environ and torch.cuda.device_count() == 1
-    if device.type != "cuda" or granted:
+    if device.type != "cuda":
         yield device
         return
     gpus = visible_gpus(os.environ, torch.cuda.device_count())
@@ -60,6 +56,7 @@ def taking_slot(gpus: Sequence[str], slots_per_gpu: int, folder: Path) -> Iterat
             try:
                 yield index
             finally:
+                Path(lock.lock_file).unlink(missing_ok=True)  # whoever waits for it opens it anew
                 lock.release()
             return
         if not waits:
@@ -70,11 +67,15 @@ def taking_slot(gpus: Sequence[str], slots_per_gpu: int, folder: Path) -> Iterat
 
 
 def visible_gpus(environment: Mapping[str, str], count: int) -> list[str]:
-    """Names of the GPUs that PyTorch counts from 0: those of CUDA_VISIBLE_DEVICES, else 0, 1, ..."""
+    """Names of the GPUs that PyTorch counts from 0: those of CUDA_VISIBLE_DEVICES, else 0, 1, ...
+
+    Within a job of Slurm they carry its number: each job may call its own GPU 0, and Slurm has seen to
+    it that no two jobs have the same. So slots are shared by what runs within one job.
+    """
     listed = environment.get("CUDA_VISIBLE_DEVICES")
-    if listed is None:
-        return [str(index) for index in range(count)]
-    return [name.strip() for name in listed.split(",")][:count]
+    names = map(str, range(count)) if listed is None else map(str.strip, listed.split(","))
+    job = environment.get("SLURM_JOB_ID")
+    return [f"{name}-job{job}" if job else name for name in names][:count]
 
 
 def slot_folder() -> Path:

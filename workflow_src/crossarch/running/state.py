@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock, Timeout
 
 from crossarch.config.model import Resolved
 from crossarch.data.store import load_pt
 from crossarch.digests import stage_digest
-from crossarch.errors import Interrupted
+from crossarch.errors import Interrupted, warn
 from crossarch.files import atomic_path
+from crossarch.locks import locked
 from crossarch.running.stop import StopRequest
 
 KEPT = 2
@@ -45,22 +45,18 @@ def alone(folder: Path, name: str, deed: str) -> Iterator[None]:
 
     Two there are when Snakemake was killed, its job on a cluster was not, and Snakemake runs again.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    lock, holder = FileLock(folder / "lock"), folder / "holder"
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
+    holder = folder / "holder"
+
+    def tell() -> None:
         other = holder.read_text(encoding="utf-8").strip() if holder.exists() else "another process"
         print(f"{name}: waiting, it is being {deed} by {other}", file=sys.stderr, flush=True)
-        lock.acquire()
-    try:
+
+    with locked(folder / "lock", tell):
         job = os.environ.get("SLURM_JOB_ID")
         who = f"Slurm job {job}" if job else f"process {os.getpid()}"
         folder.mkdir(parents=True, exist_ok=True)
         holder.write_text(f"{who} on {platform.node()}\n", encoding="utf-8")
         yield
-    finally:
-        lock.release()
 
 
 class Keeper:
@@ -78,18 +74,30 @@ class Keeper:
         self.saved = time.monotonic()
 
     def after(self, done: int, state: Callable[[], Mapping[str, Any]]) -> None:
-        """Save `state()` if it is due; Interrupted if an end was asked for. After the last: neither."""
+        """Save `state()` if it is due; Interrupted if an end was asked for. After the last: neither.
+
+        Where it cannot be written (a full disk) a warning says so, the states before it stay, and the
+        work goes on, or ends as it was asked to.
+        """
         stopped = self.stop()
         is_due = stopped is not None or time.monotonic() - self.saved > self.every
         if done == self.total or not is_due:
             return
-        if self.folder:
-            save_state(self.folder, done, state())
-            self.saved = time.monotonic()
+        kept = self._saved(self.folder, done, state()) if self.folder else "no state is kept"
+        self.saved = time.monotonic()
         if stopped:
-            kept = "its state is saved" if self.folder else "no state is kept"
             so_far = f"after {self.unit} {done} of {self.total}"
             raise Interrupted(stopped, f"interrupted by {stopped.name}: {self.name} {so_far}; {kept}")
+
+    def _saved(self, folder: Path, done: int, state: Mapping[str, Any]) -> str:
+        """Save a state; what is to be said of it."""
+        try:
+            save_state(folder, done, state)
+        except OSError as error:
+            told = f"its state after {self.unit} {done} could not be saved ({error.strerror or error})"
+            warn(f"{self.name}: {told}")
+            return told
+        return "its state is saved"
 
 
 def save_state(folder: Path, done: int, state: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ import torch
 from crossarch.errors import DataError, TrainingError
 from crossarch.files import read_mapping, sha256_of
 from crossarch.running.ended import keep_ended, take_ended
-from crossarch.running.memory import keep_freed_memory
+from crossarch.running.memory import is_out_of_memory, keep_freed_memory
 from crossarch.running.provenance import device_name
 from crossarch.running.slots import taking_device
 from crossarch.running.state import alone, remove_states
@@ -40,7 +40,10 @@ class Work:
 
 
 def digests_of(inputs: Mapping[str, Path]) -> dict[str, str]:
-    """The SHA-256 of each file, by what it is used as."""
+    """The SHA-256 of each file, by what it is used as; DataError for one that is not there."""
+    for path in inputs.values():
+        if not path.is_file():
+            raise DataError(f"{path}: no such file")
     return {kind: sha256_of(path) for kind, path in inputs.items()}
 
 
@@ -55,8 +58,9 @@ def done_once(
     """Do the work, or take what it came to where it has ended already; gives what its record says.
 
     `do` is called with the device and what tells whether an end was asked for; it writes the outputs,
-    the record last, and returns what that holds. Of two processes for the same work one does it, and the
-    other waits for the result. Raises TrainingError where memory runs out, and what `do` raises.
+    the record last (an earlier one is gone by then), and returns what that holds. Of two processes for
+    the same work one does it, and the other waits for the result. Raises TrainingError where memory runs
+    out, and what `do` raises.
     """
     torch.set_num_threads(threads)
     keep_freed_memory()
@@ -71,7 +75,9 @@ def done_once(
         with taking_device(device, slots_per_gpu) as chosen, hearing_signals(work.unit) as stop:
             try:
                 record = do(chosen, stop)
-            except torch.OutOfMemoryError:
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
                 raise TrainingError(
                     f"{work.name}: out of memory on {device_name(chosen)}; what may help: {work.relief}"
                 ) from None

@@ -76,6 +76,7 @@ def train_run(
             progress=progress,
         )
         metadata = {"run": settings.run.path, "digest": settings.digest}
+        record.unlink(missing_ok=True)  # of an earlier training: it would speak of other weights
         save_tensors(last, outcome.last, metadata)
         save_tensors(best, outcome.best, metadata)
         images = Images(len(training_set.images), len(test_set.images))
@@ -154,9 +155,9 @@ def load_network(settings: NetworkSettings, weights: Path) -> nn.Module:
 
 def _load_sets(settings: RunSettings, distilled: Path, test: Path) -> tuple[ImageSet, ImageSet]:
     network = settings.network
-    shape = (network.channels, network.image_size, network.image_size)
     training_set, test_set = (
-        load_fitting(path, network.classes, shape, torch.float32) for path in (distilled, test)
+        load_fitting(path, network.classes, network.image_shape, torch.float32)
+        for path in (distilled, test)
     )
     kind = "soft" if training_set.labels.is_floating_point() else "hard"
     if kind != settings.labels.kind:

@@ -71,6 +71,11 @@ class Dataset(Model):
         """How many numbers an image is."""
         return self.channels * self.image_size**2
 
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of an image."""
+        return self.channels, self.image_size, self.image_size
+
     def standardisation(self, whitening: Whitening) -> Standardisation | None:
         """The constants that a whitening scales pixels in [0, 1] by; None where `mtt` is not known.
 

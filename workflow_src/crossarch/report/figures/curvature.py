@@ -16,7 +16,7 @@ from crossarch.analysis.record import CurvatureRecord, read_record
 from crossarch.analysis.stale import other_training
 from crossarch.collect.runs import KEY, KEY_COLUMNS
 from crossarch.collect.tidy import checked, read_tidy
-from crossarch.config import Configuration, RunId, figure_points, figure_runs
+from crossarch.config import Configuration, RunId, figure_points, figure_runs, run_recipe
 from crossarch.config.schema import CurvatureDrawing, Figure
 from crossarch.errors import ConfigError, DataError
 from crossarch.layout import Layout
@@ -98,9 +98,7 @@ def _of_run(
     record, metrics = read_record(CurvatureRecord, file), runs[same].iloc[0]
     if reason := other_training("curvature", run, record.digest, metrics["digest"]):
         raise DataError(f"{file}: {reason}")
-    recipe = configuration.recipe_book.recipe(
-        run.recipe, run.protocol, ipc=run.ipc, arch=run.arch, source=run.source
-    )
+    recipe = run_recipe(configuration, run)
     facts = {
         **{column: getattr(run, column) for column in KEY},
         "images": record.images,

@@ -1,6 +1,5 @@
 """The curve of a distillation: test accuracy of a fresh network against the steps made so far."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import pandera.pandas as pa
 from crossarch.collect.tidy import DECIMALS, checked, write_tidy
 from crossarch.config import Configuration, SetId
 from crossarch.errors import DataError
+from crossarch.files import read_mapping
 from crossarch.layout import Layout
 from crossarch.printing.style import ARCH_COLOURS, ARCH_MARKERS, COLOURS, GREY, canvas, save
 
@@ -67,11 +67,11 @@ def curve_of(record: dict[str, Any]) -> pd.DataFrame:
 
 def _read(layout: Layout, target: SetId) -> dict[str, Any]:
     path = layout.distillation(target)
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        return {part: record[part] for part in ("settings", "evaluations", "losses")}
-    except FileNotFoundError:
+    if not path.exists():
         command = f"crossarch distil {target.source} {target.dataset} {target.ipc}"
-        raise DataError(f"{path}: no such file; distil the set first: {command}") from None
-    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path}: no such file; distil the set first: {command}")
+    record = read_mapping(path)
+    try:
+        return {part: record[part] for part in ("settings", "evaluations", "losses")}
+    except KeyError as error:
         raise DataError(f"{path}: is not the record of a distillation: {error}") from None

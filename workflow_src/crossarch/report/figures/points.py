@@ -6,7 +6,7 @@ import pandas as pd
 import pandera.pandas as pa
 
 from crossarch.collect.tidy import DECIMALS, checked, read_tidy
-from crossarch.config import Configuration, FigurePoint, figure_points
+from crossarch.config import Configuration, FigurePoint, figure_points, run_recipe
 from crossarch.errors import ConfigError
 from crossarch.printing.numbers import joined_values
 
@@ -69,9 +69,7 @@ def read_points(path: Path) -> pd.DataFrame:
 
 def _row(configuration: Configuration, point: FigurePoint) -> dict[str, object]:
     run = point.run
-    recipe = configuration.recipe_book.recipe(
-        run.recipe, run.protocol, ipc=run.ipc, arch=run.arch, source=run.source
-    )
+    recipe = run_recipe(configuration, run)
     return {
         "panel": point.panel,
         "line": point.line,

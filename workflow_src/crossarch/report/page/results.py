@@ -1,6 +1,5 @@
 """What the page shows: rows of cells as in the paper's tables, each with its seeds and curves."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,9 +8,10 @@ import pandas as pd
 
 from crossarch.collect.runs import Curve
 from crossarch.config import Configuration, RunId, applies, figure_points, grid, table_datasets
-from crossarch.config.complain import validated
+from crossarch.config.complain import in_a_result, validated
 from crossarch.config.schema import BASELINE
-from crossarch.errors import ConfigError, DataError
+from crossarch.errors import ConfigError
+from crossarch.files import read_mapping
 from crossarch.layout import Layout
 from crossarch.printing.numbers import printed
 from crossarch.report.tables import paper_accuracies
@@ -176,7 +176,7 @@ def _seeds(layout: Layout, group: pd.DataFrame) -> Iterator[Seed]:
             evaluate_every=int(record["evaluate_every"]),
             whitening=str(record["whitening"]),
             device=str(record["device"]),
-            curve=_curve(layout.run(run) / "metrics.json"),
+            curve=_curve(layout.run_metrics(run)),
         )
 
 
@@ -184,11 +184,8 @@ def _curve(file: Path) -> Curve:
     """The history of a run, its losses thinned out; none where the file is not at hand."""
     if not file.is_file():
         return Curve()
-    try:
-        data = json.loads(file.read_text(encoding="utf-8"))
-        curve = validated(Curve, data, str(file))
-    except (ConfigError, ValueError, OSError) as error:
-        raise DataError(str(error) if isinstance(error, ConfigError) else f"{file}: {error}") from None
+    with in_a_result():
+        curve = validated(Curve, read_mapping(file), str(file))
     step = -(-len(curve.losses) // LOSSES) or 1
     return Curve(evaluations=curve.evaluations, losses=curve.losses[step - 1 :: step])
 
