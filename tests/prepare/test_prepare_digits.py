@@ -1,5 +1,6 @@
 """The data set that comes with a package: the images themselves, and all stages up to a training."""
 
+import io
 import json
 import os
 from dataclasses import replace
@@ -261,3 +262,27 @@ def test_a_set_distilled_with_other_settings_is_refused_and_left(tmp_path: Path)
 
 def test_nothing_is_fetched_for_it() -> None:
     assert "digits" not in CONFIGURATION.upstream()
+
+
+def test_a_half_download_without_a_checksum_is_told_with_what_to_delete(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CROSSARCH_CACHE", str(tmp_path / "cache"))
+    layout, place = Layout(tmp_path / "results"), "data.example.org/set.npz"
+    whole = io.BytesIO()
+    np.savez(whole, images=np.zeros((10, 1, 16, 16), np.float32), labels=np.arange(10))
+    file = layout.downloads / place
+    file.parent.mkdir(parents=True)
+    file.write_bytes(whole.getvalue()[:2000])
+    configuration = with_a_set_of_digits({"url": f"https://{place}"}, whitening="standardise")
+
+    def prepared() -> Path:
+        return ensure_distilled(configuration, layout, "mine", "digits", 1)
+
+    with pytest.raises(DataError) as caught:
+        prepared()
+    told = str(caught.value)
+    assert told.startswith(f"{file}: ")
+    assert told.endswith(f"to fetch it again, delete {file} and {tmp_path / 'cache' / place}")
+    file.write_bytes(whole.getvalue())
+    assert prepared().exists()

@@ -123,11 +123,7 @@ def measured_on(configuration: Configuration, datasets: Iterable[str]) -> str:
 
     Raises ConfigError for an unknown data set.
     """
-    parts = []
-    for name in dict.fromkeys(datasets):
-        original = configuration.distilled_from(name)
-        stand_in = f", a stand-in, not {configuration.dataset(original).title} itself"
-        parts.append(f"{configuration.dataset(name).title}{stand_in if original != name else ''}")
+    parts = [configuration.measured_title(name) for name in dict.fromkeys(datasets)]
     return f"Measured on {listed(parts)}." if parts else ""
 
 

@@ -120,6 +120,12 @@ class Configuration:
         """What distilled sets for `dataset` are named after: `cifar10-jpeg` -> `cifar10`."""
         return self.dataset(dataset).stands_in_for or dataset
 
+    def measured_title(self, dataset: str) -> str:
+        """What results on `dataset` are said to be of; a stand-in is called one."""
+        original, title = self.distilled_from(dataset), self.dataset(dataset).title
+        aside = f", a stand-in, not {self.dataset(original).title} itself" if original != dataset else ""
+        return f"{title}{aside}"
+
     def stored_under(self, source: str, dataset: str) -> str:
         """The data set that a training set is kept under: what it was distilled from.
 

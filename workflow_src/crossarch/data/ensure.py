@@ -6,7 +6,8 @@ whitening, what the configuration says of the files that are read, or what their
 that is distilled here is never made anew by the way, since that takes long: an outdated one is an error.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from crossarch.config import (
@@ -30,6 +31,7 @@ from crossarch.data.store import ImageSet, load_set, save_set
 from crossarch.data.whitening import fit_whitener, load_whitener, save_whitener, scales_with
 from crossarch.errors import DataError
 from crossarch.fetch.ensure import ensure_download
+from crossarch.fetch.places import cache_directory
 from crossarch.layout import Layout
 from crossarch.locks import locked
 from crossarch.progress import working
@@ -133,17 +135,18 @@ def ensure_distilled(
             train, _ = ensure_images(configuration, layout, owner)
             class_order = named_order(train, paths[0]) if entry.form == "folder" else listed_order(train)
         read = checksums(dict(zip(names, paths, strict=True)))
-        prepare_distilled(
-            settings,
-            entry,
-            configuration.dataset(owner),
-            ipc,
-            paths,
-            path,
-            whitener=whitener,
-            class_order=class_order,
-            metadata={**metadata, CHECKSUMS: read, "source": source},
-        )
+        with _telling_what_is_unchecked(configuration, layout, entry.files):
+            prepare_distilled(
+                settings,
+                entry,
+                configuration.dataset(owner),
+                ipc,
+                paths,
+                path,
+                whitener=whitener,
+                class_order=class_order,
+                metadata={**metadata, CHECKSUMS: read, "source": source},
+            )
 
     def fits() -> bool:
         upstream = [file for file in entry.files if isinstance(file, UpstreamFile)]
@@ -152,6 +155,26 @@ def ensure_distilled(
 
     _once((path,), make, made_from, fits)
     return path
+
+
+@contextmanager
+def _telling_what_is_unchecked(
+    configuration: Configuration, layout: Layout, files: Iterable[File]
+) -> Iterator[None]:
+    """A DataError of what is read says where the copies lie that no checksum vouches for."""
+    try:
+        yield
+    except DataError as error:
+        roots = [root for root in (layout.downloads, cache_directory()) if root]
+        upstream = [file for file in files if isinstance(file, UpstreamFile)]
+        unchecked = [file for file in upstream if not configuration.pinned(file).digests]
+        copies = [str(root / file.relative_path) for file in unchecked for root in roots]
+        if not copies:
+            raise
+        raise DataError(
+            f"{error}; no checksum is known of what was fetched: to fetch it again, delete "
+            f"{' and '.join(copies)}"
+        ) from None
 
 
 def _distilled_here(configuration: Configuration, layout: Layout, target: SetId) -> Path:

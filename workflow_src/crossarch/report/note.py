@@ -4,17 +4,19 @@ import pandas as pd
 
 from crossarch.config import Configuration
 from crossarch.printing.numbers import LIST_SEPARATOR, all_values, printed
-from crossarch.printing.words import listed, plural
+from crossarch.printing.words import listed
+from crossarch.report.measured import accuracies_told, seeds_told
 
 
 def note(configuration: Configuration, cells: pd.DataFrame) -> str:
     """The note for the cells of one data set, as plain text; nothing in it is assumed."""
     measured = cells[cells["n"] > 0]
-    sentences = [_dataset(configuration, cells), f"Protocol: {listed(cells['protocol'].unique())}."]
+    where = configuration.measured_title(str(cells["dataset"].iloc[0]))
+    sentences = [f"Measured on {where}.", f"Protocol: {listed(cells['protocol'].unique())}."]
     sentences.append(_count(cells))
     if not measured.empty:
         sentences += [
-            _accuracy(measured),
+            accuracies_told(measured),
             *_epochs(configuration, measured),
             _whitening(configuration, measured),
             f"Device: {listed(all_values(measured['device']))}.",
@@ -31,34 +33,13 @@ def settings_note(recipes: pd.DataFrame) -> str:
     )
 
 
-def _dataset(configuration: Configuration, cells: pd.DataFrame) -> str:
-    name = str(cells["dataset"].iloc[0])
-    title = configuration.dataset(name).title
-    original = configuration.distilled_from(name)
-    if original == name:
-        return f"Measured on {title}."
-    return f"Measured on {title}, a stand-in, not {configuration.dataset(original).title} itself."
-
-
 def _count(cells: pd.DataFrame) -> str:
-    seeds = cells.loc[cells["n"] > 0, "n"]
-    count = f"{len(seeds)} of {int(cells['applicable'].sum())} cells measured"
-    if seeds.empty:
+    measured = cells[cells["n"] > 0]
+    count = f"{len(measured)} of {int(cells['applicable'].sum())} cells measured"
+    if measured.empty:
         return f"{count}."
-    few, many = int(seeds.min()), int(seeds.max())
-    each = f"{few} to {many} seeds" if few < many else plural(few, "seed")
-    spread = " (mean ± sample standard deviation)" if many > 1 else ""
-    return f"{count}, {each} per cell{spread}."
-
-
-def _accuracy(measured: pd.DataFrame) -> str:
-    every = " or ".join(all_values(measured["evaluate_every"]))
-    kinds = {
-        "best": "best of the test evaluations, selected on the test set, every "
-        f"{every} epoch{'' if every == '1' else 's'}",
-        "last": "last epoch",
-    }
-    return f"Accuracy: {listed(kinds[kind] for kind in measured['accuracy'].unique())}."
+    spread = " (mean ± sample standard deviation)" if measured["n"].max() > 1 else ""
+    return f"{count}, {seeds_told(measured)} per cell{spread}."
 
 
 def _epochs(configuration: Configuration, measured: pd.DataFrame) -> list[str]:

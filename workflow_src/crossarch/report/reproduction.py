@@ -370,7 +370,7 @@ def _hours(runs: pd.DataFrame) -> float:
 
 
 def _datasets(configuration: Configuration, measured: pd.DataFrame) -> str:
-    names = sorted({name for names in measured["measured_on"] for name in str(names).split(";")})
+    names = sorted(measured["measured_on"].unique())
     return " and ".join(
         f"on {configuration.dataset(name).title}"
         + ("" if configuration.distilled_from(name) == name else ", a stand-in")

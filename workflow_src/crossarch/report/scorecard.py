@@ -17,6 +17,7 @@ from crossarch.collect.tidy import DECIMALS, checked
 from crossarch.config import Configuration, table_datasets
 from crossarch.config.schema import Table
 from crossarch.errors import ConfigError
+from crossarch.printing.numbers import joined_values
 from crossarch.report.claims import claimed_pairs
 from crossarch.report.tables import paper_numbers, table_cells
 
@@ -187,7 +188,7 @@ def _statistics(
     return {
         "kind": kind,
         "name": name,
-        "measured_on": ";".join(measured["measured_on"].dropna().unique()) or None,
+        "measured_on": joined_values(measured["measured_on"].dropna()) or None,
         "n": len(measured),
         "of": of,
         "ours": measured["ours"].mean(),

@@ -7,11 +7,12 @@ import pandas as pd
 
 from crossarch.config import Configuration
 from crossarch.config.schema import Accuracies, CurvatureDrawing, Figure, ScheduleCurve
-from crossarch.printing.numbers import LIST_SEPARATOR, all_values
+from crossarch.printing.numbers import LIST_SEPARATOR
 from crossarch.printing.synthetic import NOTICE, any_synthetic
-from crossarch.printing.words import listed, plural
+from crossarch.printing.words import listed
 from crossarch.report.figures.curvature import curvature_sentences, read_curvature
 from crossarch.report.figures.points import read_points
+from crossarch.report.measured import accuracies_told, seeds_told
 
 
 def caption(configuration: Configuration, name: str, csv: Path) -> str:
@@ -44,31 +45,22 @@ def caption_file(name: str, figure: Figure, text: str) -> str:
 
 
 def _of_dataset(configuration: Configuration, dataset: str, points: pd.DataFrame) -> Iterator[str]:
-    title = configuration.dataset(dataset).title
-    original = configuration.distilled_from(dataset)
+    where = configuration.measured_title(dataset)
     measured = points[points["n"] > 0]
     if measured.empty:
-        yield f"No run measured yet on {title}."
+        yield f"No run measured yet on {where}."
         return
     synthetic = any_synthetic(measured["device"])
     if synthetic:
         yield f"{NOTICE}. These numbers were made up to try out the figure."
-    stand_in = f", a stand-in, not {configuration.dataset(original).title} itself"
-    where = f"{title}{stand_in if original != dataset else ''}"
     yield f"Made up for {where}." if synthetic else f"Measured on {where}."
     yield f"Protocol: {listed(points['protocol'].unique())}."
-    few, many = int(measured["n"].min()), int(measured["n"].max())
-    seeds = f"{few} to {many} seeds" if few < many else plural(few, "seed")
-    spread = " (mean, error bars of one sample standard deviation)" if many > 1 else ""
-    yield f"{len(measured)} of {len(points)} points shown, {seeds} each{spread}."
+    several = measured["n"].max() > 1
+    spread = " (mean, error bars of one sample standard deviation)" if several else ""
+    yield f"{len(measured)} of {len(points)} points shown, {seeds_told(measured)} each{spread}."
     if len(measured) < len(points):
         yield f"Not run and left out: {'; '.join(_left_out(points))}."
-    every = listed(all_values(measured["evaluate_every"]))
-    kinds = {
-        "best": f"the best of evaluations every {every} epochs, selected on the test set",
-        "last": "of the last epoch",
-    }
-    yield f"Accuracies: {listed(kinds[kind] for kind in measured['accuracy'].unique())}."
+    yield accuracies_told(measured)
     yield f"Epochs: {'; '.join(_epochs(configuration, measured))}."
 
 

@@ -280,9 +280,7 @@ def curvature_sentences(
         yield f"Hollow markers: negative eigenvalues, {negative} in all."
     yield f"Protocol: {listed(runs['protocol'].unique())}. Seed: {listed(runs['seed'].unique())}."
     for dataset, group in runs.groupby("dataset", sort=False):
-        title = configuration.dataset(str(dataset)).title
-        if configuration.distilled_from(str(dataset)) != dataset:
-            title += f", a stand-in, not {configuration.dataset(drawing.dataset).title} itself"
+        title = configuration.measured_title(str(dataset))
         yield f"Teachers were chosen and accuracies measured on {title}."
         for _, run in group.iterrows():
             values = table[(table[KEY] == run[KEY]).all(axis=1) & (table["part"] == EIGENVALUE)]
