@@ -105,7 +105,7 @@ def test_by_hand_a_figure_of_the_runs_that_have_ended_lies_apart(workspace: Work
     assert finished.returncode == 0, finished.stderr
     assert len(finished.stdout.split()) == 5
     caption = (workspace.folder / "results" / "partial" / "figures" / "figure1.md").read_text()
-    assert "No run measured yet on CIFAR-10 (JPEG copy)." in caption
+    assert "No run measured yet on CIFAR-10 (JPEG copy), a stand-in, not CIFAR-10 itself." in caption
     assert not (workspace.folder / "results" / "figures").exists()
     finished = workspace.crossarch("render", "figure9")
     assert finished.returncode == 2
