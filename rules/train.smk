@@ -33,5 +33,5 @@ rule train:
 
 
 onsuccess:
-    if not any(Path(".snakemake/incomplete").rglob("*")):
+    if not any(mark.is_file() for mark in Path(".snakemake/incomplete").rglob("*")):
         forget_ended(layout.states)
