@@ -58,23 +58,23 @@ def collect(
 
     Examples: `crossarch collect table2 --preset config/presets/cpu.yaml`, `crossarch collect --every`
     """
-    from crossarch.collect import write_runs
+    from crossarch.collect import collect_runs, write_runs
 
     configuration = read_configuration(config, preset, selection)
     layout = layout_of(configuration, results)
-    damaged: dict[Path, str] = {}
+    left_out: dict[Path, str] = {}
     if every:
         files, damaged = whole_records(layout.finished_runs())
-        layout = layout.partial
+        collected, old = collected_runs(configuration, files)
+        layout, left_out = layout.partial, damaged | old
     else:
         files = [layout.run_metrics(run) for run in collection_runs(configuration, collection)]
         _refuse_gaps(files)
         _refuse_outdated(configuration, files)
-    collected, old = collected_runs(configuration, files)
+        collected = collect_runs(files)
     path = output or layout.metrics(collection)
     write_runs(collected, path)
-    left_out = {str(file): reason for file, reason in (damaged | old).items()}
-    tell_files([path], as_json, left_out=left_out)
+    tell_files([path], as_json, left_out={str(file): reason for file, reason in left_out.items()})
 
 
 def _refuse_gaps(files: Sequence[Path]) -> None:

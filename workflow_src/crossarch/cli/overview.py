@@ -85,7 +85,7 @@ def status(
     configuration = read_configuration(config, preset, selection)
     layout = layout_of(configuration, results)
     names = table or chosen_targets(configuration)
-    runs = overview.planned(configuration, layout, names).runs
+    runs = overview.needed_runs(configuration, names)
 
     def view() -> "RenderableType":
         return overview.status_view(

@@ -1,6 +1,6 @@
 """Everything under `config/`, read and validated, and what can be asked of it by name."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -157,11 +157,10 @@ class Configuration:
         original = self.distilled_from(dataset)
         return [name for name in names if self.source(name).ipcs(original)]
 
-    def chosen_ipcs(self, dataset: str, sources: Iterable[str]) -> list[int]:
-        """The chosen IPC that any of `sources` has a training set of, in rising order."""
-        original, chosen = self.distilled_from(dataset), self.selection.ipc
-        known = {ipc for name in sources for ipc in self.source(name).ipcs(original)}
-        return sorted(known if chosen is None else known & set(chosen))
+    def chosen_ipcs(self, dataset: str, source: str) -> list[int]:
+        """The chosen IPC that a source has a training set of, in rising order."""
+        known, chosen = self.source(source).ipcs(self.distilled_from(dataset)), self.selection.ipc
+        return sorted(set(known) & set(known if chosen is None else chosen))
 
     def paper_file(self, table: Table) -> Path | None:
         """The CSV with the paper's numbers for a table."""

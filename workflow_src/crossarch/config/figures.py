@@ -86,7 +86,7 @@ def _measurable_panels(
     return tuple(
         first.model_copy(update={"title": f"({letter}) {title}", "source": name, "ipc": tuple(ipcs)})
         for letter, name in zip(ascii_lowercase, configuration.chosen_sources(dataset), strict=False)
-        if (ipcs := configuration.chosen_ipcs(dataset, [name]))
+        if (ipcs := configuration.chosen_ipcs(dataset, name))
         and (title := configuration.source(name).title)
     )
 

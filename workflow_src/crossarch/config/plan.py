@@ -68,7 +68,7 @@ def _table_ipcs(configuration: Configuration, table: Table, dataset: str, source
     """The IPC of a table; of what the table is not about, the chosen ones that `source` has."""
     if source in table.sources and not configuration.is_besides(dataset):
         return table.ipc
-    return configuration.chosen_ipcs(dataset, [source])
+    return configuration.chosen_ipcs(dataset, source)
 
 
 def table_runs(configuration: Configuration, table: Table) -> list[RunId]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from crossarch.config import Configuration, RunId, collection_runs, named_runs, needs_runs, with_teachers
@@ -56,25 +57,35 @@ def planned(configuration: Configuration, layout: Layout, names: Sequence[str]) 
 
     Raises ConfigError for an unknown name. A run is left to do if it is not done (`run_statuses`).
     """
-    targets, all_runs, left = [], dict[RunId, None](), set[RunId]()
-    for name in dict.fromkeys(names):
-        cells = named_runs(configuration, name)
-        runs = with_teachers(configuration, cells)
-        new = [run for run in runs if run not in all_runs]
-        all_runs |= dict.fromkeys(new)
-        left |= _left(configuration, layout, new)
+    cells = {name: named_runs(configuration, name) for name in names}
+    needed = {name: with_teachers(configuration, cells[name]) for name in cells}
+    all_runs = dict.fromkeys(chain.from_iterable(needed.values()))
+    statuses = run_statuses(configuration, layout, all_runs)
+    left = [run for run, status in statuses.items() if status.state != "done"]
+    targets, seen = list[Target](), set[RunId]()
+    for name, runs in needed.items():
         targets.append(
             Target(
                 name=name,
                 title=_title(configuration, name),
-                cells=len({run.model_copy(update={"seed": 0}) for run in cells}),
+                cells=len({run.model_copy(update={"seed": 0}) for run in cells[name]}),
                 runs=tuple(runs),
-                new=len(new),
-                left=len(left.intersection(runs)),
+                new=len(set(runs) - seen),
+                left=len(set(runs) & set(left)),
                 nothing=None if runs else _why_nothing(configuration, name),
             )
         )
-    return Plan(tuple(targets), tuple(all_runs), tuple(run for run in all_runs if run in left))
+        seen |= set(runs)
+    return Plan(tuple(targets), tuple(all_runs), tuple(left))
+
+
+def needed_runs(configuration: Configuration, names: Iterable[str]) -> list[RunId]:
+    """The distinct runs behind tables and figures, teachers included, in their order.
+
+    Raises ConfigError for an unknown name.
+    """
+    needed = (with_teachers(configuration, named_runs(configuration, name)) for name in names)
+    return list(dict.fromkeys(chain.from_iterable(needed)))
 
 
 def _title(configuration: Configuration, name: str) -> str:
@@ -97,8 +108,3 @@ def _why_nothing(configuration: Configuration, name: str) -> str | None:
     except ConfigError as error:
         return str(error)
     raise AssertionError(f"{name} has runs")
-
-
-def _left(configuration: Configuration, layout: Layout, runs: Iterable[RunId]) -> set[RunId]:
-    statuses = run_statuses(configuration, layout, runs)
-    return {run for run, status in statuses.items() if status.state != "done"}
