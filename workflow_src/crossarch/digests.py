@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parent
 _CELLS = (
     *("config/factors.py", "config/plan.py"),
     *("collect/*.py", "printing/numbers.py", "printing/words.py"),
-    *(f"report/{name}.py" for name in ("measured", "note", "tables", "blocks", "markdown")),
+    *(f"report/{name}.py" for name in ("measured", "note", "seeds", "tables", "blocks", "markdown")),
 )
 # What every analysis of one run stands on.
 _FINISHED = ("analysis/finished.py", "analysis/record.py", "analysis/where.py")
@@ -58,7 +58,8 @@ STAGES: dict[str, tuple[str, ...]] = {
     "scorecard": (*_CELLS, "report/claims.py", "report/scorecard.py", "report/scorecard_page.py"),
     "figures": (
         *("report/figures/*.py", "analysis/record.py", "analysis/stale.py", "collect/*.py"),
-        *("printing/*.py", "report/measured.py", "config/figures.py", "training/schedules.py"),
+        *("printing/*.py", "report/measured.py", "report/seeds.py", "config/figures.py"),
+        *("training/schedules.py",),
     ),
     "reproduction": (
         *("report/reproduction.py", "report/marked.py", "report/figures/headline.py"),

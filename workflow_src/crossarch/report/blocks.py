@@ -34,7 +34,7 @@ SET_AND_METHOD = (Heading("DD", "left", True), Heading("IPC", "right", True), ME
 
 
 @dataclass(frozen=True)
-class Cell:
+class PrintedCell:
     """One cell as text: numbers in percent with one decimal, None where there is none."""
 
     applicable: bool
@@ -46,11 +46,11 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Row:
+class PrintedRow:
     """One row: a label under each heading, and a cell for each network."""
 
     labels: tuple[str, ...]
-    cells: tuple[Cell, ...]
+    cells: tuple[PrintedCell, ...]
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Block:
     caption: str
     headings: tuple[Heading, ...]
     archs: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[PrintedRow, ...]
     note: str
     comparison: bool = False
     gaps: bool = False
@@ -98,7 +98,7 @@ def _settings(configuration: Configuration, table: Table, recipes: pd.DataFrame)
         caption=table.caption,
         headings=(METHOD, *_factors(table)),
         archs=(),
-        rows=tuple(Row((title, *has), ()) for title, has in zip(titles, ticks, strict=True)),
+        rows=tuple(PrintedRow((title, *has), ()) for title, has in zip(titles, ticks, strict=True)),
         note=settings_note(recipes),
     )
 
@@ -116,7 +116,7 @@ def _block(configuration: Configuration, table: Table, dataset: str, cells: pd.D
         headings=tuple(_factors(table)) or SET_AND_METHOD,
         archs=tuple(_arch_title(configuration, arch, cells) for arch in cells["arch"].unique()),
         rows=tuple(
-            Row(
+            PrintedRow(
                 labels=_labels(configuration, table, group.iloc[0]),
                 cells=tuple(_cell(cell) for _, cell in group.iterrows()),
             )
@@ -171,7 +171,7 @@ def _recipe_title(configuration: Configuration, recipe: str) -> str:
     return configuration.recipe_book.title(recipe)
 
 
-def _cell(cell: pd.Series) -> Cell:
+def _cell(cell: pd.Series) -> PrintedCell:
     """A row of tidy cells as text."""
 
     def number(name: str, signed: bool = False) -> str | None:
@@ -184,7 +184,7 @@ def _cell(cell: pd.Series) -> Cell:
         value, spread = number(mean), number(std)
         return f"{value} ± {spread}" if value and spread else value
 
-    return Cell(
+    return PrintedCell(
         applicable=bool(cell["applicable"]),
         best=bool(cell["best"]),
         ours=with_spread("mean", "std"),

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from itertools import takewhile
 
 from crossarch.printing.words import listed
-from crossarch.report.blocks import HAS, NOT_APPLICABLE, NOT_RUN, PARTS, Block, Cell
+from crossarch.report.blocks import HAS, NOT_APPLICABLE, NOT_RUN, PARTS, Block, PrintedCell
 
 _ESCAPES = {
     "\\": r"\textbackslash{}",
@@ -170,7 +170,7 @@ def _group(block: Block, place: int, column: int) -> int:
     return len(list(takewhile(lambda row: row.labels[: column + 1] == labels, block.rows[place:])))
 
 
-def _cell(block: Block, cell: Cell, last: bool) -> str:
+def _cell(block: Block, cell: PrintedCell, last: bool) -> str:
     """The fields of a cell, as many as `_width` says."""
     end = "@{}" if last else _GUTTER
     if not cell.applicable:

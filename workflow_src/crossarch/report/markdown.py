@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from tabulate import tabulate
 
-from crossarch.report.blocks import NOT_APPLICABLE, NOT_RUN, Block, Cell
+from crossarch.report.blocks import NOT_APPLICABLE, NOT_RUN, Block, PrintedCell
 
 
 def markdown(tables: Sequence[Block]) -> str:
@@ -39,7 +39,7 @@ def _labels(block: Block, place: int) -> list[str]:
     ]
 
 
-def _text(block: Block, cell: Cell) -> str:
+def _text(block: Block, cell: PrintedCell) -> str:
     """`**50.7 ± 0.1** (+6.4)`, or in the comparison edition `**50.7 ± 0.1** / 50.7 / +0.0`."""
     if not cell.applicable:
         return NOT_APPLICABLE

@@ -26,20 +26,14 @@ from crossarch.config import (
 )
 from crossarch.config.schema import BASELINE, Table
 from crossarch.errors import ConfigError, DataError
-from crossarch.printing.numbers import LIST_SEPARATOR, joined_values, printed
+from crossarch.printing.numbers import LIST_SEPARATOR
+from crossarch.report.seeds import NUMBERS, PERCENT, TOLD, best_as_printed, over_seeds, references
 
 _BLOCK = ["dataset", "source", "ipc"]
 _CELL = [*_BLOCK, "recipe", "arch"]
-_TOLD = [
-    "epochs",
-    "evaluate_every",
-    "whitening",
-    "device",
-]  # what the runs of a cell say of themselves
 
-_PERCENT = pa.Check.in_range(0, 100)
 _COMPARISON = {
-    "paper": pa.Column(float, _PERCENT, nullable=True),
+    "paper": pa.Column(float, PERCENT, nullable=True),
     "paper_std": pa.Column(float, pa.Check.ge(0), nullable=True),
     "difference": pa.Column(float, nullable=True),
 }
@@ -53,15 +47,11 @@ CELLS = pa.DataFrameSchema(
         "protocol": pa.Column(str),
         "accuracy": pa.Column(str, pa.Check.isin(["best", "last"])),
         "applicable": pa.Column(bool),
-        "n": pa.Column(int, pa.Check.ge(0)),
-        "mean": pa.Column(float, _PERCENT, nullable=True),
-        "std": pa.Column(float, pa.Check.ge(0), nullable=True),
+        **NUMBERS,
         "gap": pa.Column(float, nullable=True),
         "best": pa.Column(bool),
         **_COMPARISON,
-        "seeds": pa.Column(str, nullable=True),
-        "recipe_epochs": pa.Column(int, pa.Check.ge(1)),
-        **{name: pa.Column(str, nullable=True) for name in _TOLD},
+        **TOLD,
     },
     unique=_CELL,
     strict=True,
@@ -80,7 +70,7 @@ _PAPER = pa.DataFrameSchema(
     {
         **{name: pa.Column(str) for name in _PAPER_KEY},
         "ipc": pa.Column(int, pa.Check.ge(1)),
-        "accuracy": pa.Column(float, _PERCENT),
+        "accuracy": pa.Column(float, PERCENT),
         "std": pa.Column(float, pa.Check.ge(0), nullable=True, required=False),
     },
     unique=_PAPER_KEY,
@@ -112,7 +102,6 @@ def table_cells(configuration: Configuration, table: Table, runs: pd.DataFrame) 
     """
     selection = configuration.selection
     datasets = _datasets(configuration, table)
-    column = f"accuracy_{selection.accuracy}"
     chosen = runs[
         (runs["protocol"] == selection.protocol)
         & runs["seed"].isin(selection.seeds)
@@ -124,8 +113,10 @@ def table_cells(configuration: Configuration, table: Table, runs: pd.DataFrame) 
     grid = _grid(configuration, table, datasets)
     possible = grid.loc[grid["applicable"], _CELL]
     cells = (
-        grid.merge(_measured(chosen.merge(possible, on=_CELL), column), on=_CELL, how="left")
-        .merge(_baselines(configuration, chosen, column), on=_BLOCK, how="left")
+        grid.merge(
+            over_seeds(chosen.merge(possible, on=_CELL), _CELL, selection.accuracy), on=_CELL, how="left"
+        )
+        .merge(references(configuration, chosen, _BLOCK, selection.accuracy), on=_BLOCK, how="left")
         .merge(paper_numbers(configuration, table), on=_CELL[1:], how="left")
     )
     besides = cells["dataset"].map(configuration.is_besides)  # the paper is not about it
@@ -137,7 +128,7 @@ def table_cells(configuration: Configuration, table: Table, runs: pd.DataFrame) 
             (own & (cells["recipe"] == BASELINE)) | (table.layout != "main")
         ),
         difference=cells["mean"] - cells["paper"],
-        best=_best(cells),
+        best=best_as_printed(cells, [*_BLOCK, "arch"]),
     )
     if table.factors:
         cells = cells.assign(factors=cells["recipe"].map(_factors(configuration, table)))
@@ -208,29 +199,6 @@ def _grid(configuration: Configuration, table: Table, datasets: Sequence[str]) -
 
     runs = itertools.chain.from_iterable(grid(configuration, table, dataset) for dataset in datasets)
     return pd.DataFrame([row(run) for run in runs])
-
-
-def _measured(runs: pd.DataFrame, column: str) -> pd.DataFrame:
-    """n, mean, std and what the runs tell, for each cell that has runs."""
-    groups = runs.groupby(_CELL)
-    numbers = groups[column].agg(n="count", mean="mean", std="std")
-    told = groups[["seed", *_TOLD]].agg(joined_values).rename(columns={"seed": "seeds"})
-    measured: pd.DataFrame = numbers.join(told).reset_index()
-    return measured
-
-
-def _baselines(configuration: Configuration, runs: pd.DataFrame, column: str) -> pd.DataFrame:
-    """`reference`: the mean baseline accuracy of the network that each set was distilled with."""
-    own = runs["source"].map(lambda name: configuration.source(name).arch)
-    baselines = runs[(runs["recipe"] == BASELINE) & (runs["arch"] == own)]
-    return baselines.groupby(_BLOCK)[column].mean().rename("reference").reset_index()
-
-
-def _best(cells: pd.DataFrame) -> pd.Series:
-    """True where no recipe prints a higher mean for that network; two must have been measured."""
-    shown = cells["mean"].map(lambda mean: float(printed(mean)), na_action="ignore")
-    groups = shown.groupby([cells[name] for name in [*_BLOCK, "arch"]])
-    return (shown == groups.transform("max")) & (groups.transform("count") >= 2)
 
 
 def read_paper(file: Path) -> pd.DataFrame:

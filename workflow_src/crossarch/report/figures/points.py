@@ -8,10 +8,9 @@ import pandera.pandas as pa
 from crossarch.collect.tidy import DECIMALS, checked, read_tidy
 from crossarch.config import Configuration, FigurePoint, figure_points, run_recipe
 from crossarch.errors import ConfigError
-from crossarch.printing.numbers import joined_values
+from crossarch.report.seeds import NUMBERS, TOLD, over_seeds
 
 _RUN = ["dataset", "source", "ipc", "arch", "recipe", "protocol"]
-_TOLD = ["epochs", "evaluate_every", "whitening", "device"]  # what runs say of themselves
 POINTS = pa.DataFrameSchema(
     {
         "panel": pa.Column(str),
@@ -24,12 +23,8 @@ POINTS = pa.DataFrameSchema(
         "recipe": pa.Column(str),
         "protocol": pa.Column(str),
         "accuracy": pa.Column(str, pa.Check.isin(["best", "last"])),
-        "n": pa.Column(int, pa.Check.ge(0)),
-        "mean": pa.Column(float, pa.Check.in_range(0, 100), nullable=True),
-        "std": pa.Column(float, pa.Check.ge(0), nullable=True),
-        "seeds": pa.Column(str, nullable=True),
-        "recipe_epochs": pa.Column(int, pa.Check.ge(1)),
-        **{name: pa.Column(str, nullable=True) for name in _TOLD},
+        **NUMBERS,
+        **TOLD,
     },
     unique=["dataset", "panel", "line", "x"],
     strict=True,
@@ -47,17 +42,14 @@ def points(configuration: Configuration, name: str, runs: pd.DataFrame) -> pd.Da
     data set that the figure can be measured on is selected.
     """
     selection = configuration.selection
-    column = f"accuracy_{selection.accuracy}"
     planned = pd.DataFrame([_row(configuration, point) for point in figure_points(configuration, name)])
     if planned.empty:
         raise ConfigError(
             f"{configuration.directory}/config.yaml: datasets: found {', '.join(selection.datasets)}, "
             f"but {name} is not of them"
         )
-    groups = runs[runs["seed"].isin(selection.seeds)].groupby(_RUN)
-    numbers = groups[column].agg(n="count", mean="mean", std="std")
-    told = groups[["seed", *_TOLD]].agg(joined_values).rename(columns={"seed": "seeds"})
-    found = planned.merge(numbers.join(told).reset_index(), on=_RUN, how="left")
+    chosen = runs[runs["seed"].isin(selection.seeds)]
+    found = planned.merge(over_seeds(chosen, _RUN, selection.accuracy), on=_RUN, how="left")
     frame = found.assign(n=found["n"].fillna(0), accuracy=selection.accuracy)
     return checked(frame[list(POINTS.columns)].round(DECIMALS), POINTS, "points")
 
