@@ -125,38 +125,32 @@ _TRUNK, _SIDE = 3.4, 8.2
 _IN, _SUM = 13.0, 2.9
 
 
-def _residual() -> Iterator[Shape]:
-    panel = _Panel("(a) Residual block")
+def _trunk(panel: _Panel, second: str, droppath: str, after: str) -> Iterator[Shape]:
+    """Two layers with DropPath behind them, and the sum that a detour leads to."""
     yield panel.text("title", _ACROSS / 2, _UP, panel.name)
     yield panel.text("note", _TRUNK, _IN, "x")
     yield panel.arrow(_TRUNK, 12.6, _TRUNK, 11.1)
     yield panel.box("network", _TRUNK, 10.4, "conv, norm, ReLU")
     yield panel.arrow(_TRUNK, 9.78, _TRUNK, 8.62)
-    yield panel.box("network", _TRUNK, 8.0, "conv, norm")
+    yield panel.box("network", _TRUNK, 8.0, second)
     yield panel.arrow(_TRUNK, 7.38, _TRUNK, 6.02)
-    yield panel.box("droppath", _TRUNK, 5.4, "DropPath: × m / p")
+    yield panel.box("droppath", _TRUNK, 5.4, droppath)
     yield panel.arrow(_TRUNK, 4.78, _TRUNK, _SUM + _RADIUS)
     yield panel.circle("network", _TRUNK, _SUM, "+")
     yield panel.arrow(_TRUNK, _SUM - _RADIUS, _TRUNK, 1.3)
-    yield panel.text("note", _TRUNK, 0.8, "ReLU, next layer")
+    yield panel.text("note", _TRUNK, 0.8, after)
+
+
+def _residual() -> Iterator[Shape]:
+    panel = _Panel("(a) Residual block")
+    yield from _trunk(panel, "conv, norm", "DropPath: × m / p", "ReLU, next layer")
     yield from panel.detour(_SIDE, 11.8, _SUM, "shortcut")
     yield panel.box("shortcut", _SIDE, 7.4, "shortcut,\nalways on", 3.4)
 
 
 def _single_branch() -> Iterator[Shape]:
     panel = _Panel("(b) Single-branch block")
-    yield panel.text("title", _ACROSS / 2, _UP, panel.name)
-    yield panel.text("note", _TRUNK, _IN, "x")
-    yield panel.arrow(_TRUNK, 12.6, _TRUNK, 11.1)
-    yield panel.box("network", _TRUNK, 10.4, "conv, norm, ReLU")
-    yield panel.arrow(_TRUNK, 9.78, _TRUNK, 8.62)
-    yield panel.box("network", _TRUNK, 8.0, "conv, norm, ReLU")
-    yield panel.arrow(_TRUNK, 7.38, _TRUNK, 6.02)
-    yield panel.box("droppath", _TRUNK, 5.4, "DropPath: × m")
-    yield panel.arrow(_TRUNK, 4.78, _TRUNK, _SUM + _RADIUS)
-    yield panel.circle("network", _TRUNK, _SUM, "+")
-    yield panel.arrow(_TRUNK, _SUM - _RADIUS, _TRUNK, 1.3)
-    yield panel.text("note", _TRUNK, 0.8, "next layer")
+    yield from _trunk(panel, "conv, norm, ReLU", "DropPath: × m", "next layer")
     yield from panel.detour(_SIDE, 11.8, _SUM, "virtual")
     yield panel.box("virtual", _SIDE, 8.2, "virtual\nshortcut", 3.4)
     yield panel.box("droppath", _SIDE, 5.4, "× (1 − m)", 3.4)
