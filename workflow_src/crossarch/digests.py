@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parent
 _CELLS = (
     *("config/factors.py", "config/plan.py"),
     *("collect/*.py", "printing/numbers.py", "printing/words.py"),
-    *(f"report/{name}.py" for name in ("measured", "note", "seeds", "tables", "blocks", "markdown")),
+    *(f"report/{name}.py" for name in ("measured", "seeds", "note", "tables", "blocks", "markdown")),
 )
 # What every analysis of one run stands on.
 _FINISHED = ("analysis/finished.py", "analysis/record.py", "analysis/where.py")
@@ -59,7 +59,7 @@ STAGES: dict[str, tuple[str, ...]] = {
     "figures": (
         *("report/figures/*.py", "analysis/record.py", "analysis/stale.py", "collect/*.py"),
         *("printing/*.py", "report/measured.py", "report/seeds.py", "config/figures.py"),
-        *("training/schedules.py",),
+        "training/schedules.py",
     ),
     "reproduction": (
         *("report/reproduction.py", "report/marked.py", "report/figures/headline.py"),

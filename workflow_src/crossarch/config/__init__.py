@@ -30,7 +30,6 @@ from crossarch.config.plan import (
     table_datasets,
     table_recipes,
     table_runs,
-    table_sources,
     with_teachers,
 )
 from crossarch.config.reading import read_overrides
@@ -104,7 +103,6 @@ __all__ = [
     "table_datasets",
     "table_recipes",
     "table_runs",
-    "table_sources",
     "table_words",
     "test_whitening",
     "with_teachers",

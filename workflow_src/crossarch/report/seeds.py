@@ -1,57 +1,65 @@
-"""The seeds of a cell or point taken together: mean and spread, and what its runs say of themselves."""
-
-from collections.abc import Sequence
+"""What tables, figures and the page say alike of the seeds of a cell, one row a cell."""
 
 import pandas as pd
 import pandera.pandas as pa
 
+from crossarch.collect.runs import KEY
 from crossarch.config import Configuration
 from crossarch.config.schema import BASELINE
 from crossarch.printing.numbers import joined_values, printed
 
-PERCENT = pa.Check.in_range(0, 100)
+SET = ["dataset", "source", "ipc", "protocol"]
+"""The columns that tell what networks and recipes are compared on."""
+CELL_KEY = [name for name in KEY if name != "seed"]
+"""The columns that tell which cell a run belongs to."""
+_OF_RUNS = ["epochs", "evaluate_every", "whitening", "device"]
 NUMBERS = {
     "n": pa.Column(int, pa.Check.ge(0)),
-    "mean": pa.Column(float, PERCENT, nullable=True),
+    "mean": pa.Column(float, pa.Check.in_range(0, 100), nullable=True),
     "std": pa.Column(float, pa.Check.ge(0), nullable=True),
 }
-_OF_RUNS = ("epochs", "evaluate_every", "whitening", "device")
 TOLD = {
     "seeds": pa.Column(str, nullable=True),
-    "recipe_epochs": pa.Column(int, pa.Check.ge(1)),  # what the configuration asks for
+    "recipe_epochs": pa.Column(int, pa.Check.ge(1)),
     **{name: pa.Column(str, nullable=True) for name in _OF_RUNS},
 }
+"""What the runs of a cell say of themselves, beside the epochs that its recipe asks for."""
 
 
-def over_seeds(runs: pd.DataFrame, by: Sequence[str], accuracy: str) -> pd.DataFrame:
-    """A row for each group of `runs` (the table of `collect_runs`) that is alike in the columns `by`.
+def over_seeds(runs: pd.DataFrame, column: str) -> pd.DataFrame:
+    """A row for each cell that has runs, sorted by its key.
 
-    Columns: those of `by`; n, mean, std: how many seeds, the mean and sample standard deviation (none
-    below two seeds) of the `accuracy` (`best` or `last`), in percent; seeds, epochs, evaluate_every,
-    whitening, device: what the runs say of themselves, several values joined by `;`.
+    `runs` is the table of `collect_runs` or a part of it; `column` the accuracies, in percent. Columns:
+
+    - those of CELL_KEY;
+    - n: the runs; mean, std: their mean and sample standard deviation, in percent (no std below two);
+    - seeds, epochs, evaluate_every, whitening, device: the values of the runs, joined by `;`.
     """
-    groups = runs.groupby(list(by))
-    numbers = groups[f"accuracy_{accuracy}"].agg(n="count", mean="mean", std="std")
-    told = groups[["seed", *_OF_RUNS]].agg(joined_values).rename(columns={"seed": "seeds"})
-    content: pd.DataFrame = numbers.join(told).reset_index()
-    return content
+    cells = runs.groupby(CELL_KEY)
+    numbers = cells[column].agg(n="count", mean="mean", std="std")
+    told = cells[["seed", *_OF_RUNS]].agg(joined_values).rename(columns={"seed": "seeds"})
+    found: pd.DataFrame = numbers.join(told).reset_index()
+    return found
 
 
-def references(
-    configuration: Configuration, runs: pd.DataFrame, by: Sequence[str], accuracy: str
-) -> pd.DataFrame:
-    """What gaps are measured from: the columns `by` (of them source) and `reference`, in percent.
+def own_baselines(configuration: Configuration, cells: pd.DataFrame) -> pd.DataFrame:
+    """`reference`: the mean (percent) of the baseline of the network that each set was distilled with.
 
-    That is the mean baseline accuracy of the network that the source's sets were distilled with.
-    Runs of sources that the configuration does not have are no reference.
+    `cells` is what `over_seeds` gives. The other columns are those of SET; a set without such a cell,
+    or of a source that is not configured, has no row.
     """
-    own = runs["source"].map({name: source.arch for name, source in configuration.sources.items()})
-    baselines = runs[(runs["recipe"] == BASELINE) & (runs["arch"] == own)]
-    return over_seeds(baselines, by, accuracy).rename(columns={"mean": "reference"})[[*by, "reference"]]
+    archs = {name: source.arch for name, source in configuration.sources.items()}
+    own = cells["arch"] == cells["source"].map(archs)
+    baselines = cells[own & (cells["recipe"] == BASELINE)]
+    return baselines[[*SET, "mean"]].rename(columns={"mean": "reference"})
 
 
-def best_as_printed(cells: pd.DataFrame, by: Sequence[str]) -> "pd.Series[bool]":
-    """True where no cell alike in the columns `by` prints a higher mean; two must have been measured."""
+def is_best(cells: pd.DataFrame) -> "pd.Series[bool]":
+    """True for each cell whose mean prints highest of all recipes for its set and network.
+
+    `cells` has the columns of CELL_KEY and `mean` (percent, missing where nothing was measured). At
+    least two recipes must have been measured; what prints alike is best alike.
+    """
     shown = cells["mean"].map(lambda mean: float(printed(mean)), na_action="ignore")
-    groups = shown.groupby([cells[name] for name in by])
+    groups = shown.groupby([cells[name] for name in [*SET, "arch"]])
     return (shown == groups.transform("max")) & (groups.transform("count") >= 2)

@@ -22,18 +22,17 @@ from crossarch.config import (
     run_recipe,
     table_datasets,
     table_recipes,
-    table_sources,
 )
 from crossarch.config.schema import BASELINE, Table
 from crossarch.errors import ConfigError, DataError
 from crossarch.printing.numbers import LIST_SEPARATOR
-from crossarch.report.seeds import NUMBERS, PERCENT, TOLD, best_as_printed, over_seeds, references
+from crossarch.report.seeds import CELL_KEY, NUMBERS, SET, TOLD, is_best, over_seeds, own_baselines
 
-_BLOCK = ["dataset", "source", "ipc"]
-_CELL = [*_BLOCK, "recipe", "arch"]
+_CELL = ["dataset", "source", "ipc", "recipe", "arch"]
 
+_PERCENT = pa.Check.in_range(0, 100)
 _COMPARISON = {
-    "paper": pa.Column(float, PERCENT, nullable=True),
+    "paper": pa.Column(float, _PERCENT, nullable=True),
     "paper_std": pa.Column(float, pa.Check.ge(0), nullable=True),
     "difference": pa.Column(float, nullable=True),
 }
@@ -70,7 +69,7 @@ _PAPER = pa.DataFrameSchema(
     {
         **{name: pa.Column(str) for name in _PAPER_KEY},
         "ipc": pa.Column(int, pa.Check.ge(1)),
-        "accuracy": pa.Column(float, PERCENT),
+        "accuracy": pa.Column(float, _PERCENT),
         "std": pa.Column(float, pa.Check.ge(0), nullable=True, required=False),
     },
     unique=_PAPER_KEY,
@@ -102,21 +101,13 @@ def table_cells(configuration: Configuration, table: Table, runs: pd.DataFrame) 
     """
     selection = configuration.selection
     datasets = _datasets(configuration, table)
-    chosen = runs[
-        (runs["protocol"] == selection.protocol)
-        & runs["seed"].isin(selection.seeds)
-        & runs["dataset"].isin(datasets)
-        & runs["source"].isin(
-            {name for dataset in datasets for name in table_sources(configuration, table, dataset)}
-        )
-    ]
+    chosen = runs[runs["seed"].isin(selection.seeds)]
     grid = _grid(configuration, table, datasets)
-    possible = grid.loc[grid["applicable"], _CELL]
+    possible = grid.loc[grid["applicable"], CELL_KEY]
+    measured = over_seeds(chosen, f"accuracy_{selection.accuracy}")
     cells = (
-        grid.merge(
-            over_seeds(chosen.merge(possible, on=_CELL), _CELL, selection.accuracy), on=_CELL, how="left"
-        )
-        .merge(references(configuration, chosen, _BLOCK, selection.accuracy), on=_BLOCK, how="left")
+        grid.merge(measured.merge(possible, on=CELL_KEY), on=CELL_KEY, how="left")
+        .merge(own_baselines(configuration, measured), on=SET, how="left")
         .merge(paper_numbers(configuration, table), on=_CELL[1:], how="left")
     )
     besides = cells["dataset"].map(configuration.is_besides)  # the paper is not about it
@@ -128,7 +119,7 @@ def table_cells(configuration: Configuration, table: Table, runs: pd.DataFrame) 
             (own & (cells["recipe"] == BASELINE)) | (table.layout != "main")
         ),
         difference=cells["mean"] - cells["paper"],
-        best=best_as_printed(cells, [*_BLOCK, "arch"]),
+        best=is_best(cells),
     )
     if table.factors:
         cells = cells.assign(factors=cells["recipe"].map(_factors(configuration, table)))
@@ -190,8 +181,7 @@ def _grid(configuration: Configuration, table: Table, datasets: Sequence[str]) -
 
     def row(run: RunId) -> dict[str, object]:
         return {
-            **{name: getattr(run, name) for name in _CELL},
-            "protocol": run.protocol,
+            **{name: getattr(run, name) for name in CELL_KEY},
             "accuracy": selection.accuracy,
             "applicable": applies(configuration, run),
             "recipe_epochs": run_recipe(configuration, run).epochs,

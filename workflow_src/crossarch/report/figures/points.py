@@ -8,9 +8,8 @@ import pandera.pandas as pa
 from crossarch.collect.tidy import DECIMALS, checked, read_tidy
 from crossarch.config import Configuration, FigurePoint, figure_points, run_recipe
 from crossarch.errors import ConfigError
-from crossarch.report.seeds import NUMBERS, TOLD, over_seeds
+from crossarch.report.seeds import CELL_KEY, NUMBERS, TOLD, over_seeds
 
-_RUN = ["dataset", "source", "ipc", "arch", "recipe", "protocol"]
 POINTS = pa.DataFrameSchema(
     {
         "panel": pa.Column(str),
@@ -49,7 +48,8 @@ def points(configuration: Configuration, name: str, runs: pd.DataFrame) -> pd.Da
             f"but {name} is not of them"
         )
     chosen = runs[runs["seed"].isin(selection.seeds)]
-    found = planned.merge(over_seeds(chosen, _RUN, selection.accuracy), on=_RUN, how="left")
+    measured = over_seeds(chosen, f"accuracy_{selection.accuracy}")
+    found = planned.merge(measured, on=CELL_KEY, how="left")
     frame = found.assign(n=found["n"].fillna(0), accuracy=selection.accuracy)
     return checked(frame[list(POINTS.columns)].round(DECIMALS), POINTS, "points")
 
@@ -66,6 +66,6 @@ def _row(configuration: Configuration, point: FigurePoint) -> dict[str, object]:
         "panel": point.panel,
         "line": point.line,
         "x": point.x,
-        **{name: getattr(run, name) for name in _RUN},
+        **{name: getattr(run, name) for name in CELL_KEY},
         "recipe_epochs": recipe.epochs,
     }

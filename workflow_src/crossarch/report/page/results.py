@@ -1,9 +1,9 @@
 """What the page shows: rows of cells as in the paper's tables, each with its seeds and curves."""
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pandas as pd
 
@@ -14,14 +14,12 @@ from crossarch.config.complain import in_a_result, validated
 from crossarch.errors import ConfigError
 from crossarch.files import read_mapping
 from crossarch.layout import Layout
-from crossarch.report.seeds import best_as_printed, over_seeds, references
+from crossarch.report.seeds import SET, is_best, over_seeds, own_baselines
 from crossarch.report.tables import paper_accuracies
 
 LOSSES = 100  # at most so many points of a loss curve are kept
-_SET = ["dataset", "source", "ipc", "protocol"]
 _ROW = ["dataset", "source", "ipc", "recipe", "protocol"]
-_CELL = [*_ROW, "arch"]
-Key = tuple[object, ...]
+Key = tuple[str, str, int, str, str]
 
 
 @dataclass(frozen=True)
@@ -79,68 +77,67 @@ def rows(configuration: Configuration, runs: pd.DataFrame, layout: Layout) -> li
     """Every row of the chosen tables and figures, and those of all other runs, in the paper's order.
 
     `runs` is the table of `collect_runs`; learning curves are read from the runs' `metrics.json` under
-    `layout`, where they are. A cell prints the mean of the selection's `accuracy`. Raises DataError
-    for a metrics file or a file of the paper's numbers that is broken.
+    `layout`, where they are. A cell prints the mean of the selection's `accuracy` over all its seeds,
+    chosen or not, in percent, and is compared with all recipes on its set. Raises DataError for a
+    metrics file or a file of the paper's numbers that is broken.
     """
     paper = paper_accuracies(configuration)
     numbers = _numbers(configuration, runs)
-    seeds = {key: tuple(_seeds(layout, group)) for key, group in runs.sort_values("seed").groupby(_CELL)}
+    groups = dict(iter(runs.sort_values("seed").groupby([*_ROW, "arch"])))
 
-    def cell(run: RunId) -> Cell:
-        key = _values(run, _CELL)
-        known = run.dataset in configuration.datasets
-        original = configuration.distilled_from(run.dataset) if known else run.dataset
+    def cell(key: Key, arch: str) -> Cell:
+        seeds = tuple(_seeds(layout, groups.get((*key, arch), runs[:0])))
         return Cell(
-            arch=run.arch,
-            applicable=key in seeds or _applies(configuration, run),
-            seeds=seeds.get(key, ()),
-            paper=paper.get((original, run.source, run.ipc, run.recipe, run.arch)),
-            **numbers.get(key, {}),
+            arch=arch,
+            applicable=bool(seeds) or _applies(configuration, key, arch),
+            seeds=seeds,
+            paper=paper.get((_distilled_from(configuration, key[0]), *key[1:4], arch)),
+            **numbers.get((*key, arch), {}),
         )
 
-    def row(first: RunId) -> Row:
-        of_row = (first.model_copy(update={"arch": arch}) for arch in configuration.archs)
-        named = {name: getattr(first, name) for name in _ROW}
-        return Row(**named, cells={run.arch: cell(run) for run in of_row})
-
-    firsts = {
-        _values(run, _ROW): run
-        for run in (*_planned(configuration), *map(_run, runs.to_dict("records")))
-    }
-    return [row(first) for first in firsts.values()]
+    return [
+        Row(*key, cells={arch: cell(key, arch) for arch in configuration.archs})
+        for key in dict.fromkeys([*_planned(configuration), *_keys(runs)])
+    ]
 
 
-def _planned(configuration: Configuration) -> Iterator[RunId]:
+def _planned(configuration: Configuration) -> Iterator[Key]:
     selection = configuration.selection
     for name in selection.tables:
         table = configuration.table(name)
         for dataset in table_datasets(configuration, table):
-            yield from grid(configuration, table, dataset)
+            yield from map(_row_key, grid(configuration, table, dataset))
     for name in selection.figures:
-        yield from (point.run for point in figure_points(configuration, name))
+        yield from (_row_key(point.run) for point in figure_points(configuration, name))
 
 
-def _values(run: RunId, names: Sequence[str]) -> Key:
-    return tuple(getattr(run, name) for name in names)
+def _keys(runs: pd.DataFrame) -> Iterator[Key]:
+    yield from runs[_ROW].drop_duplicates().itertuples(index=False, name=None)
 
 
-def _run(record: Mapping[Hashable, Any]) -> RunId:
-    return RunId.model_validate({name: record[name] for name in RunId.model_fields})
+def _row_key(run: RunId) -> Key:
+    return run.dataset, run.source, run.ipc, run.recipe, run.protocol
 
 
-def _numbers(configuration: Configuration, runs: pd.DataFrame) -> dict[Key, dict[str, Any]]:
-    """mean, std, gap and best of each measured cell."""
-    accuracy = configuration.selection.accuracy
-    cells = over_seeds(runs, _CELL, accuracy)
-    cells = cells.merge(references(configuration, runs, _SET, accuracy), on=_SET, how="left")
-    cells = cells.assign(
-        gap=cells["mean"] - cells["reference"], best=best_as_printed(cells, [*_SET, "arch"])
+def _numbers(configuration: Configuration, runs: pd.DataFrame) -> Mapping[Any, dict[Any, Any]]:
+    """mean, std, gap and best of each cell that was run, by its row and network."""
+    cells = over_seeds(runs, f"accuracy_{configuration.selection.accuracy}")
+    cells = cells.merge(own_baselines(configuration, cells), on=SET, how="left")
+    cells = cells.assign(gap=cells["mean"] - cells["reference"], best=is_best(cells))
+    found = (
+        cells.round(DECIMALS).set_index([*_ROW, "arch"])[["mean", "std", "gap", "best"]].astype(object)
     )
-    numbers = cells.round(DECIMALS).set_index(_CELL)[["mean", "std", "gap", "best"]].astype(object)
-    return cast("dict[Key, dict[str, Any]]", numbers.where(numbers.notna(), None).to_dict("index"))
+    return found.where(found.notna(), None).to_dict("index")
 
 
-def _applies(configuration: Configuration, run: RunId) -> bool:
+def _distilled_from(configuration: Configuration, dataset: str) -> str:
+    """The data set that the paper has numbers of; itself for one that is no longer configured."""
+    known = dataset in configuration.datasets
+    return configuration.distilled_from(dataset) if known else dataset
+
+
+def _applies(configuration: Configuration, key: Key, arch: str) -> bool:
+    run = RunId.model_validate({**dict(zip(_ROW, key, strict=True)), "arch": arch, "seed": 0})
     try:
         return applies(configuration, run)
     except ConfigError:  # a run of a data set, recipe or source that the configuration no longer has
@@ -149,6 +146,7 @@ def _applies(configuration: Configuration, run: RunId) -> bool:
 
 def _seeds(layout: Layout, group: pd.DataFrame) -> Iterator[Seed]:
     for record in group.to_dict("records"):
+        run = RunId.model_validate({name: record[name] for name in RunId.model_fields})
         yield Seed(
             seed=int(record["seed"]),
             best=float(record["accuracy_best"]),
@@ -158,7 +156,7 @@ def _seeds(layout: Layout, group: pd.DataFrame) -> Iterator[Seed]:
             evaluate_every=int(record["evaluate_every"]),
             whitening=str(record["whitening"]),
             device=str(record["device"]),
-            curve=_curve(layout.run_metrics(_run(record))),
+            curve=_curve(layout.run_metrics(run)),
         )
 
 
