@@ -30,6 +30,7 @@ PUBLISHED = Layout(PROJECT / "results" / "reproduction")
         ("testing.py", {"testing"}),
         ("taught.py", {"testing"}),
         ("softness.py", {"analysis"}),
+        ("findings.py", {"analysis"}),
         ("pairs.py", {"testing"}),
         ("predictions.py", {"testing", "retrace"}),
         ("retrace.py", {"retrace"}),

@@ -10,9 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from synthetic_runs import a_run, configured, run_row, runs_of  # type: ignore[import-not-found]
 
-from crossarch.analysis.agreement import agreement_finding, agreement_table
-from crossarch.analysis.cells import has_intervals, interval, told
-from crossarch.analysis.protocols import protocols_finding, protocols_table
+from crossarch.analysis.agreement import find_agreement
+from crossarch.analysis.cells import (
+    difference_error,
+    has_intervals,
+    interval,
+    means_over_seeds,
+    standard_error,
+    told,
+)
+from crossarch.analysis.findings import Findings
+from crossarch.analysis.protocols import find_protocols
 from crossarch.analysis.record import (
     AgreementRecord,
     PairedAccuracies,
@@ -22,23 +30,54 @@ from crossarch.analysis.record import (
     TeacherRecord,
     WhiteningRecord,
 )
-from crossarch.analysis.selection import selection_finding, selection_table
-from crossarch.analysis.softness import softness_finding, softness_rows, softness_table
-from crossarch.analysis.stand_in import (
-    paired_error,
-    stand_in_finding,
-    stand_in_rows,
-    stand_in_table,
-)
-from crossarch.analysis.statistics import statistics_finding, statistics_rows, statistics_table
-from crossarch.analysis.teachers import teachers_finding, teachers_rows, teachers_table
-from crossarch.analysis.whitening import whitening_finding, whitening_rows, whitening_table
+from crossarch.analysis.selection import find_selection
+from crossarch.analysis.softness import find_softness
+from crossarch.analysis.stand_in import find_stand_in, paired_error
+from crossarch.analysis.statistics import find_statistics
+from crossarch.analysis.teachers import find_teachers
+from crossarch.analysis.whitening import find_whitening
 
 DIGEST = "0123456789abcdef"
 
 
 def row(best: float, last: float, **changes: Any) -> dict[str, Any]:
     return run_row(best, **{"accuracy_last": last, **changes})
+
+
+def check_nothing(found: Findings) -> None:
+    """What an analysis finds in nothing: a table that has its columns, and no word."""
+    assert found.table.empty
+    assert len(found.table.columns) > 5
+    assert (found.told, found.rows.labels) == ("", [])
+
+
+def test_what_the_number_of_images_leaves_of_a_share() -> None:
+    assert standard_error(20.0, 1_600) == pytest.approx(1.0)  # sqrt(20 * 80 / 1600)
+    assert difference_error(10.0, 30.0, 300) == pytest.approx(10**0.5)  # sqrt((900 + 2100) / 300)
+    both = pd.Series([20.0, 50.0])
+    images = pd.Series([1_600.0, 100.0])
+    assert standard_error(both, images).tolist() == pytest.approx([1.0, 5.0])
+    assert difference_error(both, both, images).tolist() == pytest.approx([2**0.5, 50**0.5])
+
+
+def test_means_over_the_seeds_of_a_cell() -> None:
+    cell = {"dataset": "cifar10", "source": "frepo", "ipc": 1, "arch": "cnn", "recipe": "full"}
+    tests = pd.DataFrame(
+        [
+            {**cell, "seed": 0, "space": "none", "gap": 1.0, "other": 5.0},
+            {**cell, "seed": 1, "space": "none", "gap": 4.0, "other": 5.0},
+            {**cell, "seed": 0, "space": "zca-frepo", "gap": -2.0, "other": 5.0},
+        ]
+    )
+    columns = (*cell, "space", "n", "gap")
+    means = means_over_seeds(tests, ["space"], columns)
+    assert means.to_dict("records") == [
+        {**cell, "space": "none", "n": 2, "gap": 2.5},
+        {**cell, "space": "zca-frepo", "n": 1, "gap": -2.0},
+    ]
+    none = means_over_seeds(pd.DataFrame([]), ["space"], columns)
+    assert none.empty
+    assert tuple(means.columns) == tuple(none.columns) == columns
 
 
 # --- selection ---------------------------------------------------------------------------------------
@@ -53,7 +92,8 @@ def test_selection_by_recipe_and_network() -> None:
             row(41.0, 41.0, arch="vgg11", epochs=1000, evaluate_every=300),
         ]
     )
-    table = selection_table(runs).set_index(["recipe", "arch"])
+    found = find_selection(runs)
+    table = found.table.set_index(["recipe", "arch"])
     assert len(table) == 8  # all, alexnet, vgg11 of all; all, alexnet, vgg11 of full; all, vgg11 else
     whole = table.loc[("all", "all")]
     assert (whole["n"], whole["mean"], whole["largest"], whole["last_was_best"]) == (4, 0.625, 1.5, 2)
@@ -65,11 +105,17 @@ def test_selection_by_recipe_and_network() -> None:
     alone = table.loc[("full", "vgg11")]
     assert (alone["n"], alone["mean"]) == (1, 1.5)
     assert math.isnan(alone["low"])
-    said = selection_finding(runs)
+    said = found.told
     assert "+0.6 points on average over 4 runs" in said
     assert "in 2 of them the last was the best. A run had 4 to 8 tests" in said
-    assert selection_finding(runs_of([])) == ""
-    assert selection_table(runs_of([])).empty
+    assert found.rows.labels == ["all", "full", "baseline"]
+    assert found.rows.points["value"].tolist() == [0.5, 0.75, 0.5, 1.5, 0.0]
+    assert found.rows.means.set_index("row")["mean"].to_dict() == {
+        "all": 0.625,
+        "full": pytest.approx(2.5 / 3),
+        "baseline": 0.0,
+    }
+    check_nothing(find_selection(runs_of([])))
 
 
 def test_intervals_of_few_values_are_wide() -> None:
@@ -108,18 +154,20 @@ def test_protocols_are_compared_seed_by_seed() -> None:
             row(45.0, 45.0, source="mtt", arch="cnn", protocol="released"),
         ]
     )
-    table = protocols_table(configured(), runs, "best").set_index("protocol")
+    found = find_protocols(configured(accuracy="best"), runs)
+    table = found.table.set_index("protocol")
     assert list(table.index) == ["released", "released_as_is"]
     released = table.loc["released"]
     assert (released["n"], released["paper"], released["other"]) == (2, 45.0, 42.5)
     assert released["difference"] == -2.5
     assert math.isnan(released["low"])  # of two seeds
     assert table.loc["released_as_is", "difference"] == -1.0
-    last = protocols_table(configured(), runs, "last").set_index("protocol")
+    last = find_protocols(configured(accuracy="last"), runs).table.set_index("protocol")
     assert last.loc["released", "difference"] == -2.25
-    said = protocols_finding(protocols_table(configured(), runs, "best"))
-    assert said.startswith("`released` differs from `paper` by -2.5 points in one cell.")
-    assert protocols_finding(protocols_table(configured(), runs_of([]), "best")) == ""
+    assert found.told.startswith("`released` differs from `paper` by -2.5 points in one cell.")
+    assert found.rows.labels == ["full@released", "full@released_as_is"]
+    assert found.rows.points["value"].tolist() == [-2.5, -1.0]
+    check_nothing(find_protocols(configured(), runs_of([])))
 
 
 # --- whitening ---------------------------------------------------------------------------------------
@@ -149,7 +197,8 @@ def test_gaps_in_each_space_against_the_own_one() -> None:
         whitened("zca-frepo", {"zca-frepo": 42.0, "none": 40.0}, arch="cnn", recipe="wo_dp_kd"),
         whitened("zca-kornia", {"zca-kornia": 35.0, "none": 36.0}, source="mtt"),  # no reference
     ]
-    table = whitening_table(configured(), records).set_index(["source", "arch", "recipe", "space"])
+    found = find_whitening(configured(), records)
+    table = found.table.set_index(["source", "arch", "recipe", "space"])
     own = table.loc[("frepo", "alexnet", "full", "zca-frepo")]
     assert own["own"]
     assert (own["n"], own["accuracy"], own["reference"], own["gap"]) == (2, 40.5, 45.0, 4.5)
@@ -161,14 +210,13 @@ def test_gaps_in_each_space_against_the_own_one() -> None:
     assert other["error"] == pytest.approx(np.mean(np.sqrt(variances)))
     for key in (("frepo", "cnn", "wo_dp_kd", "none"), ("mtt", "alexnet", "baseline", "none")):
         assert math.isnan(table.loc[key, "gap"])
-    said = whitening_finding(configured(), table.reset_index(), records)
-    assert "the final weights of 6 runs are at most 0.3 points from" in said  # 0.25
+    assert "the final weights of 6 runs are at most 0.3 points from" in found.told  # 0.25
     assert (
         "On frepo IPC 1 that baseline has 30.0% in `none` instead of 45.0%, and the gap changes, "
         "by recipe: `full` +3.5 points in one cell."
-    ) in said
-    assert list(whitening_rows(table.reset_index()).labels) == ["frepo IPC 1, full, none"]
-    assert whitening_finding(configured(), whitening_table(configured(), []), []) == ""
+    ) in found.told
+    assert found.rows.labels == ["frepo IPC 1, full, none"]
+    check_nothing(find_whitening(configured(), []))
 
 
 def test_a_seed_without_its_reference_does_not_count_in_a_gap() -> None:
@@ -177,7 +225,7 @@ def test_a_seed_without_its_reference_does_not_count_in_a_gap() -> None:
         whitened("zca-frepo", {"zca-frepo": 40.0, "none": 20.0}),
         whitened("zca-frepo", {"zca-frepo": 60.0, "none": 50.0}, seed=1),
     ]
-    table = whitening_table(configured(), records).set_index(["arch", "space"])
+    table = find_whitening(configured(), records).table.set_index(["arch", "space"])
     own = table.loc[("alexnet", "zca-frepo")]
     assert (own["n"], own["accuracy"], own["reference"], own["gap"]) == (1, 40.0, 44.0, 4.0)
 
@@ -194,7 +242,7 @@ def test_the_baseline_that_is_told_is_the_mean_of_its_seeds() -> None:
         whitened("zca-frepo", {"zca-frepo": 41.0, "none": 21.0}, recipe="full"),
         whitened("zca-frepo", {"zca-frepo": 41.0, "none": 21.0}, protocol="released"),
     ]
-    said = whitening_finding(configured(), whitening_table(configured(), records), records)
+    said = find_whitening(configured(), records).told
     assert "On frepo IPC 1 that baseline has 30.0% in `none` instead of 45.0%" in said
 
 
@@ -204,11 +252,11 @@ def test_sets_of_several_data_sets_are_told_apart() -> None:
         for dataset, more in (("cifar10", 0), ("cifar100", 10))
         for arch in ("cnn", "alexnet")
     ]
-    table = whitening_table(configured(), records)
-    said = whitening_finding(configured(), table, records)
-    assert "On cifar10 frepo IPC 1 that baseline has 20.0% in `none` instead of 40.0%" in said
-    assert "On cifar100 frepo IPC 1 that baseline has 20.0% in `none` instead of 50.0%" in said
-    assert whitening_rows(table).labels == [
+    found = find_whitening(configured(), records)
+    for name, accuracy in (("cifar10", 40.0), ("cifar100", 50.0)):
+        said = f"On {name} frepo IPC 1 that baseline has 20.0% in `none` instead of {accuracy}%"
+        assert said in found.told
+    assert found.rows.labels == [
         "cifar10 frepo IPC 1, baseline, none",
         "cifar100 frepo IPC 1, baseline, none",
     ]
@@ -223,7 +271,7 @@ def test_sets_of_several_data_sets_are_told_apart() -> None:
 )
 def test_why_there_is_no_gap(arch: str, missing: str) -> None:
     records = [whitened("zca-frepo", {"zca-frepo": 44.0, "none": 30.0}, arch=arch)]
-    assert whitening_finding(configured(), whitening_table(configured(), records), records) == (
+    assert find_whitening(configured(), records).told == (
         "Tested a second time in their own space, the final weights of 1 run are at most 0.0 points "
         f"from what their trainings recorded. No gap: {missing} measured."
     )
@@ -251,16 +299,17 @@ def test_agreement_beyond_independence() -> None:
             }
         )
 
-    table = agreement_table([record(60.0), record(70.0, seed=1)])
-    (cell,) = table.to_dict("records")
+    found = find_agreement([record(60.0), record(70.0, seed=1)])
+    (cell,) = found.table.to_dict("records")
     assert (cell["n"], cell["agreement"], cell["excess"], cell["student"]) == (2, 65.0, 35.0, 45.0)
     assert cell["taught_by"] == "cnn/wo_dp_kd"
     errors = [math.sqrt(60 * 40 / 2_500), math.sqrt(70 * 30 / 2_500)]  # both see the same images
     assert cell["error"] == pytest.approx(np.mean(errors))
-    said = agreement_finding(table)
-    assert "gives to 65.0% of the test images" in said
-    assert "+35.0 points in one cell" in said
-    assert agreement_finding(agreement_table([])) == ""
+    assert "gives to 65.0% of the test images" in found.told
+    assert "+35.0 points in one cell" in found.told
+    assert found.rows.labels == ["frepo IPC 1, full"]
+    assert found.rows.points["value"].tolist() == [35.0]
+    check_nothing(find_agreement([]))
 
 
 # --- softness ----------------------------------------------------------------------------------------
@@ -289,22 +338,21 @@ def test_the_hardest_and_the_softest_targets_are_told() -> None:
         )
 
     records = [record(0.1, "wo_dp"), record(0.3, "wo_dp", seed=1), record(1.5, "full")]
-    table = softness_table(records)
-    assert table["entropy"].tolist() == pytest.approx([0.2, 1.5])
-    assert table["n"].tolist() == [2, 1]
-    said = softness_finding(table)
+    found = find_softness(records)
+    assert found.table["entropy"].tolist() == pytest.approx([0.2, 1.5])
+    assert found.table["n"].tolist() == [2, 1]
+    said = found.told
     assert said.startswith(
         "Of 2 cells, the teacher with the hardest targets is that of `alexnet` on frepo"
     )
     assert "IPC 1, wo_dp, taught by `cnn/wo_dp_kd`: " in said
     assert "0.20 nats (its labels 0.00), 99.0% for the likeliest class" in said
     assert "The softest targets are those of `alexnet` on frepo IPC 1, full" in said
-    alone = softness_finding(softness_table(records[2:]))
+    alone = find_softness(records[2:]).told
     assert alone.startswith("Of 1 cell, the teacher")
     assert "softest" not in alone
-    assert softness_rows(table).labels == ["frepo IPC 1, wo_dp", "frepo IPC 1, full"]
-    assert softness_finding(softness_table([])) == ""
-    assert softness_rows(softness_table([])).labels == []
+    assert found.rows.labels == ["frepo IPC 1, wo_dp", "frepo IPC 1, full"]
+    check_nothing(find_softness([]))
 
 
 # --- statistics --------------------------------------------------------------------------------------
@@ -333,22 +381,20 @@ def test_statistics_of_test_batches_against_running_ones() -> None:
         record(30.0, 29.0, recipe="full", protocol="released"),
         record(44.0, 46.5, arch="cnn"),
     ]
-    table = statistics_table(records)
-    assert table["recipe"].tolist() == ["baseline", "full@released", "baseline"]
-    cell, other, _ = table.to_dict("records")
+    found = find_statistics(records)
+    assert found.table["recipe"].tolist() == ["baseline", "full@released", "baseline"]
+    cell, other, _ = found.table.to_dict("records")
     assert (cell["n"], cell["running"], cell["batch"], cell["change"]) == (2, 41.0, 45.0, 4.0)
     variances = [(40 * 60 + 43 * 57) / 2_500, (42 * 58 + 47 * 53) / 2_500]
     assert cell["error"] == pytest.approx(np.mean(np.sqrt(variances)))  # both see the same images
     assert (other["n"], other["change"]) == (1, -1.0)
-    said = statistics_finding(table)
+    said = found.told
     assert "score 40.2% instead of 38.3%, +1.8 points on average over 3 cells" in said  # 5.5 / 3
     assert "By network: `alexnet` +1.5 points on average over 2 cells" in said
     assert "; `cnn` +2.5 points in one cell." in said
-    drawn = statistics_rows(table)
-    assert drawn.labels == ["frepo IPC 1, baseline", "frepo IPC 1, full@released"]
-    assert drawn.points["value"].tolist() == [4.0, -1.0, 2.5]
-    assert statistics_finding(statistics_table([])) == ""
-    assert statistics_rows(statistics_table([])).labels == []
+    assert found.rows.labels == ["frepo IPC 1, baseline", "frepo IPC 1, full@released"]
+    assert found.rows.points["value"].tolist() == [4.0, -1.0, 2.5]
+    check_nothing(find_statistics([]))
 
 
 # --- stand_in ----------------------------------------------------------------------------------------
@@ -390,9 +436,9 @@ def test_copies_against_originals_in_each_space() -> None:
             paired(zca_kornia=(35.0, 34.0, 1.0, 0.0), zca_frepo=(30.0, 29.0, 1.0, 0.0)), source="mtt"
         ),
     ]
-    table = stand_in_table(records)
-    assert len(table) == 6
-    cells = table.set_index(["source", "arch", "space"])
+    found = find_stand_in(records)
+    assert len(found.table) == 6
+    cells = found.table.set_index(["source", "arch", "space"])
     own = cells.loc[("frepo", "alexnet", "zca-frepo")]
     assert own["own"]
     assert (own["n"], own["original"], own["copied"], own["effect"]) == (2, 45.0, 43.0, -2.0)
@@ -407,7 +453,7 @@ def test_copies_against_originals_in_each_space() -> None:
         ("mtt", "zca-frepo"): False,
         ("mtt", "zca-kornia"): True,
     }
-    said = stand_in_finding(table, records)
+    said = found.told
     assert said.startswith("On 4,000 pairs of an original image and its copy (train images of ")
     assert "`first4000.npz`) the final weights of 4 runs" in said
     assert "-0.8 points on average over 3 cells" in said  # (-2 + 0.5 - 1) / 3
@@ -416,11 +462,9 @@ def test_copies_against_originals_in_each_space() -> None:
     assert "; `cnn` +0.5 points in one cell." in said
     assert "In `zca-kornia` instead of their own: -3.0 points on average over 2 cells" in said
     assert "In `zca-frepo` instead of their own: -1.0 points in one cell." in said
-    drawn = stand_in_rows(table)
-    assert drawn.labels == ["frepo IPC 1, baseline", "mtt IPC 1, baseline"]
-    assert drawn.points["value"].tolist() == [-2.0, 0.5, -1.0]
-    assert stand_in_finding(stand_in_table([]), []) == ""
-    assert stand_in_rows(stand_in_table([])).labels == []
+    assert found.rows.labels == ["frepo IPC 1, baseline", "mtt IPC 1, baseline"]
+    assert found.rows.points["value"].tolist() == [-2.0, 0.5, -1.0]
+    check_nothing(find_stand_in([]))
 
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60))
@@ -476,16 +520,16 @@ def test_teachers_beside_published_ones() -> None:
         traced({weights: (2.0, 3.3, 3.0), shift: (0.0, 0.1, 0.125)}, 61.0, recipe="wo_dp_kd", seed=1),
         traced({weights: (2.0, 6.0, 3.0), shift: (0.0, 0.1, 0.1)}, 59.0),
     ]
-    table = teachers_table(records)
-    assert len(table) == 2 * (2 * 2 + 2 + 1)
-    cells = table.set_index(["recipe", "quantity", "of"])
+    found = find_teachers(records)
+    assert len(found.table) == 2 * (2 * 2 + 2 + 1)
+    cells = found.table.set_index(["recipe", "quantity", "of"])
     norm = cells.loc[("wo_dp_kd", "norm", weights)]
     assert (norm["n"], norm["epoch"], norm["initial"]) == (2, 400, 2.0)
     assert (norm["ours"], norm["published"]) == (pytest.approx(3.15), 3.0)
     assert cells.loc[("baseline", "largest entry", weights)]["ours"] == 3.0
     assert cells.loc[("baseline", "loss", "1-fold")]["published"] == 0.5
     assert cells.loc[("wo_dp_kd", "test accuracy", "")]["ours"] == 60.5
-    said = teachers_finding(table)
+    said = found.told
     assert said.startswith("`wo_dp_kd` on frepo IPC 1, 400 epochs as the published teacher: ")
     # 5 and 20% apart; a norm that begins at nothing changes by no percentage
     assert "5.0 to 20.0% apart, 12.5% in the median, after a training that changed them by 57.5%" in said
@@ -495,8 +539,6 @@ def test_teachers_beside_published_ones() -> None:
         "0.0 to 100.0% apart, 50.0% in the median, after a training that changed them by 200.0%" in said
     )
     assert "(" not in said  # the pages say that brackets are intervals of means
-    drawn = teachers_rows(table)
-    assert drawn.labels == ["frepo IPC 1, wo_dp_kd", "frepo IPC 1, baseline"]
-    assert drawn.points["value"].tolist() == pytest.approx([5.0, -20.0, 100.0, 0.0])
-    assert teachers_finding(teachers_table([])) == ""
-    assert teachers_rows(teachers_table([])).labels == []
+    assert found.rows.labels == ["frepo IPC 1, wo_dp_kd", "frepo IPC 1, baseline"]
+    assert found.rows.points["value"].tolist() == pytest.approx([5.0, -20.0, 100.0, 0.0])
+    check_nothing(find_teachers([]))

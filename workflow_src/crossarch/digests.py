@@ -47,10 +47,15 @@ STAGES: dict[str, tuple[str, ...]] = {
         *("models/*.py", "running/evaluation.py", "training/*.py"),
     ),
     "analysis": (
-        *("analysis/summary.py", "analysis/cells.py", "analysis/drawing.py", "analysis/record.py"),
+        *("analysis/summary.py", "analysis/cells.py", "analysis/drawing.py", "analysis/findings.py"),
         *("analysis/chosen.py", "analysis/selection.py", "analysis/protocols.py", "analysis/stale.py"),
         *("analysis/whitening.py", "analysis/agreement.py", "analysis/softness.py"),
-        *("analysis/statistics.py", "analysis/stand_in.py", "analysis/teachers.py"),
+        *(
+            "analysis/statistics.py",
+            "analysis/stand_in.py",
+            "analysis/teachers.py",
+            "analysis/record.py",
+        ),
         *("config/plan.py", "collect/*.py", "printing/*.py"),
     ),
     "collect": ("collect/runs.py", "collect/tidy.py"),

@@ -6,7 +6,6 @@ import pandas as pd
 
 from crossarch.analysis.cells import (
     CELL,
-    frame,
     means_over_seeds,
     percent,
     run_columns,
@@ -15,7 +14,7 @@ from crossarch.analysis.cells import (
     taught_by,
     told,
 )
-from crossarch.analysis.drawing import Rows
+from crossarch.analysis.findings import Findings, Rows
 from crossarch.analysis.record import AgreementRecord
 
 TITLE = "How often students answer as their teachers do"
@@ -30,33 +29,31 @@ _MEANS = {
 COLUMNS = (*CELL, "taught_by", "n", *_MEANS, "excess", "error")
 
 
-def agreement_table(records: Sequence[AgreementRecord]) -> pd.DataFrame:
+def find_agreement(records: Sequence[AgreementRecord]) -> Findings:
     """Agreement of each cell's student with its teacher on the test set, means over n seeds, in percent.
 
     Columns: data set, source, IPC, network, recipe (with its protocol), taught_by (network/recipe), n,
     student and teacher (accuracies), both_right, agreement, expected (see
     `crossarch.analysis.predictions`), excess (agreement minus expected, points), error (standard error
     of the agreement that the number of test images leaves, points: of n seeds that see the same images
-    the mean of theirs).
+    the mean of theirs). Drawn is the excess of each set and recipe.
     """
-    rows = [
+    tests = [
         {
             **run_columns(record),
             "taught_by": taught_by(record),
             **{column: getattr(record, name) for column, name in _MEANS.items()},
             "excess": record.agreement - record.expected,
-            "images": record.images,
+            "error": standard_error(record.agreement, record.images),
         }
         for record in records
     ]
-    if not rows:
-        return frame([], COLUMNS)
-    tests = pd.DataFrame(rows)
-    tests["error"] = standard_error(tests["agreement"], tests["images"])
-    return means_over_seeds(tests, ["taught_by"], [*_MEANS, "excess", "error"])[list(COLUMNS)]
+    table = means_over_seeds(pd.DataFrame(tests), ["taught_by"], COLUMNS)
+    rows = Rows(AXIS, table.assign(row=set_and_recipe(table), value=table["excess"]))
+    return Findings(TITLE, table, _in_words(table), rows)
 
 
-def agreement_finding(table: pd.DataFrame) -> str:
+def _in_words(table: pd.DataFrame) -> str:
     """What the table says, in two sentences; nothing where it is empty."""
     if table.empty:
         return ""
@@ -67,8 +64,3 @@ def agreement_finding(table: pd.DataFrame) -> str:
         f"networks with their confusions that answered independently would agree on "
         f"{percent(mean['expected'])}: the excess is {told(table['excess'], 'cells')}."
     )
-
-
-def agreement_rows(table: pd.DataFrame) -> Rows:
-    """A row a set and recipe: the excess of each network."""
-    return Rows(AXIS, table.assign(row=set_and_recipe(table), value=table["excess"]))

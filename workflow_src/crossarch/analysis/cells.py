@@ -1,8 +1,8 @@
 """What the tables of all analyses have in common: cells, means over seeds, intervals over cells."""
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,8 @@ from crossarch.collect.interval import mean_interval
 from crossarch.config import Configuration
 from crossarch.printing.numbers import printed, printed_range, printed_signed
 from crossarch.printing.words import listed
+
+N = TypeVar("N", float, "pd.Series[float]")
 
 CELL = ["dataset", "source", "ipc", "arch", "recipe"]
 ALL = "all"  # in a column that the row is not about
@@ -41,29 +43,34 @@ def taught_by(record: AgreementRecord | SoftnessRecord) -> str:
     return f"{record.teacher.arch}/{record.teacher.qualified_recipe}"
 
 
-def standard_error(percent: "pd.Series[float]", images: "pd.Series[int]") -> "pd.Series[float]":
+def standard_error(percent: N, images: N) -> N:
     """What the number of test images leaves of a share of them (both in percent).
 
     The mean of several seeds' is that of their mean at most: all of them see the same images.
     """
-    return (percent * (100 - percent) / images) ** 0.5
+    error: N = (percent * (100 - percent) / images) ** 0.5
+    return error
 
 
-def difference_error(tests: pd.DataFrame, first: str, second: str) -> "pd.Series[float]":
-    """The standard error of the difference of two columns, as if they were of independent tests."""
-    one, other = (standard_error(tests[column], tests["images"]) for column in (first, second))
-    return pd.Series(np.hypot(one, other), one.index)
+def difference_error(first: N, second: N, images: N) -> N:
+    """The standard error of the difference of two shares, as if they were of independent tests."""
+    error: N = (standard_error(first, images) ** 2 + standard_error(second, images) ** 2) ** 0.5
+    return error
 
 
-def means_over_seeds(tests: pd.DataFrame, by: Iterable[str], values: Iterable[str]) -> pd.DataFrame:
-    """A row for each cell and what else it is told `by`: the means of `values`, and n, the seeds.
+def means_over_seeds(tests: pd.DataFrame, by: Iterable[str], columns: Sequence[str]) -> pd.DataFrame:
+    """A row for each cell and what else it is told `by`, in `columns`; none where there is no test.
 
-    `tests` has the columns of `run_columns`, `by` and `values`. The order is that of first appearance.
+    `tests` has the columns of `run_columns` and all others but n, the number of seeds. What is neither
+    of the cell nor told `by` is a mean over them. The order is that of first appearance.
     """
-    cells = tests.groupby([*CELL, *by], sort=False)
-    means = cells[list(values)].mean()
+    if tests.empty:
+        return frame([], columns)
+    keys = [*CELL, *by]
+    cells = tests.groupby(keys, sort=False)
+    means = cells[[name for name in columns if name not in {*keys, "n"}]].mean()
     means["n"] = cells["seed"].nunique()
-    return means.reset_index()
+    return means.reset_index()[list(columns)]
 
 
 def set_names(cells: pd.DataFrame) -> "pd.Series[str]":

@@ -1,11 +1,11 @@
 """How the figures of analyses look: a row a group, a marker a network, a line at nothing."""
 
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 from matplotlib.axes import Axes
 
+from crossarch.analysis.findings import Rows
 from crossarch.config import Configuration
 from crossarch.printing.style import COLOURS, GREY, arch_look, canvas, own_look, save, watermark
 from crossarch.printing.synthetic import NOTICE
@@ -13,25 +13,6 @@ from crossarch.printing.synthetic import NOTICE
 NOTHING = "no run measured yet"
 _ROW, _MARGIN, _LEGEND = 0.3, 0.7, 0.3  # inches
 _ASIDE = 0.3  # of a row, from the markers to the mean with its interval
-
-
-@dataclass(frozen=True)
-class Rows:
-    """What is drawn: `points` has `row` (its label), `arch` and `value`; an axis with a title.
-
-    `means` has `row`, `mean`, `low` and `high`: what is drawn below the points of a row.
-    """
-
-    axis: str
-    points: pd.DataFrame
-    means: pd.DataFrame = field(
-        default_factory=lambda: pd.DataFrame(columns=["row", "mean", "low", "high"])
-    )
-
-    @property
-    def labels(self) -> list[str]:
-        """The rows from above."""
-        return list(self.points["row"].unique())
 
 
 def draw_rows(configuration: Configuration, rows: Rows, stem: Path, synthetic: bool) -> list[Path]:

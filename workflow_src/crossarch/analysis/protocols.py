@@ -4,7 +4,7 @@ import pandas as pd
 
 from crossarch.analysis.cells import CELL, frame, interval, told
 from crossarch.analysis.chosen import OTHERS, REFERENCE
-from crossarch.analysis.drawing import Rows
+from crossarch.analysis.findings import Findings, Rows
 from crossarch.config import Configuration, RunId, resolve
 
 TITLE = "What the protocol changes"
@@ -12,15 +12,23 @@ AXIS = "Difference from protocol `paper` (points)"
 COLUMNS = (*CELL, "protocol", "n", "paper", "other", "difference", "low", "high")
 
 
-def protocols_table(configuration: Configuration, runs: pd.DataFrame, accuracy: str) -> pd.DataFrame:
+def find_protocols(configuration: Configuration, runs: pd.DataFrame) -> Findings:
     """Accuracies (percent) of cells that were measured under `paper` and under another protocol.
 
     Cells for which the two have the same settings are left out: they cannot differ. `runs` is the table
-    of `collect_runs`, `accuracy` is `best` or `last`. Runs are compared seed by seed. Columns: data set,
-    source, IPC, network, recipe, protocol, n (seeds), paper, other (means), difference in points, low
-    and high (95% interval of the mean difference over seeds, missing below three).
+    of `collect_runs`; the selection says which accuracy counts. Runs are compared seed by seed. Columns:
+    data set, source, IPC, network, recipe, protocol, n (seeds), paper, other (means), difference in
+    points, low and high (95% interval of the mean difference over seeds, missing below three). Drawn
+    are the differences of each recipe and protocol.
     """
-    numbers = runs.rename(columns={f"accuracy_{accuracy}": "accuracy"})[
+    table = _table(configuration, runs)
+    names = table["recipe"] + "@" + table["protocol"]
+    rows = Rows(AXIS, table.assign(row=names, value=table["difference"]))
+    return Findings(TITLE, table, _in_words(table), rows)
+
+
+def _table(configuration: Configuration, runs: pd.DataFrame) -> pd.DataFrame:
+    numbers = runs.rename(columns={f"accuracy_{configuration.selection.accuracy}": "accuracy"})[
         [*CELL, "protocol", "seed", "accuracy"]
     ]
     reference = numbers[numbers["protocol"] == REFERENCE].drop(columns="protocol")
@@ -57,16 +65,10 @@ def _differs(configuration: Configuration, run: RunId) -> bool:
     )
 
 
-def protocols_finding(table: pd.DataFrame) -> str:
+def _in_words(table: pd.DataFrame) -> str:
     """What the table says, in a sentence for each protocol; nothing where it is empty."""
     sentences = [
         f"`{protocol}` differs from `{REFERENCE}` by {told(cells['difference'], 'cells')}."
         for protocol, cells in table.groupby("protocol", sort=False)
     ]
     return " ".join(sentences)
-
-
-def protocols_rows(table: pd.DataFrame) -> Rows:
-    """A row a recipe and protocol: the difference of each network."""
-    names = table["recipe"] + "@" + table["protocol"]
-    return Rows(AXIS, table.assign(row=names, value=table["difference"]))

@@ -8,7 +8,7 @@ from itertools import product
 import pandas as pd
 
 from crossarch.analysis.cells import ALL, bullets, frame, interval, qualified, told, told_by
-from crossarch.analysis.drawing import Rows
+from crossarch.analysis.findings import Findings, Rows
 from crossarch.printing.numbers import printed
 
 TITLE = "What selecting on the test set is worth"
@@ -16,12 +16,21 @@ AXIS = "Best test minus last test (points)"
 COLUMNS = ("recipe", "arch", "n", "tests", "mean", "low", "high", "largest", "last_was_best")
 
 
-def selection_table(runs: pd.DataFrame) -> pd.DataFrame:
+def find_selection(runs: pd.DataFrame) -> Findings:
     """Gains in points by recipe and network, and over `all` of either, from the table of `collect_runs`.
 
     Columns: recipe, arch, n (runs), tests (of a run, on average), mean, low and high (95% interval of
     the mean over runs, missing below three), largest, last_was_best (runs whose last test was the best).
+    Drawn are a recipe's means of each network, and its mean over all networks with the interval.
     """
+    table = _table(runs)
+    points = table[table["arch"] != ALL]
+    means = table[table["arch"] == ALL].rename(columns={"recipe": "row"})
+    rows = Rows(AXIS, points.assign(row=points["recipe"], value=points["mean"]), means)
+    return Findings(TITLE, table, _in_words(runs), rows)
+
+
+def _table(runs: pd.DataFrame) -> pd.DataFrame:
     gains = runs.assign(
         recipe=qualified(runs),
         gain=runs["accuracy_best"] - runs["accuracy_last"],
@@ -51,7 +60,7 @@ def selection_table(runs: pd.DataFrame) -> pd.DataFrame:
     return frame(rows, COLUMNS)
 
 
-def selection_finding(runs: pd.DataFrame) -> str:
+def _in_words(runs: pd.DataFrame) -> str:
     """What the runs with several tests say, in a few sentences; nothing where there is none."""
     runs = runs[_tests(runs) > 1]
     if runs.empty:
@@ -70,10 +79,3 @@ def selection_finding(runs: pd.DataFrame) -> str:
 def _tests(runs: pd.DataFrame) -> "pd.Series[int]":
     """How often each run was tested: its last epoch always is."""
     return -(-runs["epochs"] // runs["evaluate_every"])
-
-
-def selection_rows(table: pd.DataFrame) -> Rows:
-    """A row a recipe: each network's mean, and the mean over all networks with its interval."""
-    points = table[table["arch"] != ALL]
-    means = table[table["arch"] == ALL].rename(columns={"recipe": "row"})
-    return Rows(AXIS, points.assign(row=points["recipe"], value=points["mean"]), means)

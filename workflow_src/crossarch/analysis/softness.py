@@ -11,14 +11,13 @@ import pandas as pd
 
 from crossarch.analysis.cells import (
     CELL,
-    frame,
     means_over_seeds,
     percent,
     run_columns,
     set_and_recipe,
     taught_by,
 )
-from crossarch.analysis.drawing import Rows
+from crossarch.analysis.findings import Findings, Rows
 from crossarch.analysis.record import SoftnessRecord
 from crossarch.printing.words import plural
 
@@ -35,15 +34,16 @@ _MEANS = {
 COLUMNS = (*CELL, "taught_by", "n", "temperature", *_MEANS)
 
 
-def softness_table(records: Sequence[SoftnessRecord]) -> pd.DataFrame:
+def find_softness(records: Sequence[SoftnessRecord]) -> Findings:
     """The targets of each cell's teacher on the augmented training images, means over n seeds.
 
     Columns: data set, source, IPC, network, recipe (with its protocol), taught_by (network/recipe), n,
     temperature (of the distillation), student and teacher (test accuracies, percent), entropy and
     label_entropy (of the teacher's targets and of the labels, nats), likeliest (mean probability of the
     class that the teacher thinks most likely, percent), right (how often that is the label's, percent).
+    Drawn is the entropy of the targets in each set and recipe.
     """
-    rows = [
+    tests = [
         {
             **run_columns(record),
             "taught_by": taught_by(record),
@@ -52,13 +52,12 @@ def softness_table(records: Sequence[SoftnessRecord]) -> pd.DataFrame:
         }
         for record in records
     ]
-    if not rows:
-        return frame([], COLUMNS)
-    means = means_over_seeds(pd.DataFrame(rows), ["taught_by", "temperature"], _MEANS)
-    return means[list(COLUMNS)]
+    table = means_over_seeds(pd.DataFrame(tests), ["taught_by", "temperature"], COLUMNS)
+    rows = Rows(AXIS, table.assign(row=set_and_recipe(table), value=table["entropy"]))
+    return Findings(TITLE, table, _in_words(table), rows)
 
 
-def softness_finding(table: pd.DataFrame) -> str:
+def _in_words(table: pd.DataFrame) -> str:
     """What the table says: the hardest and the softest targets; nothing where it is empty."""
     if table.empty:
         return ""
@@ -70,11 +69,6 @@ def softness_finding(table: pd.DataFrame) -> str:
         f"{_told(hardest)}."
         + (f" The softest targets are those of {_told(softest)}." if several else "")
     )
-
-
-def softness_rows(table: pd.DataFrame) -> Rows:
-    """A row a set and recipe: the entropy of the targets that each network got."""
-    return Rows(AXIS, table.assign(row=set_and_recipe(table), value=table["entropy"]))
 
 
 def _told(cell: "pd.Series[Any]") -> str:

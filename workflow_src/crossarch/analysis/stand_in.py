@@ -11,14 +11,13 @@ import pandas as pd
 
 from crossarch.analysis.cells import (
     CELL,
-    frame,
     means_over_seeds,
     run_columns,
     set_and_recipe,
     told,
     told_by,
 )
-from crossarch.analysis.drawing import Rows
+from crossarch.analysis.findings import Findings, Rows
 from crossarch.analysis.record import PairedAccuracies, StandInRecord
 from crossarch.printing.words import listed, plural
 
@@ -27,15 +26,15 @@ AXIS = "Accuracy on copies minus accuracy on originals (points)"
 COLUMNS = (*CELL, "space", "own", "n", "original", "copied", "effect", "error")
 
 
-def stand_in_table(records: Sequence[StandInRecord]) -> pd.DataFrame:
+def find_stand_in(records: Sequence[StandInRecord]) -> Findings:
     """Accuracies of each cell on originals and copies in each space, means over n seeds, in percent.
 
     Columns: data set, source, IPC, network, recipe (with its protocol), space, own (whether it is the
     space that the cell is tested in), n, original, copied, effect (copied minus original, points), error
     (standard error of the effect that the number of pairs leaves, points: of n seeds that see the same
-    pairs the mean of theirs).
+    pairs the mean of theirs). Drawn is the effect in the own space of each set and recipe.
     """
-    rows = [
+    tests = [
         {
             **run_columns(record),
             "space": space,
@@ -48,10 +47,10 @@ def stand_in_table(records: Sequence[StandInRecord]) -> pd.DataFrame:
         for record in records
         for space, hits in record.accuracies.items()
     ]
-    if not rows:
-        return frame([], COLUMNS)
-    values = ["original", "copied", "effect", "error"]
-    return means_over_seeds(pd.DataFrame(rows), ["space", "own"], values)[list(COLUMNS)]
+    table = means_over_seeds(pd.DataFrame(tests), ["space", "own"], COLUMNS)
+    own = table[table["own"].astype(bool)]
+    rows = Rows(AXIS, own.assign(row=set_and_recipe(own), value=own["effect"]))
+    return Findings(TITLE, table, _in_words(table, records), rows)
 
 
 def paired_error(hits: PairedAccuracies, pairs: int) -> float:
@@ -60,7 +59,7 @@ def paired_error(hits: PairedAccuracies, pairs: int) -> float:
     return 100 * float(np.sqrt(max(lost + won - (won - lost) ** 2, 0.0) / pairs))
 
 
-def stand_in_finding(table: pd.DataFrame, records: Sequence[StandInRecord]) -> str:
+def _in_words(table: pd.DataFrame, records: Sequence[StandInRecord]) -> str:
     """What the table says, a sentence for each space; nothing where nothing was measured."""
     if not records:
         return ""
@@ -78,9 +77,3 @@ def stand_in_finding(table: pd.DataFrame, records: Sequence[StandInRecord]) -> s
     for space, cells in table[~table["own"].astype(bool)].groupby("space", sort=False):
         sentences.append(f"In `{space}` instead of their own: {told(cells['effect'], 'cells')}.")
     return " ".join(sentences)
-
-
-def stand_in_rows(table: pd.DataFrame) -> Rows:
-    """A row a set and recipe: what each network loses in its own space."""
-    own = table[table["own"].astype(bool)]
-    return Rows(AXIS, own.assign(row=set_and_recipe(own), value=own["effect"]))

@@ -12,7 +12,6 @@ import pandas as pd
 from crossarch.analysis.cells import (
     CELL,
     difference_error,
-    frame,
     means_over_seeds,
     percent,
     run_columns,
@@ -20,7 +19,7 @@ from crossarch.analysis.cells import (
     told,
     told_by,
 )
-from crossarch.analysis.drawing import Rows
+from crossarch.analysis.findings import Findings, Rows
 from crossarch.analysis.record import StatisticsRecord
 
 TITLE = "What the running statistics of batch norms cost"
@@ -28,31 +27,30 @@ AXIS = "Statistics of test batches minus running statistics (points)"
 COLUMNS = (*CELL, "n", "running", "batch", "change", "error")
 
 
-def statistics_table(records: Sequence[StatisticsRecord]) -> pd.DataFrame:
+def find_statistics(records: Sequence[StatisticsRecord]) -> Findings:
     """Accuracies of each cell with either statistics, means over n seeds, in percent.
 
     Columns: data set, source, IPC, network, recipe (with its protocol), n, running, batch, change
     (batch minus running, points), error (at most: the standard error of the change that the number of
     test images leaves if the two tests were independent, points; of n seeds the mean of theirs).
+    Drawn is the change in each set and recipe.
     """
-    rows = [
+    tests = [
         {
             **run_columns(record),
             "running": record.running,
             "batch": record.batch,
             "change": record.batch - record.running,
-            "images": record.images,
+            "error": difference_error(record.running, record.batch, record.images),
         }
         for record in records
     ]
-    if not rows:
-        return frame([], COLUMNS)
-    tests = pd.DataFrame(rows)
-    tests["error"] = difference_error(tests, "running", "batch")
-    return means_over_seeds(tests, [], ["running", "batch", "change", "error"])[list(COLUMNS)]
+    table = means_over_seeds(pd.DataFrame(tests), [], COLUMNS)
+    rows = Rows(AXIS, table.assign(row=set_and_recipe(table), value=table["change"]))
+    return Findings(TITLE, table, _in_words(table), rows)
 
 
-def statistics_finding(table: pd.DataFrame) -> str:
+def _in_words(table: pd.DataFrame) -> str:
     """What the table says, for all cells and for each network; nothing where it is empty."""
     if table.empty:
         return ""
@@ -62,8 +60,3 @@ def statistics_finding(table: pd.DataFrame) -> str:
         f"instead of {percent(mean['running'])}, {told(table['change'], 'cells')}. By network: "
         f"{'; '.join(told_by(table['arch'], table['change'], 'cells'))}."
     )
-
-
-def statistics_rows(table: pd.DataFrame) -> Rows:
-    """A row a set and recipe: the change of each network."""
-    return Rows(AXIS, table.assign(row=set_and_recipe(table), value=table["change"]))

@@ -4,25 +4,19 @@ Which runs count: all that have ended with today's settings, or those that the c
 Imports no torch: what is measured of a run stands in its record.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
 
-from crossarch.analysis import (
-    agreement,
-    protocols,
-    selection,
-    softness,
-    stand_in,
-    statistics,
-    teachers,
-    whitening,
-)
+from crossarch.analysis.agreement import find_agreement
 from crossarch.analysis.cells import INTERVALS, has_intervals, measured_on
 from crossarch.analysis.chosen import chosen_runs
-from crossarch.analysis.drawing import Rows, draw_rows
+from crossarch.analysis.drawing import draw_rows
+from crossarch.analysis.findings import Findings
+from crossarch.analysis.protocols import find_protocols
 from crossarch.analysis.record import (
     AgreementRecord,
     R,
@@ -33,7 +27,13 @@ from crossarch.analysis.record import (
     WhiteningRecord,
     read_record,
 )
+from crossarch.analysis.selection import find_selection
+from crossarch.analysis.softness import find_softness
 from crossarch.analysis.stale import stale_records
+from crossarch.analysis.stand_in import find_stand_in
+from crossarch.analysis.statistics import find_statistics
+from crossarch.analysis.teachers import find_teachers
+from crossarch.analysis.whitening import find_whitening
 from crossarch.collect.runs import collect_runs
 from crossarch.collect.tidy import write_tidy
 from crossarch.config import Configuration, RunId
@@ -47,14 +47,37 @@ NOTHING = "Not measured yet."
 
 
 @dataclass(frozen=True)
-class Findings:
-    """What an analysis found: its table, what that says in words (empty: nothing), what is drawn."""
+class _Ended:
+    """The runs that an analysis is of, all of which have ended and, where it needs it, have a record."""
 
-    title: str
-    table: pd.DataFrame
-    told: str
-    rows: Rows
-    synthetic: bool
+    configuration: Configuration
+    layout: Layout
+    analysis: Summarised
+    runs: Sequence[RunId]
+
+    @cached_property
+    def collected(self) -> pd.DataFrame:
+        """The table of `collect_runs`."""
+        return collect_runs(map(self.layout.run_metrics, self.runs))
+
+    def records(self, kind: type[R]) -> list[R]:
+        """What was measured of each run; DataError for a record of another training."""
+        for file, reason in stale_records(self.layout, self.analysis, self.runs).items():
+            raise DataError(f"{file}: {reason}")
+        files = (self.layout.analysis_record(self.analysis, run) for run in self.runs)
+        return [read_record(kind, file) for file in files]
+
+
+_FIND: dict[Summarised, Callable[[_Ended], Findings]] = {
+    "selection": lambda ended: find_selection(ended.collected),
+    "protocols": lambda ended: find_protocols(ended.configuration, ended.collected),
+    "whitening": lambda ended: find_whitening(ended.configuration, ended.records(WhiteningRecord)),
+    "agreement": lambda ended: find_agreement(ended.records(AgreementRecord)),
+    "softness": lambda ended: find_softness(ended.records(SoftnessRecord)),
+    "statistics": lambda ended: find_statistics(ended.records(StatisticsRecord)),
+    "stand_in": lambda ended: find_stand_in(ended.records(StandInRecord)),
+    "teachers": lambda ended: find_teachers(ended.records(TeacherRecord)),
+}
 
 
 def findings(
@@ -64,44 +87,7 @@ def findings(
 
     Raises DataError for a file that is missing or broken, and for a record of another training.
     """
-    collected = collect_runs(layout.run_metrics(run) for run in runs)
-    match analysis:
-        case "selection":
-            title = selection.TITLE
-            table = selection.selection_table(collected)
-            told, rows = selection.selection_finding(collected), selection.selection_rows(table)
-        case "protocols":
-            title = protocols.TITLE
-            table = protocols.protocols_table(configuration, collected, configuration.selection.accuracy)
-            told, rows = protocols.protocols_finding(table), protocols.protocols_rows(table)
-        case "whitening":
-            title = whitening.TITLE
-            tests = _records(layout, WhiteningRecord, analysis, runs)
-            table = whitening.whitening_table(configuration, tests)
-            told = whitening.whitening_finding(configuration, table, tests)
-            rows = whitening.whitening_rows(table)
-        case "agreement":
-            title = agreement.TITLE
-            table = agreement.agreement_table(_records(layout, AgreementRecord, analysis, runs))
-            told, rows = agreement.agreement_finding(table), agreement.agreement_rows(table)
-        case "softness":
-            title = softness.TITLE
-            table = softness.softness_table(_records(layout, SoftnessRecord, analysis, runs))
-            told, rows = softness.softness_finding(table), softness.softness_rows(table)
-        case "statistics":
-            title = statistics.TITLE
-            table = statistics.statistics_table(_records(layout, StatisticsRecord, analysis, runs))
-            told, rows = statistics.statistics_finding(table), statistics.statistics_rows(table)
-        case "stand_in":
-            title = stand_in.TITLE
-            pairs = _records(layout, StandInRecord, analysis, runs)
-            table = stand_in.stand_in_table(pairs)
-            told, rows = stand_in.stand_in_finding(table, pairs), stand_in.stand_in_rows(table)
-        case "teachers":
-            title = teachers.TITLE
-            table = teachers.teachers_table(_records(layout, TeacherRecord, analysis, runs))
-            told, rows = teachers.teachers_finding(table), teachers.teachers_rows(table)
-    return Findings(title, table, told, rows, any_synthetic(collected["device"]))
+    return _FIND[analysis](_Ended(configuration, layout, analysis, runs))
 
 
 def write_findings(
@@ -111,26 +97,22 @@ def write_findings(
 
     `runs` are as in `findings`. What the configuration chooses and is not among them, the page counts.
     """
-    found = findings(configuration, layout, analysis, runs)
+    ended = _Ended(configuration, layout, analysis, runs)
+    synthetic = any_synthetic(ended.collected["device"])
+    found = _FIND[analysis](ended)
     csv, page, *_ = layout.analysis_files(analysis)
-    text = _text(configuration, analysis, found, runs)
+    told = f"{NOTICE}. {found.told}" if synthetic and found.told else found.told
+    text = _text(configuration, analysis, told, runs)
     write_tidy(found.table, csv)
-    drawn = draw_rows(configuration, found.rows, csv.with_suffix(""), found.synthetic)
+    drawn = draw_rows(configuration, found.rows, csv.with_suffix(""), synthetic)
     image = f"![{found.title}]({csv.with_suffix('.png').name})"
     write_text(page, f"# {found.title}\n\n{image}\n\n{text}\n")
     return [csv, page, *drawn], text
 
 
-def _records(layout: Layout, kind: type[R], analysis: str, runs: Sequence[RunId]) -> list[R]:
-    for file, reason in stale_records(layout, analysis, runs).items():
-        raise DataError(f"{file}: {reason}")
-    return [read_record(kind, layout.analysis_record(analysis, run)) for run in runs]
-
-
-def _text(configuration: Configuration, analysis: str, found: Findings, runs: Sequence[RunId]) -> str:
-    if not found.told:
+def _text(configuration: Configuration, analysis: str, told: str, runs: Sequence[RunId]) -> str:
+    if not told:
         return NOTHING
-    told = f"{NOTICE}. {found.told}" if found.synthetic else found.told
     sentences = [INTERVALS] if has_intervals(told) else []
     sentences.append(measured_on(configuration, (run.dataset for run in runs)))
     missing = set(_chosen_or_none(configuration, analysis)) - set(runs)

@@ -12,14 +12,13 @@ import pandas as pd
 
 from crossarch.analysis.cells import (
     CELL,
-    frame,
     means_over_seeds,
     percent,
     run_columns,
     set_and_recipe,
     set_names,
 )
-from crossarch.analysis.drawing import Rows
+from crossarch.analysis.findings import Findings, Rows
 from crossarch.analysis.record import Compared, TeacherRecord
 from crossarch.printing.numbers import printed
 
@@ -29,35 +28,29 @@ COLUMNS = (*CELL, "n", "epoch", "quantity", "of", "initial", "ours", "published"
 NORM, LARGEST, LOSS, ACCURACY = "norm", "largest entry", "loss", "test accuracy"
 
 
-def teachers_table(records: Sequence[TeacherRecord]) -> pd.DataFrame:
+def find_teachers(records: Sequence[TeacherRecord]) -> Findings:
     """Every number of ours beside the published one, means over n seeds.
 
     Columns: data set, source, IPC, network, recipe (with its protocol), n, epoch (of the published
     weights), quantity and what it is of (`norm` and `largest entry` of a parameter; `loss` on the set
     after so many operations of augmentation; `test accuracy`, percent), initial (before training),
-    ours, published.
+    ours, published. Drawn is how much larger each parameter's norm is in each set and recipe.
     """
-    rows = [
+    tests = [
         {**run_columns(record), "epoch": record.epoch, **numbers}
         for record in records
         for numbers in _numbers(record)
     ]
-    if not rows:
-        return frame([], COLUMNS)
-    by, values = ["epoch", "quantity", "of"], ["initial", "ours", "published"]
-    return means_over_seeds(pd.DataFrame(rows), by, values)[list(COLUMNS)]
+    table = means_over_seeds(pd.DataFrame(tests), ["epoch", "quantity", "of"], COLUMNS)
+    norms = table[table["quantity"] == NORM]
+    rows = Rows(AXIS, norms.assign(row=set_and_recipe(norms), value=_excess(norms)))
+    return Findings(TITLE, table, _in_words(table), rows)
 
 
-def teachers_finding(table: pd.DataFrame) -> str:
+def _in_words(table: pd.DataFrame) -> str:
     """What the table says of each cell, a sentence or two each; nothing where it is empty."""
     cells = table.assign(set=set_names(table)).groupby([*CELL, "epoch"], sort=False)
     return " ".join(_cell_finding(cell) for _, cell in cells)
-
-
-def teachers_rows(table: pd.DataFrame) -> Rows:
-    """A row a set and recipe: how much larger each parameter's norm is than the published one."""
-    norms = table[table["quantity"] == NORM]
-    return Rows(AXIS, norms.assign(row=set_and_recipe(norms), value=_excess(norms)))
 
 
 def _numbers(record: TeacherRecord) -> Iterator[dict[str, Any]]:

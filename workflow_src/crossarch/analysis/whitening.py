@@ -21,7 +21,7 @@ from crossarch.analysis.cells import (
     told,
     told_by,
 )
-from crossarch.analysis.drawing import Rows
+from crossarch.analysis.findings import Findings, Rows
 from crossarch.analysis.record import WhiteningRecord
 from crossarch.config import Configuration
 from crossarch.config.schema import BASELINE
@@ -34,7 +34,7 @@ COLUMNS = (*CELL, "space", "own", "n", "accuracy", "reference", "gap", "error", 
 _SET = ["dataset", "source", "ipc", "protocol", "seed"]
 
 
-def whitening_table(configuration: Configuration, records: Sequence[WhiteningRecord]) -> pd.DataFrame:
+def find_whitening(configuration: Configuration, records: Sequence[WhiteningRecord]) -> Findings:
     """Accuracies and gaps of each cell in each space, means over n seeds.
 
     Columns: data set, source, IPC, network, recipe (with its protocol), space, own (whether it is the
@@ -42,8 +42,17 @@ def whitening_table(configuration: Configuration, records: Sequence[WhiteningRec
     with the baseline, tested in the same space), gap (reference minus accuracy, points), error (standard
     error of the gap that the number of test images leaves, points: of n seeds the mean of theirs),
     change (gap minus the gap in the own space). The gap is missing where the reference was not measured,
-    and for the source's own network; of a cell with some, seeds without a reference are left out.
+    and for the source's own network; of a cell with some, seeds without a reference are left out. Drawn
+    are the changes in each set, recipe and space that is not the own one.
     """
+    table = _table(configuration, records)
+    gaps = table[table["change"].notna() & ~table["own"].astype(bool)]
+    names = set_and_recipe(gaps) + ", " + gaps["space"]
+    rows = Rows(AXIS, gaps.assign(row=names, value=gaps["change"]))
+    return Findings(TITLE, table, _in_words(configuration, table, records), rows)
+
+
+def _table(configuration: Configuration, records: Sequence[WhiteningRecord]) -> pd.DataFrame:
     rows = [
         {
             **run_columns(record),
@@ -67,18 +76,17 @@ def whitening_table(configuration: Configuration, records: Sequence[WhiteningRec
     )
     tests["reference"] = tests["reference"].mask(tests["is_own_network"])
     tests["gap"] = tests["reference"] - tests["accuracy"]
-    tests["error"] = difference_error(tests, "accuracy", "reference")
+    tests["error"] = difference_error(tests["accuracy"], tests["reference"], tests["images"])
     has_gap = tests["gap"].notna()
     tests = tests[has_gap | ~has_gap.groupby([tests[key] for key in CELL]).transform("any")]
     run = [*CELL, "seed"]
     own = tests.loc[tests["own"], [*run, "gap"]].rename(columns={"gap": "own_gap"})
     tests = tests.merge(own, on=run, how="left")
     tests["change"] = tests["gap"] - tests["own_gap"]
-    values = ["accuracy", "reference", "gap", "change", "error"]
-    return means_over_seeds(tests, ["space", "own"], values)[list(COLUMNS)]
+    return means_over_seeds(tests, ["space", "own"], COLUMNS)
 
 
-def whitening_finding(
+def _in_words(
     configuration: Configuration, table: pd.DataFrame, records: Sequence[WhiteningRecord]
 ) -> str:
     """What the table says, a line for each set and space; nothing where nothing was measured."""
@@ -109,12 +117,6 @@ def whitening_finding(
                 f"changes, by recipe: {by_recipe}."
             )
     return " ".join(sentences) + bullets(elsewhere)
-
-
-def whitening_rows(table: pd.DataFrame) -> Rows:
-    """A row a set, recipe and space that is not their own: the change of each network's gap."""
-    gaps = table[table["change"].notna() & ~table["own"].astype(bool)]
-    return Rows(AXIS, gaps.assign(row=set_and_recipe(gaps) + ", " + gaps["space"], value=gaps["change"]))
 
 
 def _baseline(configuration: Configuration, of_set: pd.DataFrame) -> "pd.Series[float]":
