@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,8 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
 
-from crossarch.analysis.curvature import measure_curvature
+from crossarch.analysis.job import Job
+from crossarch.analysis.measure import measure
 from crossarch.analysis.record import (
     AgreementRecord,
     CurvatureRecord,
@@ -27,17 +29,10 @@ from crossarch.analysis.record import (
     read_record,
     write_record,
 )
-from crossarch.analysis.retrace import measure_teacher
 from crossarch.analysis.summary import write_findings
-from crossarch.analysis.taught import as_probabilities, mean_entropy, measure_softness
-from crossarch.analysis.testing import (
-    measure_agreement,
-    measure_stand_in,
-    measure_statistics,
-    measure_whitening,
-)
-from crossarch.analysis.where import Where
-from crossarch.config import Configuration
+from crossarch.analysis.taught import as_probabilities, mean_entropy
+from crossarch.analysis.where import OnTask, Where
+from crossarch.config import Configuration, RunId
 from crossarch.config.schema import StandInSettings
 from crossarch.config.sets import AUDITED
 from crossarch.data import ImageSet
@@ -45,6 +40,7 @@ from crossarch.data.store import load_set, load_tensors, save_tensors
 from crossarch.data.whitening import fit_whitener
 from crossarch.errors import ConfigError, CrossarchError, DataError
 from crossarch.files import sha256_of
+from crossarch.layout import Layout
 from crossarch.models import build
 from crossarch.running.evaluation import accuracy
 from crossarch.training.augmentation import augment
@@ -54,10 +50,31 @@ from crossarch.training.trainer import train
 CPU = Where(device="cpu")
 
 
+def made_by(
+    analysis: str, configuration: Configuration, layout: Layout, run: RunId, *progress: OnTask
+) -> Any:
+    """The record that an analysis makes of a run on the CPU, and writes."""
+    return measure(analysis, Job(configuration, layout, run, CPU, *progress))
+
+
+def test_what_every_record_says(bench: Any) -> None:
+    job = Job(bench.configuration, bench.layout, bench.teacher, replace(CPU, threads=2), started=0.0)
+    said = job.stamp(torch.device("cpu"), {"weights": "abc"}, solver={"scipy": "1"})
+    metrics = json.loads(bench.layout.run_metrics(bench.teacher).read_text())
+    assert (said["run"], said["digest"]) == (bench.teacher, metrics["digest"])
+    told = said["provenance"]
+    assert (told["device"], told["threads"]) == ("cpu", 2)
+    assert (told["inputs"], told["solver"]) == ({"weights": "abc"}, {"scipy": "1"})
+    before = time.perf_counter()
+    assert before - 0.1 <= job.seconds <= time.perf_counter() + 0.1  # begun at 0, to a tenth
+    missing = replace(job, run=bench.teacher.model_copy(update={"seed": 9}))
+    assert "train the run first" in complaint(lambda: missing.finished)
+
+
 def test_curvature(bench: Any) -> None:
     told: list[tuple[str, int, int | None]] = []
-    made = measure_curvature(
-        bench.configuration, bench.layout, bench.teacher, CPU, lambda *news: told.append(news)
+    made = made_by(
+        "curvature", bench.configuration, bench.layout, bench.teacher, lambda *news: told.append(news)
     )
     record = read_record(CurvatureRecord, bench.layout.analysis_record("curvature", bench.teacher))
     assert record == made
@@ -87,16 +104,16 @@ def test_curvature(bench: Any) -> None:
 
 
 def test_the_same_numbers_each_time(bench: Any) -> None:
-    first = measure_curvature(bench.configuration, bench.layout, bench.teacher, CPU)
+    first = made_by("curvature", bench.configuration, bench.layout, bench.teacher)
     landscape = bench.layout.landscape(bench.teacher).read_bytes()
-    second = measure_curvature(bench.configuration, bench.layout, bench.teacher, CPU)
+    second = made_by("curvature", bench.configuration, bench.layout, bench.teacher)
     assert second.eigenvalues == first.eigenvalues
     assert second.residuals == first.residuals
     assert bench.layout.landscape(bench.teacher).read_bytes() == landscape
 
 
 def test_whitening(bench: Any) -> None:
-    made = measure_whitening(bench.configuration, bench.layout, bench.teacher, CPU)
+    made = made_by("whitening", bench.configuration, bench.layout, bench.teacher)
     record = read_record(WhiteningRecord, bench.layout.analysis_record("whitening", bench.teacher))
     assert record == made
     assert (record.own, record.images, set(record.accuracies)) == ("zca-frepo", 30, set(AUDITED))
@@ -113,7 +130,7 @@ def test_whitening(bench: Any) -> None:
 
 
 def test_agreement(taught: Any) -> None:
-    made = measure_agreement(taught.configuration, taught.layout, taught.student, CPU)
+    made = made_by("agreement", taught.configuration, taught.layout, taught.student)
     record = read_record(AgreementRecord, taught.layout.analysis_record("agreement", taught.student))
     assert record == made
     assert (record.teacher, record.teacher_checkpoint) == (taught.teacher, "best")
@@ -129,7 +146,7 @@ def test_agreement(taught: Any) -> None:
     metrics = json.loads(taught.layout.run_metrics(taught.student).read_text())
     assert record.student_accuracy == pytest.approx(metrics["accuracy"]["last"], abs=1e-3)
     with pytest.raises(ConfigError, match=r"found a run without a teacher, allowed for agreement"):
-        measure_agreement(taught.configuration, taught.layout, taught.teacher, CPU)
+        made_by("agreement", taught.configuration, taught.layout, taught.teacher)
 
 
 @pytest.mark.parametrize(
@@ -143,7 +160,7 @@ def test_entropy_in_nats(probabilities: list[float]) -> None:
 
 def test_softness(taught: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("crossarch.analysis.taught.DRAWS", 3)
-    made = measure_softness(taught.configuration, taught.layout, taught.student, CPU)
+    made = made_by("softness", taught.configuration, taught.layout, taught.student)
     record = read_record(SoftnessRecord, taught.layout.analysis_record("softness", taught.student))
     assert record == made
     assert (record.teacher, record.teacher_checkpoint) == (taught.teacher, "best")
@@ -174,11 +191,11 @@ def test_softness(taught: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert record.student_accuracy == metrics[taught.student]["last"]
     assert record.teacher_accuracy == metrics[taught.teacher]["best"]
     with pytest.raises(ConfigError, match=r"found a run without a teacher, allowed for softness"):
-        measure_softness(taught.configuration, taught.layout, taught.teacher, CPU)
+        made_by("softness", taught.configuration, taught.layout, taught.teacher)
 
 
 def test_intervals_are_explained_where_there_are_any(taught: Any) -> None:
-    measure_softness(taught.configuration, taught.layout, taught.student, CPU)
+    made_by("softness", taught.configuration, taught.layout, taught.student)
     _, told = write_findings(taught.configuration, taught.layout, "softness", [taught.student])
     assert told.startswith("Of 1 cell, the teacher")
     assert "intervals" not in told
@@ -200,7 +217,7 @@ def test_softness_of_another_teacher_is_refused(taught: Any) -> None:
     folder = taught.layout.run(taught.teacher)
     (folder / "best.safetensors").write_bytes((folder / "best.safetensors").read_bytes() + b" ")
     with pytest.raises(DataError, match=r"best\.safetensors: found SHA-256 \w+, but .* was made from"):
-        measure_softness(taught.configuration, taught.layout, taught.student, CPU)
+        made_by("softness", taught.configuration, taught.layout, taught.student)
     assert not taught.layout.analysis_record("softness", taught.student).exists()
 
 
@@ -212,7 +229,7 @@ def test_hard_labels_have_no_entropy() -> None:
 
 def test_statistics(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("crossarch.analysis.testing.STATISTICS_OF", 7)
-    made = measure_statistics(bench.configuration, bench.layout, bench.teacher, CPU)
+    made = made_by("statistics", bench.configuration, bench.layout, bench.teacher)
     record = read_record(StatisticsRecord, bench.layout.analysis_record("statistics", bench.teacher))
     assert record == made
     assert (record.own, record.images, record.batch_size) == ("zca-frepo", 30, 7)
@@ -241,7 +258,7 @@ def test_no_statistics_without_batch_norm(bench: Any) -> None:
     weights = bench.layout.run(bench.teacher) / "last.safetensors"
     save_file(build(settings).state_dict(), weights, {"digest": metrics["digest"]})
     said = complaint(
-        lambda: measure_statistics(bench.configuration, bench.layout, bench.teacher, CPU), ConfigError
+        lambda: made_by("statistics", bench.configuration, bench.layout, bench.teacher), ConfigError
     )
     assert said == f"{bench.teacher.path}: found no batch norm, which statistics needs"
 
@@ -281,7 +298,7 @@ def check_pairs(bench: Any, record: StandInRecord, originals: ImageSet, split: s
 
 def test_stand_in_on_the_originals_test_set(copied: Any) -> None:
     configuration, layout, run = copied.configuration, copied.layout, copied.teacher
-    made = measure_stand_in(configuration, layout, run, CPU)
+    made = made_by("stand_in", configuration, layout, run)
     record = read_record(StandInRecord, layout.analysis_record("stand_in", run))
     assert record == made
     file = layout.images("cifar10", "test")
@@ -299,7 +316,7 @@ def test_stand_in_on_given_originals(copied: Any, tmp_path: Path) -> None:
     first = ImageSet(whole.images[:20], whole.labels[:20])
     save_npz(file, first)
     configuration = with_originals(copied.configuration, file)
-    record = measure_stand_in(configuration, layout, run, CPU)
+    record = made_by("stand_in", configuration, layout, run)
     check_pairs(copied, record, first, "train")
     assert record.originals == "first20.npz"
     assert record.provenance["inputs"]["originals"] == sha256_of(file)
@@ -319,7 +336,7 @@ def test_stand_in_on_given_originals(copied: Any, tmp_path: Path) -> None:
 def test_what_cannot_be_paired(copied: Any, bench: Any, tmp_path: Path) -> None:
     layout, run = copied.layout, copied.teacher
     said = complaint(
-        lambda: measure_stand_in(copied.configuration, layout, bench.teacher, CPU), ConfigError
+        lambda: made_by("stand_in", copied.configuration, layout, bench.teacher), ConfigError
     )
     assert "found data set cifar10, allowed for stand_in: one that stands in for another" in said
 
@@ -327,7 +344,7 @@ def test_what_cannot_be_paired(copied: Any, bench: Any, tmp_path: Path) -> None:
         whole, file = load_set(layout.images("cifar10", "train")), tmp_path / name
         save_npz(file, ImageSet(whole.images[places], whole.labels[places]))
         configuration = with_originals(copied.configuration, file)
-        said = complaint(lambda: measure_stand_in(configuration, layout, run, CPU))
+        said = complaint(lambda: made_by("stand_in", configuration, layout, run))
         assert said.startswith(f"{file}: ")
         return said
 
@@ -336,7 +353,7 @@ def test_what_cannot_be_paired(copied: Any, bench: Any, tmp_path: Path) -> None:
     )
     assert "but the stand-in has " in paired_with("b.npz", torch.arange(36).repeat(2))
     absent = with_originals(copied.configuration, tmp_path / "no.npz")
-    said = complaint(lambda: measure_stand_in(absent, layout, run, CPU))
+    said = complaint(lambda: made_by("stand_in", absent, layout, run))
     assert said == f"{tmp_path / 'no.npz'}: no such file"
     assert not layout.analysis_record("stand_in", run).exists()
 
@@ -352,13 +369,13 @@ def test_mistakes_are_one_line(bench: Any) -> None:
     layout, configuration = bench.layout, bench.configuration
 
     def curvature() -> object:
-        return measure_curvature(configuration, layout, bench.teacher, CPU)
+        return made_by("curvature", configuration, layout, bench.teacher)
 
     def whitening() -> object:
-        return measure_whitening(configuration, layout, bench.teacher, CPU)
+        return made_by("whitening", configuration, layout, bench.teacher)
 
     missing = bench.teacher.model_copy(update={"seed": 9})
-    said = complaint(lambda: measure_whitening(configuration, layout, missing, CPU))
+    said = complaint(lambda: made_by("whitening", configuration, layout, missing))
     assert said.endswith(f"train the run first: crossarch train {missing.path}")
 
     last, best = (layout.run(bench.teacher) / f"{name}.safetensors" for name in ("last", "best"))
@@ -366,8 +383,8 @@ def test_mistakes_are_one_line(bench: Any) -> None:
     last.write_bytes(best.read_bytes()[:100])
     assert "is not a whole safetensors file" in complaint(curvature)
     last.unlink()
-    for measure in (curvature, whitening):
-        said = complaint(measure)
+    for make in (curvature, whitening):
+        said = complaint(make)
         assert said == f"{last}: no such file; train the run: crossarch train {bench.teacher.path}"
     last.write_bytes(kept)
     names = tuple(load_network(bench.settings(bench.teacher).network, last).state_dict())
@@ -384,13 +401,13 @@ def test_mistakes_are_one_line(bench: Any) -> None:
 def test_more_eigenvalues_than_parameters(make_bench: Callable[..., Any]) -> None:
     bench = make_bench(eigenvalues=100_000_000)
     said = complaint(
-        lambda: measure_curvature(bench.configuration, bench.layout, bench.teacher, CPU), ConfigError
+        lambda: made_by("curvature", bench.configuration, bench.layout, bench.teacher), ConfigError
     )
     assert said.startswith("curvature.eigenvalues: found 100000000, allowed: less than the ")
 
 
 def test_records_come_back_and_broken_ones_are_named(tmp_path: Path, taught: Any) -> None:
-    record = measure_agreement(taught.configuration, taught.layout, taught.student, CPU)
+    record = made_by("agreement", taught.configuration, taught.layout, taught.student)
     file = tmp_path / "seed0.json"
     write_record(record, file)
     assert read_record(AgreementRecord, file) == record
@@ -431,8 +448,8 @@ def test_our_own_training_is_retraced_exactly(bench: Any, publish: Any) -> None:
     weights = trained_for(bench, epochs=3, seed=0)
     file = publish({"state_dict": weights, "epoch": 3})
     told: list[tuple[str, int, int | None]] = []
-    made = measure_teacher(
-        bench.configuration, bench.layout, bench.teacher, CPU, lambda *news: told.append(news)
+    made = made_by(
+        "teachers", bench.configuration, bench.layout, bench.teacher, lambda *news: told.append(news)
     )
     record = read_record(TeacherRecord, bench.layout.analysis_record("teachers", bench.teacher))
     assert record == made
@@ -463,7 +480,7 @@ def test_our_own_training_is_retraced_exactly(bench: Any, publish: Any) -> None:
 
 def test_another_training_is_told_from_ours(bench: Any, publish: Any) -> None:
     publish({"state_dict": trained_for(bench, epochs=2, seed=1), "epoch": 3})
-    record = measure_teacher(bench.configuration, bench.layout, bench.teacher, CPU)
+    record = made_by("teachers", bench.configuration, bench.layout, bench.teacher)
     for norms in record.parameters.values():
         assert norms.ours != norms.published
     assert all(loss.ours != loss.published for loss in record.losses)
@@ -480,20 +497,21 @@ def test_another_training_is_told_from_ours(bench: Any, publish: Any) -> None:
 )
 def test_an_epoch_outside_of_the_run(epoch: Any, said: str, bench: Any, publish: Any) -> None:
     file = publish({"state_dict": trained_for(bench, epochs=1, seed=0), "epoch": epoch})
-    found = complaint(lambda: measure_teacher(bench.configuration, bench.layout, bench.teacher, CPU))
+    found = complaint(lambda: made_by("teachers", bench.configuration, bench.layout, bench.teacher))
     assert found == f"{file}: epoch: {said}, needed: 1 to 4, the epochs of the run"
     assert not bench.layout.analysis_record("teachers", bench.teacher).exists()
 
 
 def test_weights_without_an_epoch(bench: Any, publish: Any) -> None:
     publish(trained_for(bench, epochs=1, seed=0))
-    found = complaint(lambda: measure_teacher(bench.configuration, bench.layout, bench.teacher, CPU))
+    found = complaint(lambda: made_by("teachers", bench.configuration, bench.layout, bench.teacher))
     assert "epoch: found None, needed: 1 to 4" in found
 
 
 def test_no_published_weights_of_a_student(taught: Any) -> None:
     found = complaint(
-        lambda: measure_teacher(taught.configuration, taught.layout, taught.student, CPU), ConfigError
+        lambda: made_by("teachers", taught.configuration, taught.layout, taught.student),
+        ConfigError,
     )
     assert found.startswith(
         f"{taught.student.path}: found a run that the authors published no weights of"

@@ -38,6 +38,7 @@ PUBLISHED = Layout(PROJECT / "results" / "reproduction")
         ("chosen.py", {"analysis", "testing"}),
         ("landscape.py", {"curvature"}),
         ("finished.py", {"curvature", "testing", "retrace"}),
+        ("job.py", {"curvature", "testing", "retrace"}),
     ],
 )
 def test_an_edit_of_an_analysis_trains_nothing(

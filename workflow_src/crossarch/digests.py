@@ -18,7 +18,7 @@ _CELLS = (
     *(f"report/{name}.py" for name in ("measured", "seeds", "note", "tables", "blocks", "markdown")),
 )
 # What every analysis of one run stands on.
-_FINISHED = ("analysis/finished.py", "analysis/record.py", "analysis/where.py")
+_FINISHED = ("analysis/finished.py", "analysis/job.py", "analysis/record.py", "analysis/where.py")
 # What decides the result of long work: not how it is shown, stopped or given a device.
 _RUNNING = tuple(
     f"running/{name}.py" for name in ("ended", "evaluation", "memory", "provenance", "state", "work")

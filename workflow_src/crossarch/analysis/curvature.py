@@ -6,40 +6,31 @@ from importlib.metadata import version
 import torch
 from torch import nn
 
-from crossarch.analysis.finished import FinishedRun, read_finished
+from crossarch.analysis.finished import FinishedRun
 from crossarch.analysis.hessian import Batches, hessian_of_loss, mean_loss, top_eigenpairs
+from crossarch.analysis.job import Job
 from crossarch.analysis.landscape import landscape, offsets, write_landscape
-from crossarch.analysis.record import CurvatureRecord, CurvatureSeconds, write_record
-from crossarch.analysis.where import OnTask, Where, silent
-from crossarch.config import Configuration, RunId
+from crossarch.analysis.record import CurvatureRecord, CurvatureSeconds
 from crossarch.data import ImageSet
 from crossarch.data.ensure import ensure_training_set
 from crossarch.errors import ConfigError
 from crossarch.files import sha256_of
-from crossarch.layout import Layout
-from crossarch.running.provenance import provenance
 from crossarch.training.losses import make_targets
 
 BATCH = 100  # training images in one forward pass
 SOLVERS = ("scipy", "curvlinops-for-pytorch")
 
 
-def measure_curvature(
-    configuration: Configuration,
-    layout: Layout,
-    run: RunId,
-    where: Where,
-    progress: OnTask = silent,
-) -> CurvatureRecord:
-    """Measure the Hessian of the training loss where `run` ended, and the loss around it (Appendix B.5).
+def measure_curvature(job: Job) -> CurvatureRecord:
+    """Measure the Hessian of the training loss where a run ended, and the loss around it (Appendix B.5).
 
     The loss is the cross-entropy of all images of the training set, not augmented, with the run's own
     targets; the network is in evaluation mode. How is up to `curvature` in config.yaml. Writes the
-    landscape, then the record. Raises DataError where the run has not ended or its files do not fit.
+    landscape. Raises DataError where the run has not ended or its files do not fit.
     """
-    settings = configuration.selection.curvature
-    finished = read_finished(layout, run)
-    training_set = ensure_training_set(configuration, layout, run)
+    settings = job.configuration.selection.curvature
+    finished = job.finished
+    training_set = ensure_training_set(job.configuration, job.layout, job.run)
     inputs = {
         "weights": sha256_of(finished.weights("last")),
         "distilled": finished.check_input("distilled", training_set),
@@ -49,9 +40,9 @@ def measure_curvature(
     if settings.eigenvalues >= parameters:
         raise ConfigError(
             f"curvature.eigenvalues: found {settings.eigenvalues}, allowed: less than the {parameters} "
-            f"parameters of {run.path}"
+            f"parameters of {job.run.path}"
         )
-    with where.taken() as device:
+    with job.where.taken() as device:
         network = network.to(device)
         batches = _batches(finished, finished.load_set(training_set), device)
         loss, gradient_norm = _loss_and_gradient(network, batches)
@@ -60,7 +51,7 @@ def measure_curvature(
             hessian_of_loss(network, batches),
             settings.eigenvalues,
             settings.tolerance,
-            lambda products: progress("Hessian-vector products", products, None),
+            lambda products: job.progress("Hessian-vector products", products, None),
         )
         halfway = time.perf_counter()
         places, total = offsets(settings.extent, settings.points), settings.points**2
@@ -69,12 +60,11 @@ def measure_curvature(
             batches,
             pairs.vectors[:, :2],
             places,
-            lambda points: progress("Landscape", points, total),
+            lambda points: job.progress("Landscape", points, total),
         )
         ended = time.perf_counter()
-        record = CurvatureRecord(
-            run=run,
-            digest=finished.digest,
+        write_landscape(places, losses, job.layout.landscape(job.run))
+        return CurvatureRecord(
             images=sum(len(images) for images, _ in batches),
             settings=settings,
             parameters=parameters,
@@ -86,12 +76,8 @@ def measure_curvature(
             seconds=CurvatureSeconds(
                 eigenvalues=round(halfway - started, 1), landscape=round(ended - halfway, 1)
             ),
-            provenance=provenance(device, where.threads, inputs)
-            | {"solver": {name: version(name) for name in SOLVERS}},
+            **job.stamp(device, inputs, solver={name: version(name) for name in SOLVERS}),
         )
-    write_landscape(places, losses, layout.landscape(run))
-    write_record(record, layout.analysis_record("curvature", run))
-    return record
 
 
 def _batches(finished: FinishedRun, training_set: ImageSet, device: torch.device) -> Batches:

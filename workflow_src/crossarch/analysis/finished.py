@@ -105,17 +105,16 @@ class Taught:
         return self.student.check_input("teacher", self.teacher.weights(self.distillation.checkpoint))
 
 
-def read_taught(layout: Layout, run: RunId, analysis: str) -> Taught:
-    """The finished student `run` and its teacher.
+def read_taught(layout: Layout, student: FinishedRun, analysis: str) -> Taught:
+    """A student and its teacher.
 
     Raises ConfigError, in the name of the analysis, for a run without a teacher; DataError as
     `read_finished`.
     """
-    student = read_finished(layout, run)
     distillation, teacher = student.settings.distillation, student.settings.teacher
     if distillation is None or teacher is None:
         raise ConfigError(
-            f"{run.path}: found a run without a teacher, allowed for {analysis}: students, whose "
-            "recipes have distillation (wo_dp, full ...)"
+            f"{student.run.path}: found a run without a teacher, allowed for {analysis}: students, "
+            "whose recipes have distillation (wo_dp, full ...)"
         )
     return Taught(student, read_finished(layout, teacher), distillation)

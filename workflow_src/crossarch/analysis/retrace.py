@@ -1,6 +1,5 @@
 """A training of ours as far as the authors' published teacher was trained, and how the two compare."""
 
-import time
 from pathlib import Path
 from statistics import fmean
 
@@ -8,20 +7,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from crossarch.analysis.finished import read_finished
+from crossarch.analysis.job import Job
 from crossarch.analysis.predictions import augmented_logits
-from crossarch.analysis.record import Compared, ParameterNorms, TeacherRecord, write_record
-from crossarch.analysis.where import OnTask, Where, silent
-from crossarch.config import Configuration, RunId, published_teacher
+from crossarch.analysis.record import Compared, ParameterNorms, TeacherRecord
+from crossarch.config import published_teacher
 from crossarch.config.schema import Augmentation
 from crossarch.data.ensure import ensure_file, ensure_test_set, ensure_training_set
 from crossarch.data.store import load_pt
 from crossarch.errors import ConfigError, DataError
 from crossarch.files import sha256_of
-from crossarch.layout import Layout
 from crossarch.models.folding import folded
 from crossarch.running.evaluation import accuracy
-from crossarch.running.provenance import provenance
 from crossarch.training.augmentation import OPERATIONS
 from crossarch.training.run import load_network
 from crossarch.training.trainer import Training
@@ -29,41 +25,35 @@ from crossarch.training.trainer import Training
 DRAWS = 40  # of the augmentation, for each loss
 
 
-def measure_teacher(
-    configuration: Configuration,
-    layout: Layout,
-    run: RunId,
-    where: Where,
-    progress: OnTask = silent,
-) -> TeacherRecord:
-    """Train `run` again up to the epoch of the published teacher, compare the two, write the record.
+def measure_teachers(job: Job) -> TeacherRecord:
+    """Train the run again up to the epoch of the published teacher, compare the two.
 
     The weights of that epoch are not kept by a training; its settings are. Raises ConfigError for a run
     of which nothing is published, or that has a teacher itself; DataError for a file that tells no
     epoch, or one that is not within the run.
     """
-    started = time.perf_counter()
-    finished = read_finished(layout, run)
-    settings, file = finished.settings, published_teacher(configuration, run)
+    finished = job.finished
+    settings, file = finished.settings, published_teacher(job.configuration, job.run)
     if file is None or settings.distillation is not None:
         raise ConfigError(
-            f"{run.path}: found a run that the authors published no weights of, allowed for teachers: "
-            "runs of a source's own network, without a teacher, on a set with `teacher` in sources.yaml"
+            f"{job.run.path}: found a run that the authors published no weights of, allowed for "
+            "teachers: runs of a source's own network, without a teacher, on a set with `teacher` in "
+            "sources.yaml"
         )
-    published = ensure_file(configuration, layout, file)
+    published = ensure_file(job.configuration, job.layout, file)
     epoch = published_epoch(published, settings.epochs)
     theirs = load_network(settings.network, published)
     paths = {
-        "distilled": ensure_training_set(configuration, layout, run),
-        "test": ensure_test_set(configuration, layout, run.dataset, settings.whitening),
+        "distilled": ensure_training_set(job.configuration, job.layout, job.run),
+        "test": ensure_test_set(job.configuration, job.layout, job.run.dataset, settings.whitening),
     }
     training_set, test = (finished.load_set(path) for path in paths.values())
     inputs = {name: sha256_of(path) for name, path in {**paths, "published": published}.items()}
-    with where.taken() as device:
+    with job.where.taken() as device:
         training = Training(settings, training_set, test, None, device)
         initial = training.weights()
         for done in range(epoch):
-            progress("Epochs", done, epoch)
+            job.progress("Epochs", done, epoch)
             training.train_epoch(done)
         training.check_losses()
         networks = (training.network, theirs.to(device))
@@ -74,9 +64,7 @@ def measure_teacher(
         accuracies = [
             accuracy(network, training.test_images, training.test_labels) for network in networks
         ]
-        record = TeacherRecord(
-            run=run,
-            digest=finished.digest,
+        return TeacherRecord(
             images=len(test.images),
             epoch=epoch,
             teacher=file.url,
@@ -84,11 +72,9 @@ def measure_teacher(
             losses=tuple(_compared(*pair) for pair in zip(*losses, strict=True)),
             draws=DRAWS,
             accuracy=_compared(*accuracies),
-            seconds=round(time.perf_counter() - started, 1),
-            provenance=provenance(device, where.threads, inputs),
+            seconds=job.seconds,
+            **job.stamp(device, inputs),
         )
-    write_record(record, layout.analysis_record("teachers", run))
-    return record
 
 
 def published_epoch(file: Path, epochs: int) -> int:

@@ -1,45 +1,33 @@
 """What teachers answer on the images that their students are trained on, from files to files."""
 
-import time
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from crossarch.analysis.finished import read_taught
+from crossarch.analysis.job import Job
 from crossarch.analysis.predictions import augmented_logits
-from crossarch.analysis.record import SoftnessRecord, write_record
-from crossarch.analysis.where import OnTask, Where, silent
-from crossarch.config import Configuration, RunId
+from crossarch.analysis.record import SoftnessRecord
 from crossarch.data.ensure import ensure_training_set
-from crossarch.layout import Layout
 from crossarch.models.folding import folded
-from crossarch.running.provenance import provenance
 from crossarch.training.losses import make_targets
 
 DRAWS = 100  # of the augmentation
 
 
-def measure_softness(
-    configuration: Configuration,
-    layout: Layout,
-    run: RunId,
-    where: Where,
-    progress: OnTask = silent,
-) -> SoftnessRecord:
-    """Tell how soft the targets are that the student `run` was given by its teacher, write the record.
+def measure_softness(job: Job) -> SoftnessRecord:
+    """Tell how soft the targets are that a student was given by its teacher.
 
     On its training images under its augmentation, at the temperature of its distillation. Raises
     ConfigError for a run without a teacher, DataError if files are not those that it was made from.
     """
-    started = time.perf_counter()
-    taught = read_taught(layout, run, "softness")
+    taught = read_taught(job.layout, job.finished, "softness")
     student, distillation = taught.student, taught.distillation
-    path = ensure_training_set(configuration, layout, run)
+    path = ensure_training_set(job.configuration, job.layout, job.run)
     inputs = {"teacher": taught.check_teacher(), "distilled": student.check_input("distilled", path)}
     training_set, network = student.load_set(path), taught.teacher_network()
-    with where.taken() as device:
-        progress("Teacher", 0, 1)
+    with job.where.taken() as device:
+        job.progress("Teacher", 0, 1)
         images = training_set.images.to(device)
         fast = folded(network.to(device))
         answers = augmented_logits(fast, images, student.settings.augmentation, DRAWS, values_seed=1)
@@ -48,9 +36,7 @@ def measure_softness(
             make_targets(training_set.labels, student.settings.labels), targets.shape[1]
         )
         right = targets.argmax(dim=1) == labels.argmax(dim=1).repeat(DRAWS)
-        record = SoftnessRecord(
-            run=run,
-            digest=student.digest,
+        return SoftnessRecord(
             images=len(images),
             teacher=taught.teacher.run,
             teacher_checkpoint=distillation.checkpoint,
@@ -62,11 +48,9 @@ def measure_softness(
             right=round(100 * float(right.double().mean()), 4),
             student_accuracy=student.metrics["accuracy"]["last"],
             teacher_accuracy=taught.teacher.metrics["accuracy"][distillation.checkpoint],
-            seconds=round(time.perf_counter() - started, 1),
-            provenance=provenance(device, where.threads, inputs),
+            seconds=job.seconds,
+            **job.stamp(device, inputs),
         )
-    write_record(record, layout.analysis_record("softness", run))
-    return record
 
 
 def mean_entropy(probabilities: Tensor) -> float:

@@ -1,13 +1,13 @@
 """What the networks of finished runs answer on their test sets, from files to files."""
 
-import time
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from crossarch.analysis.chosen import compared_spaces, originals_of, tested_spaces
-from crossarch.analysis.finished import read_finished, read_taught
+from crossarch.analysis.finished import read_taught
+from crossarch.analysis.job import Job
 from crossarch.analysis.pairs import Pairs, Split, make_pairs, read_originals
 from crossarch.analysis.predictions import (
     agreement,
@@ -22,80 +22,57 @@ from crossarch.analysis.record import (
     StandInRecord,
     StatisticsRecord,
     WhiteningRecord,
-    write_record,
 )
-from crossarch.analysis.where import OnTask, Where, silent
-from crossarch.config import Configuration, RunId
 from crossarch.config.schema import Whitening
 from crossarch.data.ensure import ensure_images, ensure_test_set, ensure_whitener
 from crossarch.data.store import load_set
 from crossarch.data.whitening import load_whitener
 from crossarch.errors import ConfigError
 from crossarch.files import sha256_of
-from crossarch.layout import Layout
 from crossarch.models.layers import BatchNorm
 from crossarch.running.evaluation import accuracy
-from crossarch.running.provenance import provenance
 
 STATISTICS_OF = 100  # test images that make the statistics of a batch
 
 
-def measure_whitening(
-    configuration: Configuration,
-    layout: Layout,
-    run: RunId,
-    where: Where,
-    progress: OnTask = silent,
-) -> WhiteningRecord:
-    """Test the final weights of `run` in each pixel space, its own first, and write the record.
+def measure_whitening(job: Job) -> WhiteningRecord:
+    """Test the final weights of the run in each pixel space, its own first.
 
     The final weights and not the best: those were chosen by tests in one of the spaces.
     """
-    started = time.perf_counter()
-    finished = read_finished(layout, run)
+    finished = job.finished
     network = finished.network("last")
     own = finished.settings.whitening
     spaces: dict[Whitening, float] = {}
     inputs = {"weights": sha256_of(finished.weights("last"))}
-    with where.taken() as device:
+    with job.where.taken() as device:
         network = network.to(device)
         chosen = tested_spaces(own)
         for place, space in enumerate(chosen):
-            progress("Test sets", place, len(chosen))
-            path = ensure_test_set(configuration, layout, run.dataset, space)
+            job.progress("Test sets", place, len(chosen))
+            path = ensure_test_set(job.configuration, job.layout, job.run.dataset, space)
             inputs[space] = sha256_of(path)
             test = finished.load_set(path)
             spaces[space] = round(accuracy(network, test.images.to(device), test.labels.to(device)), 4)
-        record = WhiteningRecord(
-            run=run,
-            digest=finished.digest,
+        return WhiteningRecord(
             images=len(test.images),
             own=own,
             recorded=finished.metrics["accuracy"]["last"],
             accuracies=spaces,
-            seconds=round(time.perf_counter() - started, 1),
-            provenance=provenance(device, where.threads, inputs),
+            seconds=job.seconds,
+            **job.stamp(device, inputs),
         )
-    write_record(record, layout.analysis_record("whitening", run))
-    return record
 
 
-def measure_agreement(
-    configuration: Configuration,
-    layout: Layout,
-    run: RunId,
-    where: Where,
-    progress: OnTask = silent,
-) -> AgreementRecord:
-    """Compare the student `run`'s answers on its test set with its teacher's, and write the record.
+def measure_agreement(job: Job) -> AgreementRecord:
+    """Compare a student's answers on its test set with its teacher's.
 
     The student has its final weights, the teacher those that it taught with. Raises ConfigError for a
     run without a teacher.
     """
-    started = time.perf_counter()
-    taught = read_taught(layout, run, "agreement")
+    taught = read_taught(job.layout, job.finished, "agreement")
     student = taught.student
-    path = ensure_test_set(configuration, layout, run.dataset, student.settings.whitening)
+    path = ensure_test_set(job.configuration, job.layout, job.run.dataset, student.settings.whitening)
     inputs = {
         "weights": sha256_of(student.weights("last")),
         "teacher": taught.check_teacher(),
@@ -103,15 +80,13 @@ def measure_agreement(
     }
     test = student.load_set(path)
     networks = (student.network("last"), taught.teacher_network())
-    with where.taken() as device:
+    with job.where.taken() as device:
         images, answers = test.images.to(device), list[Tensor]()
         for place, network in enumerate(networks):
-            progress("Networks", place, len(networks))
+            job.progress("Networks", place, len(networks))
             answers.append(predictions(network.to(device), images).cpu())
         found = agreement(answers[0], answers[1], test.labels, student.settings.network.classes)
-        record = AgreementRecord(
-            run=run,
-            digest=student.digest,
+        return AgreementRecord(
             images=len(test.images),
             teacher=taught.teacher.run,
             teacher_checkpoint=taught.distillation.checkpoint,
@@ -120,85 +95,62 @@ def measure_agreement(
             both_right=round(found.both_right, 4),
             student_accuracy=round(found.first, 4),
             teacher_accuracy=round(found.second, 4),
-            seconds=round(time.perf_counter() - started, 1),
-            provenance=provenance(device, where.threads, inputs),
+            seconds=job.seconds,
+            **job.stamp(device, inputs),
         )
-    write_record(record, layout.analysis_record("agreement", run))
-    return record
 
 
-def measure_statistics(
-    configuration: Configuration,
-    layout: Layout,
-    run: RunId,
-    where: Where,
-    progress: OnTask = silent,
-) -> StatisticsRecord:
-    """Test the final weights of `run` with running and with batch statistics, and write the record.
+def measure_statistics(job: Job) -> StatisticsRecord:
+    """Test the final weights of the run with running and with batch statistics.
 
     Raises ConfigError for a network without batch norm.
     """
-    started = time.perf_counter()
-    finished = read_finished(layout, run)
+    finished = job.finished
     network = finished.network("last")
     if not any(isinstance(module, BatchNorm) for module in network.modules()):
-        raise ConfigError(f"{run.path}: found no batch norm, which statistics needs")
-    path = ensure_test_set(configuration, layout, run.dataset, finished.settings.whitening)
+        raise ConfigError(f"{job.run.path}: found no batch norm, which statistics needs")
+    path = ensure_test_set(job.configuration, job.layout, job.run.dataset, finished.settings.whitening)
     test = finished.load_set(path)
-    with where.taken() as device:
+    inputs = {"weights": sha256_of(finished.weights("last")), "test": sha256_of(path)}
+    with job.where.taken() as device:
         network, images, labels = network.to(device), test.images.to(device), test.labels.to(device)
-        progress("Statistics", 0, 2)
+        job.progress("Statistics", 0, 2)
         running = accuracy(network, images, labels)
-        progress("Statistics", 1, 2)
+        job.progress("Statistics", 1, 2)
         # A test set may be sorted by class, and a batch of one class has statistics of its own.
         order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0)).to(device)
         hits = predictions_of_batches(network, images[order], STATISTICS_OF) == labels[order]
-        record = StatisticsRecord(
-            run=run,
-            digest=finished.digest,
+        return StatisticsRecord(
             images=len(test.images),
             own=finished.settings.whitening,
             recorded=finished.metrics["accuracy"]["last"],
             running=round(running, 4),
             batch=round(hit_rate(hits), 4),
             batch_size=STATISTICS_OF,
-            seconds=round(time.perf_counter() - started, 1),
-            provenance=provenance(
-                device,
-                where.threads,
-                {"weights": sha256_of(finished.weights("last")), "test": sha256_of(path)},
-            ),
+            seconds=job.seconds,
+            **job.stamp(device, inputs),
         )
-    write_record(record, layout.analysis_record("statistics", run))
-    return record
 
 
-def measure_stand_in(
-    configuration: Configuration,
-    layout: Layout,
-    run: RunId,
-    where: Where,
-    progress: OnTask = silent,
-) -> StandInRecord:
-    """Test the final weights of `run` on copies and on their originals, and write the record.
+def measure_stand_in(job: Job) -> StandInRecord:
+    """Test the final weights of the run on copies and on their originals.
 
     In the run's own space and in both ZCA spaces, each fitted as for the test set. Raises ConfigError
     for a data set that stands in for no other, DataError where the pairs cannot be made.
     """
-    started = time.perf_counter()
-    finished = read_finished(layout, run)
+    finished = job.finished
     own = finished.settings.whitening
-    pairs, files = _pairs(configuration, layout, run)
+    pairs, files = _pairs(job)
     network = finished.network("last")
     inputs = {"weights": sha256_of(finished.weights("last"))}
     inputs |= {name: sha256_of(file) for name, file in files.items()}
     accuracies: dict[Whitening, PairedAccuracies] = {}
-    with where.taken() as device:
+    with job.where.taken() as device:
         network = network.to(device)
         spaces = compared_spaces(own)
         for place, space in enumerate(spaces):
-            progress("Pairs", place, len(spaces))
-            fitted = ensure_whitener(configuration, layout, run.dataset, space)
+            job.progress("Pairs", place, len(spaces))
+            fitted = ensure_whitener(job.configuration, job.layout, job.run.dataset, space)
             inputs[space] = sha256_of(fitted)
             whitener = load_whitener(fitted)
             first, second = (
@@ -212,23 +164,20 @@ def measure_stand_in(
                 only_original=round(hits.only_first, 4),
                 only_copied=round(hits.only_second, 4),
             )
-        record = StandInRecord(
-            run=run,
-            digest=finished.digest,
+        return StandInRecord(
             images=len(pairs.labels),
             own=own,
-            originals=originals_of(configuration, run),
+            originals=originals_of(job.configuration, job.run),
             split=pairs.split,
             accuracies=accuracies,
-            seconds=round(time.perf_counter() - started, 1),
-            provenance=provenance(device, where.threads, inputs),
+            seconds=job.seconds,
+            **job.stamp(device, inputs),
         )
-    write_record(record, layout.analysis_record("stand_in", run))
-    return record
 
 
-def _pairs(configuration: Configuration, layout: Layout, run: RunId) -> tuple[Pairs, dict[str, Path]]:
-    """Originals and copies for the data set of `run`, and the files of both."""
+def _pairs(job: Job) -> tuple[Pairs, dict[str, Path]]:
+    """Originals and copies for the data set of the run, and the files of both."""
+    configuration, layout, run = job.configuration, job.layout, job.run
     original = configuration.distilled_from(run.dataset)
     if original == run.dataset:
         raise ConfigError(

@@ -151,14 +151,15 @@ def _measure(
     threads: int,
 ) -> list[Path]:
     """Make the record of each run; gives the files."""
-    from crossarch.analysis.measure import MEASURES
+    from crossarch.analysis.job import Job
+    from crossarch.analysis.measure import measure
     from crossarch.analysis.where import Where
 
     slots = slots_per_gpu or configuration.selection.slots_per_gpu
     where = Where(device, slots, threads)
     for run in runs if len(runs) == 1 else tracked(runs, f"Analysing: {analysis}"):
         with _showing(run, alone=len(runs) == 1) as progress:
-            MEASURES[analysis](configuration, layout, run, where, progress)
+            measure(analysis, Job(configuration, layout, run, where, progress))
     return [layout.analysis_record(analysis, run) for run in runs]
 
 
