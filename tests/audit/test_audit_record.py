@@ -16,7 +16,7 @@ from crossarch.audit.examine import examine
 from crossarch.audit.pixels import pixel_statistics
 from crossarch.audit.record import Audit, read_audit
 from crossarch.audit.summary import write_summary
-from crossarch.config import Configuration, SetId, chosen_sets, load_configuration
+from crossarch.config import Configuration, SetId, chosen_sets, load_configuration, stand_in_title
 from crossarch.data.store import ImageSet
 from crossarch.errors import ConfigError, DataError
 
@@ -40,6 +40,13 @@ def audit() -> Audit:
     labels = torch.eye(2).repeat_interleave(torch.tensor([15, 25]), 0)
     test_sets = {name: pixel_statistics(spaces[name](test)) for name in SPACES}
     return examine(two_classes(), AUDITED, ImageSet(images, labels), test_sets)
+
+
+def test_a_stand_in_is_called_one() -> None:
+    assert stand_in_title("CIFAR-10 (JPEG copy)", "CIFAR-10") == (
+        "CIFAR-10 (JPEG copy), a stand-in, not CIFAR-10 itself"
+    )
+    assert stand_in_title("CIFAR-10", None) == "CIFAR-10"
 
 
 def test_what_is_recorded(audit: Audit) -> None:

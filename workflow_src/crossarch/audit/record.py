@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import ValidationError
 
 from crossarch.audit.confidence import Confidence
+from crossarch.config import stand_in_title
 from crossarch.config.model import Model
 from crossarch.config.schema import Whitening
 from crossarch.config.sets import SetId, audited_space
@@ -26,8 +27,8 @@ class Reference(Model):
     @property
     def sentence(self) -> str:
         """Compared with what; a stand-in is called one."""
-        aside = f", a stand-in, not {self.stands_in_for} itself" if self.stands_in_for else ""
-        return f"Compared with the {self.images} test images of {self.title}{aside}."
+        title = stand_in_title(self.title, self.stands_in_for)
+        return f"Compared with the {self.images} test images of {title}."
 
 
 class Labels(Model):

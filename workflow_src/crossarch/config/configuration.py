@@ -122,9 +122,9 @@ class Configuration:
 
     def measured_title(self, dataset: str) -> str:
         """What results on `dataset` are said to be of; a stand-in is called one."""
-        original, title = self.distilled_from(dataset), self.dataset(dataset).title
-        aside = f", a stand-in, not {self.dataset(original).title} itself" if original != dataset else ""
-        return f"{title}{aside}"
+        settings = self.dataset(dataset)
+        original = settings.stands_in_for
+        return stand_in_title(settings.title, self.dataset(original).title if original else None)
 
     def stored_under(self, source: str, dataset: str) -> str:
         """The data set that a training set is kept under: what it was distilled from.
@@ -165,6 +165,11 @@ class Configuration:
     def paper_file(self, table: Table) -> Path | None:
         """The CSV with the paper's numbers for a table."""
         return self.directory / table.paper if table.paper else None
+
+
+def stand_in_title(title: str, original: str | None) -> str:
+    """The title of a data set; where it stands in for one with the title `original`, that is said."""
+    return f"{title}, a stand-in, not {original} itself" if original else title
 
 
 def _pick(pool: Mapping[str, M], name: str, file: str, what: str) -> M:
