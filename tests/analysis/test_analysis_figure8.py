@@ -17,6 +17,7 @@ from crossarch.layout import Layout
 from crossarch.printing.synthetic import NOTICE, SYNTHETIC
 from crossarch.report.figures import FORMATS, render_figure
 from crossarch.report.figures.caption import caption
+from crossarch.report.figures.curvature_table import curvature_table
 
 DIGEST = "0123456789abcdef"
 EIGENVALUES = {"full": 8.0, "full-adamw": 80.0}
@@ -119,6 +120,21 @@ def test_what_is_drawn_and_said(tmp_path: Path) -> None:
     assert "(123 Hessian-vector products, 150 s with the landscape)" in said
     again = render_figure(configuration, "figure8", rows, tmp_path / "again", layout)
     assert [file.read_bytes() for file in again] == [file.read_bytes() for file in files]
+
+
+def test_the_table_has_a_row_for_each_eigenvalue_and_each_point(tmp_path: Path) -> None:
+    configuration, runs, rows = runs_and_rows(ipc=[1])
+    layout = Layout(tmp_path)
+    assert curvature_table(configuration, "figure8", rows, layout).empty
+    analysed(layout, runs[0])
+    table = curvature_table(configuration, "figure8", rows, layout)
+    assert len(table) == 20 + 25
+    second = table[table["rank"] == 2].iloc[0]
+    assert (second["value"], second["residual"], second["seconds"]) == (4.0, 8e-5, 150.0)
+    corner = table[(table["alpha1"] == -1.0) & (table["alpha2"] == 1.0)].iloc[0]
+    assert corner["value"] == pytest.approx(0.25 + 0.5 * (8 + 4))
+    other = runs_of([run_row(43.0, arch="vgg11")])  # those of the figure have not ended
+    assert curvature_table(configuration, "figure8", other, layout).empty
 
 
 def test_negative_eigenvalues_are_told(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from crossarch.errors import ConfigError
 from crossarch.models import build, describe, set_keep_rate
 from crossarch.models.droppath import drop_branches
 from crossarch.models.folding import folded
-from crossarch.printing.style import arch_look, own_look
+from crossarch.printing.style import Look, look_of
 
 PROJECT = Path(__file__).parents[2]
 EXAMPLES = {
@@ -340,8 +340,12 @@ def test_a_figure_shows_own_networks_where_it_says_so() -> None:
 
 
 def test_networks_of_ones_own_look_different() -> None:
-    looks = [own_look(place) for place in range(15)] + [arch_look(arch) for arch in ARCHS]
-    assert len(set(looks)) == 20
+    own = [f"mine{place}" for place in range(16)]
+    assert look_of("cnn", own) == Look("black", "o")
+    assert look_of("mine4", own) == Look("purple", "p")  # the 5th: 2nd colour, last marker
+    assert look_of("mine15", own) == look_of("mine0", own) == Look("blue", "P")
+    del own[15]
+    assert len({look_of(arch, own) for arch in (*own, *ARCHS)}) == 20
 
 
 OWN_RECIPES: dict[str, tuple[dict[str, Any], str]] = {

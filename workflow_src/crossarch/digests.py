@@ -73,7 +73,7 @@ STAGES: dict[str, tuple[str, ...]] = {
     "page": (
         *("report/page/*", "printing/synthetic.py", "printing/style.py", *_CELLS),
         *("analysis/record.py", "analysis/stale.py"),
-        *(f"report/figures/{name}.py" for name in ("caption", "curvature", "points")),
+        *(f"report/figures/{name}.py" for name in ("caption", "curvature_table", "points")),
     ),
 }
 

@@ -7,10 +7,9 @@ from matplotlib.axes import Axes
 
 from crossarch.analysis.findings import Rows
 from crossarch.config import Configuration
-from crossarch.printing.style import COLOURS, GREY, arch_look, canvas, own_look, save, watermark
+from crossarch.printing.style import COLOURS, GREY, canvas, look_of, save, say_nothing, watermark
 from crossarch.printing.synthetic import NOTICE
 
-NOTHING = "no run measured yet"
 _ROW, _MARGIN, _LEGEND = 0.3, 0.7, 0.3  # inches
 _ASIDE = 0.3  # of a row, from the markers to the mean with its interval
 
@@ -26,8 +25,7 @@ def draw_rows(configuration: Configuration, rows: Rows, stem: Path, synthetic: b
         axes.grid(visible=False, axis="y")
         axes.axvline(0.0, color=GREY, linewidth=0.6)
         if not labels:
-            look = {"ha": "center", "va": "center", "color": GREY, "fontstyle": "italic"}
-            axes.text(0.5, 0.5, NOTHING, look, transform=axes.transAxes)
+            say_nothing(axes)
             axes.xaxis.set_tick_params(labelbottom=False)
         places = {label: place for place, label in enumerate(labels)}
         _networks(configuration, axes, rows.points, places)
@@ -47,7 +45,7 @@ def _networks(
     own = list(configuration.network_files)
     for arch, lines in points.groupby("arch", sort=False):
         name = str(arch)
-        look = own_look(own.index(name)) if name in own else arch_look(name)
+        look = look_of(name, own)
         axes.plot(
             *(lines["value"], lines["row"].map(places)),
             linestyle="",

@@ -1,11 +1,12 @@
 """How figures look, and how they become files whose bytes depend on nothing but what is drawn."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib.style
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from crossarch.files import atomic_path
@@ -77,15 +78,12 @@ class Look:
     marker: str
 
 
-def arch_look(arch: str) -> Look:
-    """The look of a network of ours."""
-    return Look(ARCH_COLOURS[arch], ARCH_MARKERS[arch])
-
-
-def own_look(place: int) -> Look:
-    """The look of the user's own network number `place`; the first fifteen differ."""
-    colour = OWN_COLOURS[place % len(OWN_COLOURS)]
-    return Look(colour, OWN_MARKERS[place % len(OWN_MARKERS)])
+def look_of(arch: str, own: Sequence[str]) -> Look:
+    """The look of a network; of `own`, the user's, it follows from their order: the first 15 differ."""
+    if arch not in own:
+        return Look(ARCH_COLOURS[arch], ARCH_MARKERS[arch])
+    place = own.index(arch)
+    return Look(OWN_COLOURS[place % len(OWN_COLOURS)], OWN_MARKERS[place % len(OWN_MARKERS)])
 
 
 @contextmanager
@@ -104,6 +102,12 @@ def save(figure: Figure, stem: Path) -> list[Path]:
         with atomic_path(file) as temporary:
             figure.savefig(temporary, format=kind, metadata=_METADATA[kind])
     return files
+
+
+def say_nothing(axes: Axes, words: str = "no run measured yet") -> None:
+    """`words` in the middle of axes that have nothing to show."""
+    look = {"ha": "center", "va": "center", "color": GREY, "fontstyle": "italic"}
+    axes.text(0.5, 0.5, words, look, transform=axes.transAxes)
 
 
 def watermark(figure: Figure, text: str) -> None:

@@ -1,7 +1,7 @@
 """Figures: a tidy CSV first, then PDF, SVG and PNG drawn from that CSV alone, and a caption.
 
-`points` works out the CSV of a figure that shows runs, `schedules` and `diagram` that of the others;
-`accuracy`, `schedules` and `diagram` draw; `style` holds everything that is a matter of looks.
+`points` and `curvature_table` work out the CSV of a figure that shows runs, `schedules` and `diagram`
+that of the others; `accuracy`, `curvature`, `schedules` and `diagram` draw; `caption` finds the words.
 """
 
 from crossarch.report.figures.distillation import draw_distillation

@@ -12,19 +12,10 @@ from matplotlib.transforms import ScaledTranslation
 
 from crossarch.config import Configuration, figure_panels
 from crossarch.config.schema import Accuracies, Figure, Line, Panel
-from crossarch.printing.style import (
-    COLOURS,
-    GREY,
-    arch_look,
-    canvas,
-    own_look,
-    save,
-    watermark,
-)
+from crossarch.printing.style import COLOURS, canvas, look_of, save, say_nothing, watermark
 from crossarch.printing.synthetic import NOTICE, any_synthetic
 from crossarch.report.figures.points import read_points
 
-NOTHING = "no run measured yet"
 _ROW_HEIGHT, _LEGEND_ROW, _MARGIN = 2.3, 0.14, 0.15  # inches
 _LEGEND_COLUMNS = {1: 2, 2: 5}
 _APART = 0.9  # points between lines, to the side, so that equal accuracies do not hide each other
@@ -96,8 +87,7 @@ def _draw_panel(axes: Axes, panel: Panel, points: pd.DataFrame, own: Sequence[st
         if not level.empty:
             axes.axhline(level.iloc[0], **_look(line, own, marker=False))
     if not points["n"].any():
-        look = {"ha": "center", "va": "center", "color": GREY, "fontstyle": "italic"}
-        axes.text(0.5, 0.5, NOTHING, look, transform=axes.transAxes)
+        say_nothing(axes)
         axes.yaxis.set_tick_params(labelleft=False)
 
 
@@ -127,11 +117,8 @@ def _draw_line(axes: Axes, look: dict[str, Any], points: pd.DataFrame, aside: fl
 
 
 def _look(line: Line, own: Sequence[str], marker: bool = True) -> dict[str, Any]:
-    """Colour, dash and marker of a line; baselines have hollow markers.
-
-    `own` are the user's own networks, whose looks follow from their order.
-    """
-    of_arch = own_look(own.index(line.arch)) if line.arch in own else arch_look(line.arch)
+    """Colour, dash and marker of a line; baselines have hollow markers. `own` is as in `look_of`."""
+    of_arch = look_of(line.arch, own)
     colour = COLOURS[line.colour or of_arch.colour]
     look: dict[str, Any] = {"color": colour, "linestyle": line.dash}
     if marker:

@@ -2,17 +2,21 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+from crossarch.collect.runs import KEY
 from crossarch.config import Configuration
 from crossarch.config.schema import Accuracies, CurvatureDrawing, Figure, ScheduleCurve
 from crossarch.printing.numbers import LIST_SEPARATOR
 from crossarch.printing.synthetic import NOTICE, any_synthetic
-from crossarch.printing.words import listed
-from crossarch.report.figures.curvature import curvature_sentences, read_curvature
+from crossarch.printing.words import listed, plural
+from crossarch.report.figures.curvature_table import EIGENVALUE, read_curvature
 from crossarch.report.figures.points import read_points
 from crossarch.report.measured import accuracies_told, seeds_told
+
+MADE_UP = f"{NOTICE}. These numbers were made up to try out the figure."
 
 
 def caption(configuration: Configuration, name: str, csv: Path) -> str:
@@ -31,7 +35,7 @@ def caption(configuration: Configuration, name: str, csv: Path) -> str:
         for dataset, group in points.groupby("dataset", sort=False):
             sentences += _of_dataset(configuration, str(dataset), group)
     elif isinstance(figure.drawing, CurvatureDrawing):
-        sentences += curvature_sentences(configuration, figure.drawing, read_curvature(csv))
+        sentences += _of_curvature(configuration, figure.drawing, read_curvature(csv))
     elif isinstance(figure.drawing, ScheduleCurve):
         curve, protocol = figure.drawing, configuration.selection.protocol
         sentences.append(f"Recipe: {curve.recipe}, protocol: {protocol}.")
@@ -52,7 +56,7 @@ def _of_dataset(configuration: Configuration, dataset: str, points: pd.DataFrame
         return
     synthetic = any_synthetic(measured["device"])
     if synthetic:
-        yield f"{NOTICE}. These numbers were made up to try out the figure."
+        yield MADE_UP
     yield f"Made up for {where}." if synthetic else f"Measured on {where}."
     yield f"Protocol: {listed(points['protocol'].unique())}."
     several = measured["n"].max() > 1
@@ -86,5 +90,54 @@ def _epochs(configuration: Configuration, measured: pd.DataFrame) -> Iterator[st
     each = measured.assign(epochs=measured["epochs"].str.split(LIST_SEPARATOR)).explode("epochs")
     for (epochs, asked), rows in each.groupby(["epochs", "recipe_epochs"], sort=False):
         titles = listed(map(configuration.recipe_book.title, rows["recipe"].unique()))
-        instead = "" if epochs == str(asked) else f" instead of {asked}"
-        yield f"{epochs}{instead} ({titles})"
+        yield f"{epochs}{_instead(epochs, asked)} ({titles})"
+
+
+def _instead(epochs: object, asked: object) -> str:
+    """What to say behind a number of epochs where the recipe asks for another."""
+    return "" if str(epochs) == str(asked) else f" instead of {asked}"
+
+
+def _of_curvature(
+    configuration: Configuration, drawing: CurvatureDrawing, table: pd.DataFrame
+) -> Iterator[str]:
+    negative = int((table.loc[table["part"] == EIGENVALUE, "value"] < 0).sum())
+    named = {recipe: label for label, recipe in drawing.recipes.items()}
+    if table.empty:
+        yield "No run analysed yet."
+        return
+    runs = table.drop_duplicates(KEY)
+    if any_synthetic(runs["device"]):
+        yield MADE_UP
+    few = int(runs["ipc"].iloc[0])
+    yield f"Measured with {plural(few, 'image')} per class (the paper: {drawing.ipc[0]})."
+    yield (
+        "The loss is that of all distilled images, not augmented, with the run's own targets, the "
+        "network in evaluation mode: no DropPath, batch norms with their running statistics. Weights "
+        "are those after the last epoch."
+    )
+    if negative:
+        yield f"Hollow markers: negative eigenvalues, {negative} in all."
+    yield f"Protocol: {listed(runs['protocol'].unique())}. Seed: {listed(runs['seed'].unique())}."
+    for dataset, group in runs.groupby("dataset", sort=False):
+        title = configuration.measured_title(str(dataset))
+        yield f"Teachers were chosen and accuracies measured on {title}."
+        for _, run in group.iterrows():
+            values = table[(table[KEY] == run[KEY]).all(axis=1) & (table["part"] == EIGENVALUE)]
+            yield _of_one_run(named[str(run["recipe"])], run, values)
+        missing = [label for recipe, label in named.items() if recipe not in set(group["recipe"])]
+        if missing:
+            yield f"Not analysed and left out: {listed(missing)}."
+
+
+def _of_one_run(label: str, run: "pd.Series[Any]", values: pd.DataFrame) -> str:
+    """What is known of one run's curvature."""
+    first, last = values["value"].iloc[0], values["value"].iloc[-1]
+    worst = (values["residual"] / values["value"].abs()).max()
+    instead = _instead(run["epochs"], run["recipe_epochs"])
+    return (
+        f"{label}: {run['epochs']} epochs{instead}, test accuracy {run['accuracy_last']:.1f}%, training "
+        f"cross-entropy {run['loss']:.4g} on {run['images']} images, {len(values)} eigenvalues from "
+        f"{first:.3g} to {last:.3g}, each with a residual of at most {worst:.1e} of it "
+        f"({run['products']} Hessian-vector products, {run['seconds']:.0f} s with the landscape)."
+    )

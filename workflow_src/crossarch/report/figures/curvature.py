@@ -1,140 +1,26 @@
-"""Curvature where runs ended: eigenvalues of the Hessian and the loss around the weights (Figure 8)."""
+"""Eigenvalues of the Hessian where runs ended, and the loss around the weights: Figure 8."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import pandera.pandas as pa
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from crossarch.analysis.record import CurvatureRecord, read_record
-from crossarch.analysis.stale import other_training
-from crossarch.collect.runs import KEY, KEY_COLUMNS
-from crossarch.collect.tidy import checked, read_tidy
-from crossarch.config import Configuration, RunId, figure_points, figure_runs, run_recipe
+from crossarch.config import Configuration
 from crossarch.config.schema import CurvatureDrawing, Figure
-from crossarch.errors import ConfigError, DataError
-from crossarch.layout import Layout
-from crossarch.printing.style import COLOURS, GREY, canvas, save, watermark
+from crossarch.printing.style import COLOURS, canvas, save, say_nothing, watermark
 from crossarch.printing.synthetic import NOTICE, any_synthetic
-from crossarch.printing.words import listed, plural
+from crossarch.report.figures.curvature_table import EIGENVALUE, LANDSCAPE, read_curvature
 
-EIGENVALUE, LANDSCAPE = "eigenvalue", "landscape"
 LINES = ("blue", "vermillion", "green", "purple", "sky", "orange", "black", "yellow")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
-NOTHING = "no run analysed yet"
-_AMOUNT, _COUNT = pa.Check.ge(0), pa.Check.ge(1)
-CURVATURE = pa.DataFrameSchema(
-    {
-        **KEY_COLUMNS,
-        "part": pa.Column(str, pa.Check.isin([EIGENVALUE, LANDSCAPE])),
-        "rank": pa.Column("Int64", _COUNT, nullable=True),
-        "alpha1": pa.Column(float, nullable=True),
-        "alpha2": pa.Column(float, nullable=True),
-        "value": pa.Column(float),
-        "residual": pa.Column(float, _AMOUNT, nullable=True),
-        "images": pa.Column(int, _COUNT),
-        "loss": pa.Column(float, _AMOUNT),
-        "tolerance": pa.Column(float, _AMOUNT),
-        "products": pa.Column(int, _COUNT),
-        "seconds": pa.Column(float, _AMOUNT),
-        "epochs": pa.Column(int, _COUNT),
-        "recipe_epochs": pa.Column(int, _COUNT),
-        "accuracy_last": pa.Column(float, pa.Check.in_range(0, 100)),
-        "device": pa.Column(str),
-    },
-    strict=True,
-    coerce=True,
-)
-_LANDSCAPE = pa.DataFrameSchema(
-    {name: pa.Column(float) for name in ("alpha1", "alpha2", "loss")}, strict=True, coerce=True
-)
 _HEIGHT = 3.7  # inches, of a data set
 _LEVELS = 12
 _VIEW = {"elev": 28, "azim": -58}
-
-
-def curvature_table(
-    configuration: Configuration, name: str, runs: pd.DataFrame, layout: Layout
-) -> pd.DataFrame:
-    """A row for each eigenvalue and each point of the landscape of the runs of figure `name`.
-
-    `runs` is the table of `collect_runs`; records lie under `layout`. A run that has not ended or was
-    not analysed has no row. Raises ConfigError as `figure_points` does, and if no data set that the
-    figure is about is selected; DataError for a record that is broken or of another training.
-    """
-    if not figure_points(configuration, name):
-        chosen = ", ".join(configuration.selection.datasets)
-        raise ConfigError(
-            f"{configuration.directory}/config.yaml: datasets: found {chosen}, but {name} is not of them"
-        )
-    parts = [
-        part
-        for run in figure_runs(configuration, name)
-        for part in _of_run(configuration, run, runs, layout)
-    ]
-    if not parts:
-        return pd.DataFrame(columns=list(CURVATURE.columns))
-    return checked(pd.concat(parts, ignore_index=True)[list(CURVATURE.columns)], CURVATURE, name)
-
-
-def read_curvature(csv: Path) -> pd.DataFrame:
-    """Read the CSV of such a figure back; DataError with one line if it is not one."""
-    return read_tidy(csv, CURVATURE)
-
-
-def _of_run(
-    configuration: Configuration, run: RunId, runs: pd.DataFrame, layout: Layout
-) -> Iterator[pd.DataFrame]:
-    file = layout.analysis_record("curvature", run)
-    same = (runs[KEY] == pd.Series({name: getattr(run, name) for name in KEY})).all(axis=1)
-    if not (file.exists() and same.any()):
-        return
-    record, metrics = read_record(CurvatureRecord, file), runs[same].iloc[0]
-    if reason := other_training("curvature", run, record.digest, metrics["digest"]):
-        raise DataError(f"{file}: {reason}")
-    recipe = run_recipe(configuration, run)
-    facts = {
-        **{column: getattr(run, column) for column in KEY},
-        "images": record.images,
-        "loss": record.loss,
-        "tolerance": record.settings.tolerance,
-        "products": record.products,
-        "seconds": record.seconds.eigenvalues + record.seconds.landscape,
-        "epochs": metrics["epochs"],
-        "recipe_epochs": recipe.epochs,
-        "accuracy_last": metrics["accuracy_last"],
-        "device": metrics["device"],
-    }
-    yield pd.DataFrame(
-        {
-            "part": EIGENVALUE,
-            "rank": pd.Series(range(1, len(record.eigenvalues) + 1), dtype="Int64"),
-            "alpha1": np.nan,
-            "alpha2": np.nan,
-            "value": record.eigenvalues,
-            "residual": record.residuals,
-        }
-    ).assign(**facts)
-    grid = read_tidy(layout.landscape(run), _LANDSCAPE)
-    yield pd.DataFrame(
-        {
-            "part": LANDSCAPE,
-            "rank": pd.Series([pd.NA] * len(grid), dtype="Int64"),
-            "alpha1": grid["alpha1"],
-            "alpha2": grid["alpha2"],
-            "value": grid["loss"],
-            "residual": np.nan,
-        }
-    ).assign(**facts)
-
-
-# --- drawing -----------------------------------------------------------------------------------------
 
 
 def draw_curvature(configuration: Configuration, figure: Figure, csv: Path) -> list[Path]:
@@ -248,58 +134,6 @@ def _draw_landscape(surface: Any, contour: Axes, points: pd.DataFrame, levels: N
 
 
 def _say_nothing(axes: Axes) -> None:
-    look = {"ha": "center", "va": "center", "color": GREY, "fontstyle": "italic"}
-    axes.text(0.5, 0.5, NOTHING, look, transform=axes.transAxes)
+    say_nothing(axes, "no run analysed yet")
     axes.set_xticks([])
     axes.set_yticks([])
-
-
-# --- caption -----------------------------------------------------------------------------------------
-
-
-def curvature_sentences(
-    configuration: Configuration, drawing: CurvatureDrawing, table: pd.DataFrame
-) -> Iterator[str]:
-    """What was measured, and how, as sentences for the caption; all of it is read off the table."""
-    negative = int((table.loc[table["part"] == EIGENVALUE, "value"] < 0).sum())
-    named = {recipe: label for label, recipe in drawing.recipes.items()}
-    if table.empty:
-        yield "No run analysed yet."
-        return
-    runs = table.drop_duplicates(KEY)
-    if any_synthetic(runs["device"]):
-        yield f"{NOTICE}. These numbers were made up to try out the figure."
-    few = int(runs["ipc"].iloc[0])
-    yield f"Measured with {plural(few, 'image')} per class (the paper: {drawing.ipc[0]})."
-    yield (
-        "The loss is that of all distilled images, not augmented, with the run's own targets, the "
-        "network in evaluation mode: no DropPath, batch norms with their running statistics. Weights "
-        "are those after the last epoch."
-    )
-    if negative:
-        yield f"Hollow markers: negative eigenvalues, {negative} in all."
-    yield f"Protocol: {listed(runs['protocol'].unique())}. Seed: {listed(runs['seed'].unique())}."
-    for dataset, group in runs.groupby("dataset", sort=False):
-        title = configuration.measured_title(str(dataset))
-        yield f"Teachers were chosen and accuracies measured on {title}."
-        for _, run in group.iterrows():
-            values = table[(table[KEY] == run[KEY]).all(axis=1) & (table["part"] == EIGENVALUE)]
-            yield _of_one(named[str(run["recipe"])], run, values)
-        missing = [label for recipe, label in named.items() if recipe not in set(group["recipe"])]
-        if missing:
-            yield f"Not analysed and left out: {listed(missing)}."
-
-
-def _of_one(label: str, run: "pd.Series[Any]", values: pd.DataFrame) -> str:
-    """What is known of one run's curvature."""
-    first, last = values["value"].iloc[0], values["value"].iloc[-1]
-    worst = (values["residual"] / values["value"].abs()).max()
-    epochs = f"{run['epochs']} epochs" + (
-        "" if run["epochs"] == run["recipe_epochs"] else f" instead of {run['recipe_epochs']}"
-    )
-    return (
-        f"{label}: {epochs}, test accuracy {run['accuracy_last']:.1f}%, training cross-entropy "
-        f"{run['loss']:.4g} on {run['images']} images, {len(values)} eigenvalues from {first:.3g} to "
-        f"{last:.3g}, each with a residual of at most {worst:.1e} of it ({run['products']} "
-        f"Hessian-vector products, {run['seconds']:.0f} s with the landscape)."
-    )

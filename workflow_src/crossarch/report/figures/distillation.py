@@ -11,7 +11,7 @@ from crossarch.config import Configuration, SetId
 from crossarch.errors import DataError
 from crossarch.files import read_mapping
 from crossarch.layout import Layout
-from crossarch.printing.style import ARCH_COLOURS, ARCH_MARKERS, COLOURS, GREY, canvas, save
+from crossarch.printing.style import COLOURS, GREY, canvas, look_of, save
 
 CURVE = pa.DataFrameSchema(
     {
@@ -36,12 +36,12 @@ def draw_distillation(configuration: Configuration, layout: Layout, target: SetI
     curve = curve_of(record)
     write_tidy(curve, csv)
     title = f"{configuration.source(target.source).title}, {configuration.dataset(target.dataset).title}"
-    arch = record["settings"]["network"]["arch"]
+    look = look_of(record["settings"]["network"]["arch"], list(configuration.network_files))
     with canvas(columns=1, height=_HEIGHT) as page:
         axes = page.subplots()
         tests = curve.dropna(subset="accuracy")
-        colour, marker = COLOURS[ARCH_COLOURS[arch]], ARCH_MARKERS[arch]
-        (accuracies,) = axes.plot(tests["step"], tests["accuracy"], color=colour, marker=marker)
+        colour = COLOURS[look.colour]
+        (accuracies,) = axes.plot(tests["step"], tests["accuracy"], color=colour, marker=look.marker)
         axes.set(xlabel="Steps", ylabel="Test accuracy (%)")
         axes.set_title(f"{title}, IPC {target.ipc}", loc="left")
         beside = axes.twinx()

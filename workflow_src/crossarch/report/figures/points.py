@@ -37,21 +37,30 @@ def points(configuration: Configuration, name: str, runs: pd.DataFrame) -> pd.Da
     `runs` is the table of `collect_runs`; of it count the runs with the selection's protocol and
     seeds. Accuracies are in percent: `mean` and sample standard deviation `std` (none below two
     seeds) over `n` seeds; `n` is 0 and both are missing where nothing was measured. `x` is missing
-    for a reference, a level across the panel. Raises ConfigError as `figure_points` does, and if no
-    data set that the figure can be measured on is selected.
+    for a reference, a level across the panel. Raises ConfigError as `selected_points`.
     """
     selection = configuration.selection
-    planned = pd.DataFrame([_row(configuration, point) for point in figure_points(configuration, name)])
-    if planned.empty:
-        raise ConfigError(
-            f"{configuration.directory}/config.yaml: datasets: found {', '.join(selection.datasets)}, "
-            f"but {name} is not of them"
-        )
+    planned = pd.DataFrame([_row(configuration, each) for each in selected_points(configuration, name)])
     chosen = runs[runs["seed"].isin(selection.seeds)]
     measured = over_seeds(chosen, f"accuracy_{selection.accuracy}")
     found = planned.merge(measured, on=CELL_KEY, how="left")
     frame = found.assign(n=found["n"].fillna(0), accuracy=selection.accuracy)
     return checked(frame[list(POINTS.columns)].round(DECIMALS), POINTS, "points")
+
+
+def selected_points(configuration: Configuration, name: str) -> list[FigurePoint]:
+    """The points of the figure `name`, at least one.
+
+    Raises ConfigError as `figure_points` does, and if no data set that the figure can be measured on is
+    selected.
+    """
+    selected = figure_points(configuration, name)
+    if not selected:
+        chosen = ", ".join(configuration.selection.datasets)
+        raise ConfigError(
+            f"{configuration.directory}/config.yaml: datasets: found {chosen}, but {name} is not of them"
+        )
+    return selected
 
 
 def read_points(path: Path) -> pd.DataFrame:

@@ -12,7 +12,8 @@ from crossarch.layout import Layout
 from crossarch.printing.style import FORMATS
 from crossarch.report.figures.accuracy import draw_accuracies
 from crossarch.report.figures.caption import caption, caption_file
-from crossarch.report.figures.curvature import curvature_table, draw_curvature
+from crossarch.report.figures.curvature import draw_curvature
+from crossarch.report.figures.curvature_table import curvature_table
 from crossarch.report.figures.diagram import draw_diagram, write_diagram
 from crossarch.report.figures.points import points
 from crossarch.report.figures.schedules import draw_schedule, write_schedule
