@@ -122,11 +122,11 @@ def _in_words(
 def _baseline(configuration: Configuration, of_set: pd.DataFrame) -> "pd.Series[float]":
     """By space: the accuracy of a set's own network with the baseline, of `paper` before others."""
     source = str(of_set["source"].iloc[0])
-    own = of_set[of_set["arch"] == configuration.source(source).arch].sort_values("recipe")
+    own = of_set[of_set["arch"] == configuration.source_network(source)].sort_values("recipe")
     baselines = own[own["recipe"].str.partition("@")[0] == BASELINE]
     return baselines.drop_duplicates("space").set_index("space")["accuracy"]
 
 
 def _of_own_network(configuration: Configuration, record: WhiteningRecord) -> bool:
     """Whether the network of a run is the one that its set was distilled with."""
-    return record.run.arch == configuration.source(record.run.source).arch
+    return record.run.arch == configuration.source_network(record.run.source)

@@ -15,6 +15,7 @@ from crossarch.config.schema import (
     ARCH_TITLES,
     ARCHS,
     Accuracies,
+    Arch,
     CurvatureDrawing,
     Dataset,
     Figure,
@@ -76,6 +77,10 @@ class Configuration:
     def source(self, name: str) -> Source:
         """The source of that name; ConfigError if there is none."""
         return _pick(self.sources, name, f"{self.directory}/sources.yaml", "source")
+
+    def source_network(self, source: str) -> Arch:
+        """The source's own network, which its sets were distilled with; ConfigError as `source`."""
+        return self.source(source).arch
 
     def table(self, name: str) -> Table:
         """The table of that name; ConfigError if there is none."""

@@ -106,7 +106,7 @@ def network_settings(
     changes = {
         "first_norm": recipe.network.first_norm or plain.norm,
         "shortcut": recipe.network.shortcut,
-        "droppath": recipe.keep_rate is not None and arch != configuration.source(source).arch,
+        "droppath": recipe.keep_rate is not None and arch != configuration.source_network(source),
     }
     return plain.model_copy(update=changes)
 
@@ -178,8 +178,8 @@ def published_teacher(configuration: Configuration, run: RunId) -> UpstreamFile 
 
     None for a run of another network, and for a set without published weights.
     """
-    source = configuration.source(run.source)
-    if source.kind != "sets" or run.arch != source.arch:
+    has_sets = configuration.source(run.source).kind == "sets"
+    if not has_sets or run.arch != configuration.source_network(run.source):
         return None
     return distilled_set(configuration, run.source, run.dataset, run.ipc).teacher
 
@@ -249,7 +249,7 @@ def applies(configuration: Configuration, run: RunId) -> bool:
     The source's own network takes neither DropPath nor distillation, and none is its own teacher.
     """
     recipe = run_recipe(configuration, run)
-    if run.arch == configuration.source(run.source).arch:
+    if run.arch == configuration.source_network(run.source):
         return not (recipe.keep_rate or recipe.distillation)
     return recipe.distillation is None or recipe.distillation.arch != run.arch
 
@@ -258,14 +258,14 @@ def resolve(configuration: Configuration, run: RunId) -> RunSettings:
     """Everything that the training of `run` needs. Raises ConfigError if the run is impossible."""
     configuration.network_file(run.arch)
     recipe = run_recipe(configuration, run)
-    source = configuration.source(run.source)
+    source, own_network = configuration.source(run.source), configuration.source_network(run.source)
     dataset = configuration.dataset(run.dataset)
     check_training_set(configuration, run.source, run.dataset, run.ipc)
     whitening = test_whitening(configuration, run)
     if not applies(configuration, run):
         role, without = (
             (f"the network that {run.source!r} was distilled with", "DropPath and distillation")
-            if run.arch == source.arch
+            if run.arch == own_network
             else ("the recipe's own teacher", "distillation from that network")
         )
         raise ConfigError(
@@ -274,7 +274,7 @@ def resolve(configuration: Configuration, run: RunId) -> RunSettings:
         )
     teacher = teacher_network = None
     if recipe.distillation:
-        arch = recipe.distillation.arch or source.arch
+        arch = recipe.distillation.arch or own_network
         teacher = run.model_copy(update={"arch": arch, "recipe": recipe.distillation.recipe})
         of_teacher = run_recipe(configuration, teacher)
         if of_teacher.keep_rate or of_teacher.distillation:

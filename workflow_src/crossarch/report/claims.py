@@ -68,7 +68,7 @@ def _beats(name: str, table: Table, cells: pd.DataFrame) -> pd.DataFrame:
 
 def _narrows(configuration: Configuration, name: str, table: Table, cells: pd.DataFrame) -> pd.DataFrame:
     of_table = cells[cells["table"] == name]
-    own = of_table["arch"] == of_table["source"].map(lambda s: configuration.source(s).arch)
+    own = of_table["arch"] == of_table["source"].map(configuration.source_network)
     applying = [recipe for recipe in table.recipes if recipe in set(of_table.loc[own, "recipe"])]
     if not applying:  # the table does not show the source's own network
         return pd.DataFrame()

@@ -112,7 +112,7 @@ def table_cells(configuration: Configuration, table: Table, runs: pd.DataFrame) 
     )
     besides = cells["dataset"].map(configuration.is_besides)  # the paper is not about it
     cells[["paper", "paper_std"]] = cells[["paper", "paper_std"]].mask(besides)
-    own = cells["arch"] == cells["source"].map(lambda name: configuration.source(name).arch)
+    own = cells["arch"] == cells["source"].map(configuration.source_network)
     cells = cells.assign(
         n=cells["n"].fillna(0),
         gap=(cells["mean"] - cells["reference"]).mask(
