@@ -78,7 +78,7 @@ def prepare(folder: Path, seeds: int) -> int:
     for one in runs:
         settings = resolve(configuration, one)
         for path in (
-            layout.training_set(configuration, one),
+            layout.training_set(configuration, one.training_set, one.seed),
             layout.test_set(one.dataset, settings.whitening),
         ):
             path.parent.mkdir(parents=True, exist_ok=True)

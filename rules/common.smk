@@ -319,12 +319,17 @@ def chosen_audits():
     return [str(path(one)) for one in chosen for path in (layout.audit, layout.contact_sheet)]
 
 
+def training_set_of(run):
+    """The file that a run is trained on."""
+    return layout.training_set(configuration, run.training_set, run.seed)
+
+
 def training_inputs(wildcards):
     """Training set, test set in its space and, for a student, the teacher's weights."""
     settings = settings_of(wildcards)
     run = settings.run
     inputs = {
-        "distilled": layout.training_set(configuration, run),
+        "distilled": training_set_of(run),
         "test": layout.test_set(run.dataset, settings.whitening),
     }
     if settings.teacher:
@@ -367,7 +372,7 @@ def curvature_inputs(wildcards):
     """A finished run and what it was trained on."""
     settings = settings_of(wildcards)
     inputs = finished_inputs(settings, "last")
-    inputs["distilled"] = layout.training_set(configuration, settings.run)
+    inputs["distilled"] = training_set_of(settings.run)
     return {name: str(path) for name, path in inputs.items()}
 
 
@@ -379,7 +384,7 @@ def analysed_inputs(wildcards):
     if wildcards.analysis == "stand_in":
         return inputs | stand_in_inputs(dataset, own)
     if wildcards.analysis == "softness":
-        inputs["distilled"] = str(layout.training_set(configuration, settings.run))
+        inputs["distilled"] = str(training_set_of(settings.run))
     else:
         spaces = tested_spaces(own) if wildcards.analysis == "whitening" else [own]
         inputs["tests"] = [str(layout.test_set(dataset, space)) for space in spaces]
@@ -400,7 +405,7 @@ def teacher_inputs(wildcards):
     run, published = settings.run, published_teacher(configuration, settings.run)
     inputs = {
         "metrics": layout.run_metrics(run),
-        "distilled": layout.training_set(configuration, run),
+        "distilled": training_set_of(run),
         "test": layout.test_set(run.dataset, settings.whitening),
     }
     if published:

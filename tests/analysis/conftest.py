@@ -132,7 +132,7 @@ def train(bench: Bench, run: RunId) -> None:
     settings, layout = bench.settings(run), bench.layout
     train_run(
         settings,
-        distilled=layout.training_set(bench.configuration, run),
+        distilled=layout.training_set(bench.configuration, run.training_set, run.seed),
         test=layout.test_set(run.dataset, settings.whitening),
         teacher=layout.run(settings.teacher) / "best.safetensors" if settings.teacher else None,
         folder=layout.run(run),

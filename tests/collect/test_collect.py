@@ -260,7 +260,7 @@ def test_a_run_on_another_set_than_lies_there_now_is_told(tmp_path: Path) -> Non
         a_run(recipe="full"),
         a_run(arch="cnn", recipe="wo_dp_kd"),
     )
-    path = layout.training_set(configured(), student)
+    path = layout.training_set(configured(), student.training_set, student.seed)
     path.parent.mkdir(parents=True)
     path.write_bytes(b"the set")
 

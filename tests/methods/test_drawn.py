@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossarch.config import load_configuration, parse_run, resolve
+from crossarch.config import RunId, load_configuration, parse_run, resolve
 from crossarch.data.drawn import draw, prepare_drawn
 from crossarch.data.store import ImageSet, load_set, load_tensors
 from crossarch.data.whitening import fit_whitener
@@ -80,15 +80,19 @@ def test_a_run_on_real_images_has_a_subset_of_its_seed_that_its_teacher_shares()
     run = parse_run("cifar10-jpeg/real/ipc25/alexnet/full/seed2")
     settings = resolve(configuration, run)
     assert settings.teacher is not None
-    subset = layout.training_set(configuration, run)
+
+    def trained_on(run: RunId) -> Path:
+        return layout.training_set(configuration, run.training_set, run.seed)
+
+    subset = trained_on(run)
     assert str(subset) == "results/distilled/real/cifar10-jpeg/ipc25/seed2.safetensors"
-    assert layout.training_set(configuration, settings.teacher) == subset
+    assert trained_on(settings.teacher) == subset
     assert (settings.batch_size, settings.whitening) == (100, "standardise")
     stronger = parse_run("cifar10-jpeg/real/ipc25/resnet50/full-teacher_resnet18/seed2")  # Figure 7 (b)
     teacher = resolve(configuration, stronger).teacher
     assert teacher is not None
     assert (teacher.arch, teacher.recipe, teacher.seed) == ("resnet18", "wo_dp_kd", 2)
-    assert layout.training_set(configuration, teacher) == subset
+    assert trained_on(teacher) == subset
     with pytest.raises(
         ConfigError, match=r"real\.drawn\.cifar10: found no set with ipc 7, allowed: 10, "
     ):

@@ -19,7 +19,6 @@ from crossarch.config import (
     Configuration,
     SetId,
     load_configuration,
-    parse_run,
     resolve_distil,
 )
 from crossarch.config.locked import Locked
@@ -36,6 +35,7 @@ from crossarch.errors import DataError, FetchError
 from crossarch.layout import Layout
 
 CONFIGURATION = load_configuration(Path(__file__).parents[2] / "config")
+MINE = SetId(source="mine", dataset="digits", ipc=1)
 
 
 def test_halves_classes_and_pixels_are_those_of_scikit_learn(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_a_set_that_was_changed_is_prepared_anew(tmp_path: Path, raw: bool) -> N
     def prepared(value: int) -> torch.Tensor:
         images = np.full((10, 1, 16, 16), value, dtype=np.uint8 if raw else np.float32)
         np.savez(file, images=images, labels=np.arange(10))
-        return load_set(ensure_distilled(configuration, layout, "mine", "digits", 1)).images
+        return load_set(ensure_distilled(configuration, layout, MINE)).images
 
     first = prepared(0)
     assert not torch.equal(prepared(1), first)
@@ -114,7 +114,7 @@ def test_a_folder_of_grey_images_is_a_set_of_digits(tmp_path: Path) -> None:
         (tmp_path / "set" / str(label)).mkdir(parents=True)
         Image.fromarray(values).save(tmp_path / "set" / str(label) / "0.png")
     configuration = with_a_set_of_digits(tmp_path / "set", pixels="raw", whitening="none")
-    made = load_set(ensure_distilled(configuration, Layout(tmp_path), "mine", "digits", 1))
+    made = load_set(ensure_distilled(configuration, Layout(tmp_path), MINE))
     np.testing.assert_allclose(made.images[:, 0].numpy(), pixels / 255, rtol=1e-6)
     assert made.labels.tolist() == list(range(10))
 
@@ -133,7 +133,7 @@ def test_a_set_that_is_read_from_another_file_is_prepared_anew(tmp_path: Path) -
 
     def prepared(name: str) -> Path:
         configuration = with_a_set_of_digits(tmp_path / name)
-        return ensure_distilled(configuration, layout, "mine", "digits", 1)
+        return ensure_distilled(configuration, layout, MINE)
 
     path = prepared("ones.npz")
     made = path.stat().st_mtime_ns
@@ -148,13 +148,13 @@ def test_a_set_that_is_read_otherwise_is_prepared_anew(tmp_path: Path) -> None:
 
     def prepared(**changes: Any) -> torch.Tensor:
         configuration = with_a_set_of_digits(file, pixels="raw", **changes)
-        return load_set(ensure_distilled(configuration, layout, "mine", "digits", 1)).images
+        return load_set(ensure_distilled(configuration, layout, MINE)).images
 
     assert bool((prepared(whitening="none") == 1).all())
     assert not bool((prepared(whitening="standardise") == 1).all())
     configuration = with_a_set_of_digits(file)
     with pytest.raises(DataError, match="needed: floats in the space"):
-        ensure_distilled(configuration, layout, "mine", "digits", 1)
+        ensure_distilled(configuration, layout, MINE)
 
 
 def test_a_set_whose_metadata_tell_less_is_left_as_it_is(tmp_path: Path) -> None:
@@ -164,13 +164,9 @@ def test_a_set_whose_metadata_tell_less_is_left_as_it_is(tmp_path: Path) -> None
     path = layout.distilled("mine", "digits", 1)
     older = ImageSet(torch.zeros(10, 1, 16, 16), torch.arange(10))
     save_set(path, older, {"origin": str(file), "source": "mine"})
-    assert bool(
-        (load_set(ensure_distilled(configuration, layout, "mine", "digits", 1)).images == 0).all()
-    )
+    assert bool((load_set(ensure_distilled(configuration, layout, MINE)).images == 0).all())
     save_set(path, older, {"origin": "another.npz", "source": "mine"})
-    assert bool(
-        (load_set(ensure_distilled(configuration, layout, "mine", "digits", 1)).images == 1).all()
-    )
+    assert bool((load_set(ensure_distilled(configuration, layout, MINE)).images == 1).all())
 
 
 @pytest.mark.parametrize("pin", ["sha256", "git_blob", "lock"])
@@ -189,7 +185,7 @@ def test_a_set_made_from_other_bytes_than_are_pinned_later_is_refused(
         if pin == "lock" and digest:
             locked = {url: Locked(size=fetched.stat().st_size, sha256=digest)}
             configuration = replace(configuration, lock=locked)
-        return ensure_distilled(configuration, layout, "mine", "digits", 1)
+        return ensure_distilled(configuration, layout, MINE)
 
     path = prepared("")
     made = path.stat().st_mtime_ns
@@ -220,14 +216,14 @@ def test_images_of_another_origin_are_prepared_anew_with_what_is_made_of_them(tm
 
 
 def test_a_subset_that_was_drawn_for_another_whitening_is_drawn_anew(tmp_path: Path) -> None:
-    layout, run = Layout(tmp_path), parse_run("digits/mine/ipc1/cnn/baseline/seed0")
+    layout = Layout(tmp_path)
     drawn = {"labels": "hard", "pixels": "raw", "drawn": {"digits": [1]}}
     of_source = CONFIGURATION.source("own-frepo").model_dump(exclude_unset=True, exclude={"distilled"})
 
     def prepared(whitening: str) -> torch.Tensor:
         source = Source.model_validate({**of_source, **drawn, "whitening": whitening})
         configuration = replace(CONFIGURATION, sources={"mine": source})
-        return load_set(ensure_training_set(configuration, layout, run)).images
+        return load_set(ensure_training_set(configuration, layout, MINE, 0)).images
 
     first = prepared("none")
     assert not torch.equal(prepared("standardise"), first)
@@ -241,7 +237,7 @@ def test_a_set_distilled_with_other_settings_is_refused_and_left(tmp_path: Path)
     before = path.read_bytes()
 
     def needed() -> Path:
-        return ensure_distilled(CONFIGURATION, layout, "own-frepo", "digits", 1)
+        return ensure_distilled(CONFIGURATION, layout, target)
 
     assert needed() == path
     today = resolve_distil(CONFIGURATION, target).model_dump(mode="json", exclude={"target"})
@@ -277,7 +273,7 @@ def test_a_half_download_without_a_checksum_is_told_with_what_to_delete(
     configuration = with_a_set_of_digits({"url": f"https://{place}"}, whitening="standardise")
 
     def prepared() -> Path:
-        return ensure_distilled(configuration, layout, "mine", "digits", 1)
+        return ensure_distilled(configuration, layout, MINE)
 
     with pytest.raises(DataError) as caught:
         prepared()

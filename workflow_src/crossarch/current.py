@@ -55,7 +55,7 @@ def _reason_of_set(
 ) -> str | None:
     """Why the set of a run, as it lies beside the runs now, is not the one that it was trained on."""
     layout = Layout(_runs_folder(file, run).parent)
-    path = layout.training_set(configuration, run)
+    path = layout.training_set(configuration, run.training_set, run.seed)
     trained_on = inputs.get("distilled")
     if not trained_on or layout.run_metrics(run) != file.absolute() or not path.exists():
         return None

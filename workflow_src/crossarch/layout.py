@@ -53,12 +53,12 @@ class Layout:
         """A random subset of the real training images of `dataset`."""
         return self.results / "distilled" / source / dataset / f"ipc{ipc}" / f"seed{seed}.safetensors"
 
-    def training_set(self, configuration: Configuration, run: RunId) -> Path:
-        """What `run` is trained on: a distilled set, or the subset drawn with its seed."""
-        owner = configuration.stored_under(run.source, run.dataset)
-        if configuration.source(run.source).drawn:
-            return self.drawn(run.source, owner, run.ipc, run.seed)
-        return self.distilled(run.source, owner, run.ipc)
+    def training_set(self, configuration: Configuration, target: SetId, seed: int) -> Path:
+        """What runs of a seed are trained on: a distilled set, or the subset drawn with that seed."""
+        owner = configuration.stored_under(target.source, target.dataset)
+        if configuration.source(target.source).drawn:
+            return self.drawn(target.source, owner, target.ipc, seed)
+        return self.distilled(target.source, owner, target.ipc)
 
     def distillation(self, target: SetId) -> Path:
         """What a distillation by this pipeline did and measured, JSON."""

@@ -30,7 +30,7 @@ def measure_curvature(job: Job) -> CurvatureRecord:
     """
     settings = job.configuration.selection.curvature
     finished = job.finished
-    training_set = ensure_training_set(job.configuration, job.layout, job.run)
+    training_set = ensure_training_set(job.configuration, job.layout, job.run.training_set, job.run.seed)
     inputs = {
         "weights": sha256_of(finished.weights("last")),
         "distilled": finished.check_input("distilled", training_set),

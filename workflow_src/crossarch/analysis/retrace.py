@@ -44,7 +44,9 @@ def measure_teachers(job: Job) -> TeacherRecord:
     epoch = published_epoch(published, settings.epochs)
     theirs = load_network(settings.network, published)
     paths = {
-        "distilled": ensure_training_set(job.configuration, job.layout, job.run),
+        "distilled": ensure_training_set(
+            job.configuration, job.layout, job.run.training_set, job.run.seed
+        ),
         "test": ensure_test_set(job.configuration, job.layout, job.run.dataset, settings.whitening),
     }
     training_set, test = (finished.load_set(path) for path in paths.values())

@@ -23,7 +23,7 @@ def measure_softness(job: Job) -> SoftnessRecord:
     """
     taught = read_taught(job.layout, job.finished, "softness")
     student, distillation = taught.student, taught.distillation
-    path = ensure_training_set(job.configuration, job.layout, job.run)
+    path = ensure_training_set(job.configuration, job.layout, job.run.training_set, job.run.seed)
     inputs = {"teacher": taught.check_teacher(), "distilled": student.check_input("distilled", path)}
     training_set, network = student.load_set(path), taught.teacher_network()
     with job.where.taken() as device:

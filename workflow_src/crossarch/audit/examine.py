@@ -36,10 +36,9 @@ def examine_file(
     test_sets: Mapping[Whitening, PixelStatistics],
 ) -> None:
     """Write the audit and the contact sheet of a distilled set; what is missing is prepared."""
-    source, dataset, ipc = audited.source, audited.dataset, audited.ipc
-    image_set = load_set(ensure_distilled(configuration, layout, source, dataset, ipc))
+    image_set = load_set(ensure_distilled(configuration, layout, audited))
     audit = examine(configuration, audited, image_set, test_sets)
-    whitener = load_whitener(ensure_whitener(configuration, layout, dataset, audit.configured))
+    whitener = load_whitener(ensure_whitener(configuration, layout, audited.dataset, audit.configured))
     show(configuration, audited, image_set, whitener, layout.contact_sheet(audited))
     write_text(layout.audit(audited), audit.model_dump_json(indent=1) + "\n")
 

@@ -8,8 +8,9 @@ from pydantic import ValidationError
 from crossarch.audit.confidence import Confidence
 from crossarch.config import stand_in_title
 from crossarch.config.model import Model
+from crossarch.config.runs import SetId
 from crossarch.config.schema import Whitening
-from crossarch.config.sets import SetId, audited_space
+from crossarch.config.sets import audited_space
 from crossarch.errors import DataError
 
 SCALES = 5.0

@@ -17,7 +17,7 @@ from crossarch.cli.options import (
     tell_files,
     whitening_of,
 )
-from crossarch.config import RunId
+from crossarch.config import SetId
 from crossarch.config.complain import validated
 from crossarch.errors import ConfigError
 from crossarch.layout import layout_of
@@ -41,7 +41,9 @@ def prepare(
         typer.Option(help="A training set's source (with --ipc).", autocompletion=complete_source),
     ] = None,
     ipc: Annotated[int | None, typer.Option(min=1, help="Images per class.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of a subset drawn from the real images.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**32 - 1, help="Of a subset drawn from the real images.")
+    ] = 0,
     threads: Threads = 1,
     as_json: AsJson = False,
     config: ConfigDirectory = CONFIG,
@@ -63,9 +65,9 @@ def prepare(
         raise ConfigError("prepare: --source and --ipc belong together")
     made: list[Path] = []
     if source is not None and ipc is not None:
-        fields = {"dataset": dataset, "source": source, "ipc": ipc, "arch": "cnn", "recipe": "baseline"}
-        run = validated(RunId, fields | {"seed": seed}, "command line")
-        made.append(ensure.ensure_training_set(configuration, layout, run))
+        named = {"source": source, "dataset": dataset, "ipc": ipc}
+        target = validated(SetId, named, "command line")
+        made.append(ensure.ensure_training_set(configuration, layout, target, seed))
     if whitener is not None:
         chosen = whitening_of(whitener, "--whitener")
         made.append(ensure.ensure_whitener(configuration, layout, dataset, chosen))

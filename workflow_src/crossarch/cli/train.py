@@ -84,7 +84,9 @@ def train(
     )
     one = resolved.run
     teacher = teacher or _weights_of_teacher(configuration, layout, resolved)
-    distilled = distilled or ensure.ensure_training_set(configuration, layout, one)
+    distilled = distilled or ensure.ensure_training_set(
+        configuration, layout, one.training_set, one.seed
+    )
     test = test or ensure.ensure_test_set(configuration, layout, one.dataset, resolved.whitening)
     with showing_progress(one.path, resolved.epochs, "epoch") as progress:
         metrics = train_run(

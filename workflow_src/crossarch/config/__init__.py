@@ -49,8 +49,8 @@ from crossarch.config.resolve import (
     set_whitening,
     test_whitening,
 )
-from crossarch.config.runs import RUN_PATTERN, RunId, parse_run, split_recipe
-from crossarch.config.sets import SetId, chosen_sets, parse_set
+from crossarch.config.runs import RUN_PATTERN, RunId, SetId, parse_run, parse_set, split_recipe
+from crossarch.config.sets import chosen_sets
 
 __all__ = [
     "RUN_PATTERN",

@@ -13,8 +13,9 @@ from crossarch.config.resolve import (
     plain_network,
     set_whitening,
 )
+from crossarch.config.runs import SetId
 from crossarch.config.schema import Frepo, Whitening
-from crossarch.config.sets import SetId, chosen_sets
+from crossarch.config.sets import chosen_sets
 from crossarch.errors import ConfigError
 
 

@@ -8,7 +8,7 @@ from crossarch.config.configuration import Configuration
 from crossarch.config.differ import differences
 from crossarch.config.distil import DistilSettings, resolve_distil
 from crossarch.config.model import Resolved
-from crossarch.config.sets import SetId
+from crossarch.config.runs import SetId
 from crossarch.errors import ConfigError
 from crossarch.files import read_mapping
 

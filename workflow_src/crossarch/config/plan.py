@@ -129,9 +129,9 @@ def selected_files(configuration: Configuration) -> dict[str, UpstreamFile]:
     runs = collection_runs(configuration, "runs")
     origins = [configuration.dataset(name).origin for name in {run.dataset for run in runs}]
     files = [origin.file for origin in origins if origin and origin.file]
-    for source, dataset, ipc in {run.training_set for run in runs}:
-        if configuration.source(source).sets:
-            entry = distilled_set(configuration, source, dataset, ipc)
+    for one in {run.training_set for run in runs}:
+        if configuration.source(one.source).sets:
+            entry = distilled_set(configuration, one.source, one.dataset, one.ipc)
             files += [file for file in entry.files if isinstance(file, UpstreamFile)]
     urls = {file.url for file in files}
     return {name: file for name, file in configuration.upstream().items() if file.url in urls}

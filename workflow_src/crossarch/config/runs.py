@@ -1,4 +1,4 @@
-"""Which training is meant: the identity of a run, and the path that spells it."""
+"""Which set or training is meant: the identities of both, and the paths that spell them."""
 
 import re
 from pathlib import PurePosixPath
@@ -13,6 +13,19 @@ _RUN = re.compile(
     r"(?:.*/)?(?P<dataset>[^/]+)/(?P<source>[^/]+)/ipc(?P<ipc>\d+)/(?P<arch>[^/]+)"
     r"/(?P<recipe>[^/@]+)(?:@(?P<protocol>[^/]+))?/seed(?P<seed>\d+)(?:/(?:metrics\.json)?)?"
 )
+
+
+class SetId(Model):
+    """One distilled set, used with one real data set: source x data set x IPC."""
+
+    source: Name
+    dataset: Name
+    ipc: Ipc
+
+    @property
+    def path(self) -> str:
+        """`frepo/cifar10-jpeg/ipc1`: where the set stands under the folder of a stage."""
+        return f"{self.source}/{self.dataset}/ipc{self.ipc}"
 
 
 class RunId(Model):
@@ -44,9 +57,17 @@ class RunId(Model):
         )
 
     @property
-    def training_set(self) -> tuple[str, str, int]:
-        """Source, data set and IPC: what a teacher and its students have in common."""
-        return self.source, self.dataset, self.ipc
+    def training_set(self) -> SetId:
+        """What a teacher and its students have in common; a set that is drawn has the seed, too."""
+        return SetId(source=self.source, dataset=self.dataset, ipc=self.ipc)
+
+
+def parse_set(path: str) -> SetId | None:
+    """The set that a path such as `own-frepo/digits/ipc1` spells; None if it does not have that form."""
+    match = re.fullmatch(r"([^/]+)/([^/]+)/ipc([0-9]+)", path)
+    if match is None:
+        return None
+    return validated(SetId, dict(zip(SetId.model_fields, match.groups(), strict=True)), path)
 
 
 def split_recipe(qualified: str) -> tuple[str, str]:

@@ -1,14 +1,12 @@
-"""Which distilled set is meant, and which ones the configuration chooses."""
+"""Which distilled sets the configuration chooses, and the spaces that they are audited in."""
 
-import re
 from collections.abc import Iterator
 
-from crossarch.config.complain import validated
 from crossarch.config.configuration import Configuration
 from crossarch.config.files import LocalFile
-from crossarch.config.model import Model
 from crossarch.config.plan import collection_runs
-from crossarch.config.schema import Ipc, Name, Whitening
+from crossarch.config.runs import SetId
+from crossarch.config.schema import Whitening
 from crossarch.errors import ConfigError
 
 AUDITED: tuple[Whitening, ...] = ("none", "standardise", "zca-kornia", "zca-frepo")
@@ -20,35 +18,14 @@ def audited_space(whitening: Whitening) -> Whitening:
     return "standardise" if whitening == "standardise-mtt" else whitening
 
 
-class SetId(Model):
-    """One distilled set, used with one real data set: source x data set x IPC."""
-
-    source: Name
-    dataset: Name
-    ipc: Ipc
-
-    @property
-    def path(self) -> str:
-        """`frepo/cifar10-jpeg/ipc1`: where the set stands under the folder of a stage."""
-        return f"{self.source}/{self.dataset}/ipc{self.ipc}"
-
-
-def parse_set(path: str) -> SetId | None:
-    """The set that a path such as `own-frepo/digits/ipc1` spells; None if it does not have that form."""
-    match = re.fullmatch(r"([^/]+)/([^/]+)/ipc([0-9]+)", path)
-    if match is None:
-        return None
-    return validated(SetId, dict(zip(SetId.model_fields, match.groups(), strict=True)), path)
-
-
 def chosen_sets(configuration: Configuration) -> list[SetId]:
     """The distilled sets that the runs of the chosen tables and figures are trained on, each once.
 
     They come in the order of the runs. Raises ConfigError if the configuration leaves no run.
     """
     runs = collection_runs(configuration, "runs")
-    sets = [SetId(source=run.source, dataset=run.dataset, ipc=run.ipc) for run in runs]
-    return [one for one in dict.fromkeys(sets) if not configuration.source(one.source).drawn]
+    sets = dict.fromkeys(run.training_set for run in runs)
+    return [one for one in sets if not configuration.source(one.source).drawn]
 
 
 def check_own_files(configuration: Configuration) -> None:

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from crossarch.config import (
     Configuration,
-    RunId,
     SetId,
     distilled_set,
     images_reading,
@@ -104,13 +103,12 @@ def ensure_test_set(
     return path
 
 
-def ensure_distilled(
-    configuration: Configuration, layout: Layout, source: str, dataset: str, ipc: int
-) -> Path:
+def ensure_distilled(configuration: Configuration, layout: Layout, target: SetId) -> Path:
     """A distilled set in canonical form; one that is distilled here has to be there already."""
+    source, dataset, ipc = target.source, target.dataset, target.ipc
     settings = configuration.source(source)
     if settings.distilled:
-        return _distilled_here(configuration, layout, SetId(source=source, dataset=dataset, ipc=ipc))
+        return _distilled_here(configuration, layout, target)
     entry = distilled_set(configuration, source, dataset, ipc)
     whitening = set_whitening(configuration, source, dataset, ipc)
     owner = configuration.stored_under(source, dataset)
@@ -190,23 +188,24 @@ def _distilled_here(configuration: Configuration, layout: Layout, target: SetId)
     return path
 
 
-def ensure_training_set(configuration: Configuration, layout: Layout, run: RunId) -> Path:
-    """What a run is trained on: a distilled set, or a subset of the real images drawn with its seed."""
-    if not configuration.source(run.source).drawn:
-        return ensure_distilled(configuration, layout, run.source, run.dataset, run.ipc)
-    path = layout.training_set(configuration, run)
-    whitening = set_whitening(configuration, run.source, run.dataset, run.ipc)
-    fitted = _renewed_whitener(configuration, layout, run.dataset, whitening)
+def ensure_training_set(configuration: Configuration, layout: Layout, target: SetId, seed: int) -> Path:
+    """What runs of a seed are trained on: a distilled set, or the real images drawn with that seed."""
+    source, dataset, ipc = target.source, target.dataset, target.ipc
+    if not configuration.source(source).drawn:
+        return ensure_distilled(configuration, layout, target)
+    path = layout.training_set(configuration, target, seed)
+    whitening = set_whitening(configuration, source, dataset, ipc)
+    fitted = _renewed_whitener(configuration, layout, dataset, whitening)
 
     def make() -> None:
-        whitener = load_whitener(ensure_whitener(configuration, layout, run.dataset, whitening))
-        train, _ = ensure_images(configuration, layout, run.dataset)
-        prepare_drawn(load_set(train), whitener, run.ipc, run.seed, path)
+        whitener = load_whitener(ensure_whitener(configuration, layout, dataset, whitening))
+        train, _ = ensure_images(configuration, layout, dataset)
+        prepare_drawn(load_set(train), whitener, ipc, seed, path)
 
     def fits() -> bool:
         return agrees(path, {"whitening": whitening})
 
-    _once((path,), make, [fitted, layout.images(run.dataset, "train")], fits)
+    _once((path,), make, [fitted, layout.images(dataset, "train")], fits)
     return path
 
 
