@@ -224,7 +224,7 @@ def test_a_stopped_distillation_ends_with_the_same_bits(tmp_path: Path, step: in
 def test_a_damaged_state_gives_way_to_the_one_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(frepo, "SAVE_EVERY", 0.0)
+    monkeypatch.setattr("crossarch.running.state.SAVE_EVERY", 0.0)
     stop, progress = interrupt_at(8)
     with pytest.raises(Interrupted):
         distilled(settings(), state_folder=tmp_path, stop=stop, progress=progress)

@@ -18,7 +18,7 @@ from crossarch.data import ImageSet, save_set
 from crossarch.data.store import save_tensors
 from crossarch.errors import Interrupted
 from crossarch.models import build
-from crossarch.training import trainer
+from crossarch.running import state
 from crossarch.training.run import train_run
 
 pytestmark = pytest.mark.slow
@@ -61,7 +61,7 @@ def arguments(tmp_path: Path) -> dict[str, Any]:
 
 def train_saving_always(arguments: dict[str, Any], root: Path) -> None:
     """Train into `root`, with a saved state after each epoch."""
-    trainer.SAVE_EVERY = -1.0
+    state.SAVE_EVERY = -1.0
     try:
         train_run(**arguments, folder=root / "run", state_root=root / "states")
     except Interrupted:

@@ -179,7 +179,7 @@ def test_a_training_that_fails_at_its_end_leaves_no_record_of_the_one_before(
 
 
 def test_work_that_is_stopped_in_its_last_epoch_has_ended(tmp_path: Path) -> None:
-    keeper = Keeper("a run", "epoch", 3, tmp_path / "state", lambda: signal.SIGTERM, every=60.0)
+    keeper = Keeper("a run", "epoch", 3, tmp_path / "state", lambda: signal.SIGTERM)
     keeper.after(3, dict)
     assert not (tmp_path / "state").exists()
     with pytest.raises(Interrupted):

@@ -439,7 +439,7 @@ def test_a_resumed_run_ends_with_the_same_bits(
 ) -> None:
     settings = tiny(recipe, arch, source)
     whole = run(settings)
-    monkeypatch.setattr(trainer, "SAVE_EVERY", -1.0)
+    monkeypatch.setattr("crossarch.running.state.SAVE_EVERY", -1.0)
     epochs: list[int] = []
     for stop in stops:
         with pytest.raises(Interrupted):
@@ -459,7 +459,7 @@ def test_a_state_of_another_kind_of_device_goes_on(
 ) -> None:
     """Its generators are of another kind, too, and cannot be taken over."""
     settings, folder = tiny(), tmp_path / "state"
-    monkeypatch.setattr(trainer, "SAVE_EVERY", -1.0)
+    monkeypatch.setattr("crossarch.running.state.SAVE_EVERY", -1.0)
     with pytest.raises(Interrupted):
         run(settings, state_folder=folder, progress=interrupt_at(5))
     state = load_state(folder)
@@ -473,7 +473,7 @@ def test_a_state_of_another_kind_of_device_goes_on(
 
 @pytest.mark.parametrize("points", [1, 2, 4])
 def test_the_last_loss_is_always_recorded(monkeypatch: pytest.MonkeyPatch, points: int) -> None:
-    monkeypatch.setattr(trainer, "LOSS_POINTS", points)
+    monkeypatch.setattr("crossarch.running.curve.LOSS_POINTS", points)
     told = run(tiny(epochs=5)).history.losses
     assert [point["epoch"] for point in told] == {1: [5], 2: [2, 4, 5], 4: [1, 2, 3, 4, 5]}[points]
 
@@ -484,7 +484,7 @@ def test_a_damaged_state_gives_way_to_the_one_before(
 ) -> None:
     settings, folder = tiny(), tmp_path / "state"
     whole = run(settings)
-    monkeypatch.setattr(trainer, "SAVE_EVERY", -1.0)
+    monkeypatch.setattr("crossarch.running.state.SAVE_EVERY", -1.0)
     with pytest.raises(Interrupted):
         run(settings, state_folder=folder, progress=interrupt_at(5))
     states = sorted(folder.iterdir())
@@ -512,7 +512,7 @@ def test_a_damaged_state_gives_way_to_the_one_before(
 def test_two_damaged_states_mean_a_fresh_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     settings, folder = tiny(), tmp_path / "state"
     whole = run(settings)
-    monkeypatch.setattr(trainer, "SAVE_EVERY", -1.0)
+    monkeypatch.setattr("crossarch.running.state.SAVE_EVERY", -1.0)
     with pytest.raises(Interrupted):
         run(settings, state_folder=folder, progress=interrupt_at(5))
     for state in folder.iterdir():
@@ -579,7 +579,8 @@ def test_a_state_that_cannot_be_saved_is_warned_of_and_costs_nothing(
 ) -> None:
     """The work goes on, or ends as it was asked to; the states before stay."""
     asked: list[signal.Signals] = []
-    keeper = Keeper("a/run", "epoch", 9, tmp_path, lambda: asked[0] if asked else None, every=0.0)
+    monkeypatch.setattr("crossarch.running.state.SAVE_EVERY", -1.0)
+    keeper = Keeper("a/run", "epoch", 9, tmp_path, lambda: asked[0] if asked else None)
     keeper.after(1, lambda: {"epoch": 1})
 
     def full(*_: object) -> None:

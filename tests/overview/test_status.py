@@ -87,7 +87,7 @@ def test_a_log_without_metrics(
 def test_a_training_that_was_asked_to_stop_is_missing(tmp_path: Path, run: RunId) -> None:
     layout = Layout(tmp_path)
     with pytest.raises(Interrupted) as stop:
-        Keeper(run.path, "epoch", 9, tmp_path, lambda: signal.SIGTERM, every=60.0).after(1, dict)
+        Keeper(run.path, "epoch", 9, tmp_path, lambda: signal.SIGTERM).after(1, dict)
     lay(layout.train_log(run), f"{PROGRESS}crossarch: {stop.value}\n")
     assert state_of(layout, run).state == "missing"
 

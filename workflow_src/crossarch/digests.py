@@ -21,7 +21,8 @@ _CELLS = (
 _FINISHED = ("analysis/finished.py", "analysis/job.py", "analysis/record.py", "analysis/where.py")
 # What decides the result of long work: not how it is shown, stopped or given a device.
 _RUNNING = tuple(
-    f"running/{name}.py" for name in ("ended", "evaluation", "memory", "provenance", "state", "work")
+    f"running/{name}.py"
+    for name in ("curve", "ended", "evaluation", "memory", "provenance", "state", "work")
 )
 STAGES: dict[str, tuple[str, ...]] = {
     "prepare": ("data/*.py",),

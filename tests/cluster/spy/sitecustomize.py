@@ -50,8 +50,11 @@ def slow_down(trainer: Any) -> None:
         time.sleep(float((watch / "pace").read_text()))
 
     trainer.Training.train_epoch = slowly
+
+
+def save_often(state: Any) -> None:
     if (watch / "save_every").exists():
-        trainer.SAVE_EVERY = float((watch / "save_every").read_text())
+        state.SAVE_EVERY = float((watch / "save_every").read_text())
 
 
 arguments = sys.orig_argv
@@ -65,3 +68,4 @@ if arguments[1:4] == ["-m", "crossarch", "train"]:
         os._exit(1)
     atexit.register(note, "end", name)
     wrapt.register_post_import_hook(slow_down, "crossarch.training.trainer")
+    wrapt.register_post_import_hook(save_often, "crossarch.running.state")

@@ -25,6 +25,7 @@ from crossarch.distil.pool import Pool, fresh_network
 from crossarch.distil.ridge import centred_targets, ridge_loss
 from crossarch.errors import DataError, TrainingError
 from crossarch.models.folding import folded
+from crossarch.running.curve import is_loss_point
 from crossarch.running.evaluation import accuracy
 from crossarch.running.last_batch import telling_of_one_image
 from crossarch.running.memory import memory_format
@@ -34,8 +35,6 @@ from crossarch.running.stop import StopRequest
 from crossarch.training.losses import make_targets
 
 CHECK_EVERY = 20  # steps between looks at the loss, each of which waits for the device
-SAVE_EVERY = 120.0  # seconds between states of an unfinished distillation
-LOSS_POINTS = 200  # points of the loss curve that are kept
 
 
 @dataclass
@@ -82,7 +81,7 @@ def distil(
     steps, name = settings.method.steps, settings.target.path
     if work.step == 0:
         progress(0, None, work.evaluate())
-    keeper = Keeper(name, "step", steps, state_folder, stop, every=SAVE_EVERY)
+    keeper = Keeper(name, "step", steps, state_folder, stop)
     while work.step < steps:
         work.advance()
         evaluated = None
@@ -231,7 +230,6 @@ class _Distillation:
 
     def check_losses(self) -> None:
         """Move the losses of finished steps into the history; stop if one is not finite."""
-        every = max(1, self.method.steps // LOSS_POINTS)
         first = self.step - len(self._unchecked) + 1
         losses = torch.stack(self._unchecked).tolist() if self._unchecked else []
         for step, loss in enumerate(losses, start=first):
@@ -241,7 +239,7 @@ class _Distillation:
                     "images_lr or online_lr, or a larger ridge, may help"
                 )
             self._sum, self._count = self._sum + loss, self._count + 1
-            if step % every == 0 or step == self.method.steps:
+            if is_loss_point(step, self.method.steps):
                 mean = self._sum / self._count
                 self.history.losses.append({"step": step, "loss": round(mean, 6)})
                 self._sum, self._count = 0.0, 0

@@ -29,6 +29,7 @@ from crossarch.locks import locked
 from crossarch.running.stop import StopRequest
 
 KEPT = 2
+SAVE_EVERY = 120.0  # seconds between states of unfinished work
 
 
 def state_key(settings: Resolved, inputs: Mapping[str, str], stage: str) -> str:
@@ -60,17 +61,15 @@ def alone(folder: Path, name: str, deed: str) -> Iterator[None]:
 
 
 class Keeper:
-    """Saves the state of a piece of work every so many seconds, and before it is stopped.
+    """Saves the state of a piece of work every `SAVE_EVERY` seconds, and before it is stopped.
 
     `name` is what the work is called, `total` how many of `unit` (epochs or steps) there are; without
     `folder` nothing is saved.
     """
 
-    def __init__(
-        self, name: str, unit: str, total: int, folder: Path | None, stop: StopRequest, every: float
-    ) -> None:
+    def __init__(self, name: str, unit: str, total: int, folder: Path | None, stop: StopRequest) -> None:
         self.name, self.unit, self.total = name, unit, total
-        self.folder, self.stop, self.every = folder, stop, every
+        self.folder, self.stop = folder, stop
         self.saved = time.monotonic()
 
     def after(self, done: int, state: Callable[[], Mapping[str, Any]]) -> None:
@@ -80,7 +79,7 @@ class Keeper:
         work goes on, or ends as it was asked to.
         """
         stopped = self.stop()
-        is_due = stopped is not None or time.monotonic() - self.saved > self.every
+        is_due = stopped is not None or time.monotonic() - self.saved > SAVE_EVERY
         if done == self.total or not is_due:
             return
         kept = self._saved(self.folder, done, state()) if self.folder else "no state is kept"

@@ -21,6 +21,7 @@ from crossarch.data import ImageSet
 from crossarch.errors import TrainingError
 from crossarch.models import build, set_keep_rate
 from crossarch.models.folding import folded
+from crossarch.running.curve import is_loss_point
 from crossarch.running.evaluation import accuracy
 from crossarch.running.last_batch import telling_of_one_image
 from crossarch.running.memory import memory_format
@@ -34,8 +35,6 @@ from crossarch.training.optimizers import make_optimizer
 from crossarch.training.schedules import keep_rate, learning_rate
 
 CHECK_EVERY = 50  # epochs between looks at the loss, each of which waits for the device
-SAVE_EVERY = 120.0  # seconds between states of an unfinished training
-LOSS_POINTS = 200  # points of the loss curve that are kept
 
 
 @dataclass
@@ -83,7 +82,7 @@ def train(
         raise TrainingError(f"{settings.run.path}: a teacher is needed exactly if the recipe distils")
     run = Training(settings, training_set, test_set, teacher, device)
     run.resume(load_state(state_folder) if state_folder else None)
-    keeper = Keeper(settings.run.path, "epoch", settings.epochs, state_folder, stop, every=SAVE_EVERY)
+    keeper = Keeper(settings.run.path, "epoch", settings.epochs, state_folder, stop)
     for epoch in range(run.epoch, settings.epochs):
         run.train_epoch(epoch)
         done = epoch + 1
@@ -196,14 +195,13 @@ class Training:
     def check_losses(self) -> None:
         """Move finished epochs' losses into the history; stop the run if one is not finite."""
         losses = self.epoch_losses[self._checked : self.epoch].tolist()
-        every = max(1, self.settings.epochs // LOSS_POINTS)
         for epoch, loss in enumerate(losses, start=self._checked + 1):
             if not math.isfinite(loss):
                 raise TrainingError(
                     f"{self.settings.run.path}: the loss is {loss} in epoch {epoch}; a smaller "
                     "optimizer.lr may help"
                 )
-            if epoch % every == 0 or epoch == self.settings.epochs:
+            if is_loss_point(epoch, self.settings.epochs):
                 self.history.losses.append({"epoch": epoch, "loss": round(loss, 6)})
         self._checked = self.epoch
 
