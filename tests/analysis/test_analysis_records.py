@@ -1,6 +1,7 @@
 """Analyses of a finished run, from files to files, on trainings of a second."""
 
 import csv
+import functools
 import json
 import math
 import shutil
@@ -36,7 +37,7 @@ from crossarch.config import Configuration, RunId
 from crossarch.config.schema import StandInSettings
 from crossarch.config.sets import AUDITED
 from crossarch.data import ImageSet
-from crossarch.data.store import load_set, load_tensors, save_tensors
+from crossarch.data.store import load_metadata, load_set, load_tensors, save_tensors
 from crossarch.data.whitening import fit_whitener
 from crossarch.errors import ConfigError, CrossarchError, DataError
 from crossarch.files import sha256_of
@@ -69,6 +70,13 @@ def test_what_every_record_says(bench: Any) -> None:
     assert before - 0.1 <= job.seconds <= time.perf_counter() + 0.1  # begun at 0, to a tenth
     missing = replace(job, run=bench.teacher.model_copy(update={"seed": 9}))
     assert "train the run first" in complaint(lambda: missing.finished)
+
+
+def without_checksums(record: Path) -> None:
+    """Make the record of a run one of before there were checksums of its weights."""
+    metrics = json.loads(record.read_text())
+    assert metrics.pop("weights")
+    record.write_text(json.dumps(metrics))
 
 
 def test_curvature(bench: Any) -> None:
@@ -215,6 +223,7 @@ def test_intervals_are_explained_where_there_are_any(taught: Any) -> None:
 
 def test_softness_of_another_teacher_is_refused(taught: Any) -> None:
     folder = taught.layout.run(taught.teacher)
+    without_checksums(folder / "metrics.json")
     (folder / "best.safetensors").write_bytes((folder / "best.safetensors").read_bytes() + b" ")
     with pytest.raises(DataError, match=r"best\.safetensors: found SHA-256 \w+, but .* was made from"):
         made_by("softness", taught.configuration, taught.layout, taught.student)
@@ -254,6 +263,7 @@ def test_no_statistics_without_batch_norm(bench: Any) -> None:
     metrics = json.loads(file.read_text())
     metrics["settings"]["network"]["norm"] = "instance"
     file.write_text(json.dumps(metrics))
+    without_checksums(file)
     settings = bench.settings(bench.teacher).network.model_copy(update={"norm": "instance"})
     weights = bench.layout.run(bench.teacher) / "last.safetensors"
     save_file(build(settings).state_dict(), weights, {"digest": metrics["digest"]})
@@ -365,6 +375,38 @@ def complaint(action: Callable[[], object], kind: type[CrossarchError] = DataErr
     return str(caught.value)
 
 
+@pytest.mark.parametrize("analysis", ["curvature", "whitening", "statistics"])
+def test_weights_that_are_not_those_of_the_record_are_not_measured(bench: Any, analysis: str) -> None:
+    """The other file is of the same settings, so that nothing in it tells them apart."""
+    record = bench.layout.run_metrics(bench.teacher)
+    last = record.with_name("last.safetensors")
+    recorded = sha256_of(last)
+    names = tuple(load_network(bench.settings(bench.teacher).network, last).state_dict())
+    other = {name: tensor + 1 for name, tensor in load_tensors(last, names).items()}
+    save_tensors(last, other, load_metadata(last))
+
+    def measured() -> object:
+        return made_by(analysis, bench.configuration, bench.layout, bench.teacher)
+
+    assert complaint(measured) == (
+        f"{last}: found SHA-256 {sha256_of(last)}, but {record} has {recorded}: it is damaged, or of "
+        "another training"
+    )
+    without_checksums(record)
+    measured()
+
+
+def test_weights_that_are_not_those_of_the_teacher_s_record_are_not_compared(taught: Any) -> None:
+    best = taught.layout.run(taught.teacher) / "best.safetensors"
+    best.write_bytes(best.read_bytes() + b" ")
+    for analysis in ("agreement", "softness"):
+        said = complaint(
+            functools.partial(made_by, analysis, taught.configuration, taught.layout, taught.student)
+        )
+        assert said.startswith(f"{best}: found SHA-256 ")
+        assert said.endswith(": it is damaged, or of another training")
+
+
 def test_mistakes_are_one_line(bench: Any) -> None:
     layout, configuration = bench.layout, bench.configuration
 
@@ -378,6 +420,7 @@ def test_mistakes_are_one_line(bench: Any) -> None:
     said = complaint(lambda: made_by("whitening", configuration, layout, missing))
     assert said.endswith(f"train the run first: crossarch train {missing.path}")
 
+    without_checksums(layout.run_metrics(bench.teacher))
     last, best = (layout.run(bench.teacher) / f"{name}.safetensors" for name in ("last", "best"))
     kept = last.read_bytes()
     last.write_bytes(best.read_bytes()[:100])

@@ -1,8 +1,10 @@
 """A run from files to files: what it says when a GPU is full, and what it leaves for a second start."""
 
 import errno
+import hashlib
 import json
 import os
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -176,6 +178,76 @@ def test_a_training_that_fails_at_its_end_leaves_no_record_of_the_one_before(
     with pytest.raises(OSError, match="No space left"):
         train_run(**arguments)
     assert not (arguments["folder"] / "metrics.json").exists()
+
+
+def test_a_record_tells_the_checksums_of_its_weights(arguments: dict[str, Any]) -> None:
+    metrics = train_run(**arguments)
+    folder: Path = arguments["folder"]
+    found = {
+        name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        for name in ("last.safetensors", "best.safetensors")
+    }
+    assert metrics["weights"] == found
+    assert json.loads((folder / "metrics.json").read_text())["weights"] == found
+
+
+@pytest.fixture
+def student(arguments: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
+    """What `train_run` needs for a student of the run of `arguments`, which has ended."""
+    train_run(**arguments)
+    settings: RunSettings = arguments["settings"]
+    configuration = load_configuration(Path(__file__).parents[2] / "config")
+    whole = resolve(configuration, parse_run("cifar10/mtt/ipc1/alexnet/full/seed0"))
+    network = {"classes": CLASSES, "image_size": SIDE}
+    small = whole.model_copy(
+        update={
+            "network": whole.network.model_copy(update=network),
+            "teacher_network": settings.network,
+            "epochs": 2,
+        }
+    )
+    teacher = arguments["folder"] / "best.safetensors"
+    return {**arguments, "settings": small, "teacher": teacher, "folder": tmp_path / "student"}
+
+
+@pytest.mark.parametrize("other", ["another run's", "damaged"])
+def test_weights_that_are_not_those_of_the_teacher_s_record_teach_nobody(
+    arguments: dict[str, Any], student: dict[str, Any], tmp_path: Path, other: str
+) -> None:
+    teacher: Path = student["teacher"]
+    recorded = hashlib.sha256(teacher.read_bytes()).hexdigest()
+    if other == "damaged":
+        teacher.write_bytes(teacher.read_bytes()[:-1])
+    else:
+        settings: RunSettings = arguments["settings"]
+        longer = {"settings": settings.model_copy(update={"epochs": 3}), "folder": tmp_path / "longer"}
+        train_run(**{**arguments, **longer})
+        shutil.copyfile(tmp_path / "longer" / "best.safetensors", teacher)
+    found = hashlib.sha256(teacher.read_bytes()).hexdigest()
+    with pytest.raises(DataError) as caught:
+        train_run(**student)
+    assert str(caught.value) == (
+        f"{teacher}: found SHA-256 {found}, but {teacher.parent}/metrics.json has {recorded}: it is "
+        "damaged, or of another training"
+    )
+    assert not student["folder"].exists()
+
+
+@pytest.mark.parametrize("record", ["of before there were checksums", "none", "of other files"])
+def test_weights_that_no_record_knows_teach(student: dict[str, Any], record: str) -> None:
+    file: Path = student["teacher"].with_name("metrics.json")
+    metrics = json.loads(file.read_text())
+    if record == "none":
+        file.unlink()
+    elif record == "of other files":
+        metrics["weights"] = {"other.safetensors": "0" * 64}
+        file.write_text(json.dumps(metrics))
+    else:
+        del metrics["weights"]
+        file.write_text(json.dumps(metrics))
+    weights = student["teacher"]
+    weights.write_bytes(weights.with_name("last.safetensors").read_bytes())
+    assert train_run(**student)["inputs"]["teacher"] == hashlib.sha256(weights.read_bytes()).hexdigest()
 
 
 def test_work_that_is_stopped_in_its_last_epoch_has_ended(tmp_path: Path) -> None:

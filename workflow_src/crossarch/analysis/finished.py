@@ -16,7 +16,7 @@ from crossarch.data.store import load_fitting, load_metadata
 from crossarch.errors import ConfigError, DataError
 from crossarch.files import read_mapping, sha256_of
 from crossarch.layout import Layout
-from crossarch.training.run import load_network
+from crossarch.training.run import check_weights, load_network
 
 Checkpoint = Literal["best", "last"]
 
@@ -40,10 +40,14 @@ class FinishedRun:
         return str(self.metrics.get("digest"))
 
     def weights(self, checkpoint: Checkpoint) -> Path:
-        """The file of its weights; DataError where there is none, as in results kept without them."""
+        """The file of its weights, as its metrics know it.
+
+        Raises DataError where there is none, as in results kept without them, or another one.
+        """
         file = self.folder / f"{checkpoint}.safetensors"
         if not file.exists():
             raise DataError(f"{file}: no such file; train the run: crossarch train {self.run.path}")
+        check_weights(file, sha256_of(file), self.metrics)
         return file
 
     def network(self, checkpoint: Checkpoint) -> nn.Module:

@@ -1,6 +1,7 @@
 """One run from files to files: prepared sets in, weights and metrics out."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from crossarch.config import NetworkSettings, RunSettings
 from crossarch.data import ImageSet
 from crossarch.data.store import load_fitting, load_pt, load_tensors, save_tensors
 from crossarch.errors import DataError
-from crossarch.files import write_text
+from crossarch.files import read_mapping, write_text
 from crossarch.models import build, gflop_an_epoch, gflop_an_evaluation
 from crossarch.running.progress import OnProgress
 from crossarch.running.provenance import provenance
@@ -49,10 +50,13 @@ def train_run(
 
     `metrics.json` is written last: where it is, the run is whole. An interrupted run goes on from
     `state_root/<hash of settings, inputs and code>`; of two processes for the same run one trains and
-    the other waits for its result. Returns the metrics. Raises DataError, TrainingError and Interrupted.
+    the other waits for its result. Returns the metrics. Raises DataError, also where the teacher's
+    weights are not those of the metrics beside them, TrainingError and Interrupted.
     """
     inputs = {"distilled": distilled, "test": test} | ({"teacher": teacher} if teacher else {})
     digests = digests_of(inputs)
+    if teacher:
+        _check_teacher(teacher, digests["teacher"])
     last, best, record = outputs = tuple(folder / name for name in OUTPUTS)
     work = Work(
         name=settings.run.path,
@@ -80,7 +84,8 @@ def train_run(
         save_tensors(last, outcome.last, metadata)
         save_tensors(best, outcome.best, metadata)
         images = Images(len(training_set.images), len(test_set.images))
-        metrics = make_metrics(settings, outcome, chosen, threads, digests, images)
+        weights = digests_of({path.name: path for path in (last, best)})
+        metrics = make_metrics(settings, outcome, chosen, threads, digests, weights, images)
         write_text(record, json.dumps(metrics, indent=1) + "\n")
         return metrics
 
@@ -93,10 +98,13 @@ def make_metrics(
     device: torch.device,
     threads: int,
     inputs: dict[str, str],
+    weights: dict[str, str],
     images: Images,
 ) -> dict[str, Any]:
     """The contents of `metrics.json`: accuracies in percent, seconds, mebibytes, provenance.
 
+    `inputs` are the SHA-256 of what was read, by what it was used as, `weights` those of the files that
+    were written, by name.
     `gflop_per_second` counts the nominal work of networks (`crossarch.models.describe`) over all that
     took time: augmentation, loss and optimiser, too.
     """
@@ -125,8 +133,23 @@ def make_metrics(
             "training": round(work / history.seconds_training, 2),
             "evaluation": round(tested / history.seconds_evaluation, 2),
         },
+        "weights": weights,
         **provenance(device, threads, inputs),
     }
+
+
+def check_weights(weights: Path, found: str, metrics: Mapping[str, Any]) -> None:
+    """Raise DataError unless `found`, the SHA-256 of a run's `weights`, is the one in its `metrics`.
+
+    Metrics that tell none of that file, as older ones do, agree with every file.
+    """
+    recorded = metrics.get("weights")
+    expected = recorded.get(weights.name, found) if isinstance(recorded, Mapping) else found
+    if found != expected:
+        raise DataError(
+            f"{weights}: found SHA-256 {found}, but {weights.with_name(OUTPUTS[-1])} has {expected}: it "
+            "is damaged, or of another training"
+        )
 
 
 def load_network(settings: NetworkSettings, weights: Path) -> nn.Module:
@@ -165,6 +188,13 @@ def _load_sets(settings: RunSettings, distilled: Path, test: Path) -> tuple[Imag
             f"{distilled}: found {kind} labels, needed: {settings.labels.kind}; prepare the set again"
         )
     return training_set, test_set
+
+
+def _check_teacher(weights: Path, found: str) -> None:
+    """Hold a teacher's weights against the metrics beside them, where there are such."""
+    metrics = weights.with_name(OUTPUTS[-1])
+    if metrics.is_file():
+        check_weights(weights, found, read_mapping(metrics))
 
 
 def _load_teacher(settings: RunSettings, weights: Path | None) -> nn.Module | None:
