@@ -67,7 +67,7 @@ STAGES: dict[str, tuple[str, ...]] = {
         "analysis/cells.py",
     ),
     "page": (
-        *("report/page/*", "printing/synthetic.py", "printing/style.py", *_CELLS),
+        *("report/page/*", "printing/synthetic.py", *_CELLS),
         *("analysis/record.py", "analysis/stale.py"),
         *(f"report/figures/{name}.py" for name in ("caption", "curvature_table", "points")),
     ),
