@@ -39,8 +39,9 @@ def metrics(run: str) -> dict[str, Any]:
 
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
-    """The published metrics of AlexNet, to be spoiled."""
-    shutil.copytree(RESULTS / "runs" / SET / "alexnet", tmp_path / "runs" / SET / "alexnet")
+    """Published metrics of two runs, whatever others there are, to be spoiled."""
+    for run in (FULL, WITHOUT_KD):
+        shutil.copytree(RESULTS / "runs" / run, tmp_path / "runs" / run)
     return tmp_path
 
 
@@ -107,8 +108,7 @@ def test_show_says_why_a_run_is_outdated(results: Path) -> None:
 def test_what_cannot_be_shown_is_one_line(results: Path) -> None:
     missing = invoke("show", FULL.replace("seed0", "seed7"), results=results).exception
     assert isinstance(missing, DataError)
-    finished = len(list(results.glob("runs/**/metrics.json")))
-    told = f"the run has not finished (finished under {results}: {finished}; the nearest is {FULL})"
+    told = f"the run has not finished (finished under {results}: 2; the nearest is {FULL})"
     assert str(missing).endswith(told)
     nothing = invoke("show", FULL, results=results / "empty").exception
     assert str(nothing).endswith(f"has not finished (finished under {results / 'empty'}: none)")
