@@ -14,7 +14,6 @@ from crossarch.analysis.record import CurvatureRecord, CurvatureSeconds
 from crossarch.data import ImageSet
 from crossarch.data.ensure import ensure_training_set
 from crossarch.errors import ConfigError
-from crossarch.files import sha256_of
 from crossarch.training.losses import make_targets
 
 BATCH = 100  # training images in one forward pass
@@ -32,7 +31,7 @@ def measure_curvature(job: Job) -> CurvatureRecord:
     finished = job.finished
     training_set = ensure_training_set(job.configuration, job.layout, job.run.training_set, job.run.seed)
     inputs = {
-        "weights": sha256_of(finished.weights("last")),
+        "weights": finished.check_weights("last"),
         "distilled": finished.check_input("distilled", training_set),
     }
     network = finished.network("last").eval()

@@ -40,15 +40,18 @@ class FinishedRun:
         return str(self.metrics.get("digest"))
 
     def weights(self, checkpoint: Checkpoint) -> Path:
-        """The file of its weights, as its metrics know it.
-
-        Raises DataError where there is none, as in results kept without them, or another one.
-        """
+        """The file of its weights; DataError where there is none, as in results kept without them."""
         file = self.folder / f"{checkpoint}.safetensors"
         if not file.exists():
             raise DataError(f"{file}: no such file; train the run: crossarch train {self.run.path}")
-        check_weights(file, sha256_of(file), self.metrics)
         return file
+
+    def check_weights(self, checkpoint: Checkpoint) -> str:
+        """The SHA-256 of its weights; DataError where there are none, or not those of its metrics."""
+        file = self.weights(checkpoint)
+        found = sha256_of(file)
+        check_weights(file, found, self.metrics)
+        return found
 
     def network(self, checkpoint: Checkpoint) -> nn.Module:
         """Its network with stored weights, on the CPU.
@@ -106,7 +109,9 @@ class Taught:
 
     def check_teacher(self) -> str:
         """The SHA-256 of those weights; DataError unless the student was made from them."""
-        return self.student.check_input("teacher", self.teacher.weights(self.distillation.checkpoint))
+        checkpoint = self.distillation.checkpoint
+        self.teacher.check_weights(checkpoint)
+        return self.student.check_input("teacher", self.teacher.weights(checkpoint))
 
 
 def read_taught(layout: Layout, student: FinishedRun, analysis: str) -> Taught:

@@ -44,7 +44,7 @@ def measure_whitening(job: Job) -> WhiteningRecord:
     network = finished.network("last")
     own = finished.settings.whitening
     spaces: dict[Whitening, float] = {}
-    inputs = {"weights": sha256_of(finished.weights("last"))}
+    inputs = {"weights": finished.check_weights("last")}
     with job.where.taken() as device:
         network = network.to(device)
         chosen = tested_spaces(own)
@@ -74,7 +74,7 @@ def measure_agreement(job: Job) -> AgreementRecord:
     student = taught.student
     path = ensure_test_set(job.configuration, job.layout, job.run.dataset, student.settings.whitening)
     inputs = {
-        "weights": sha256_of(student.weights("last")),
+        "weights": student.check_weights("last"),
         "teacher": taught.check_teacher(),
         "test": sha256_of(path),
     }
@@ -111,7 +111,7 @@ def measure_statistics(job: Job) -> StatisticsRecord:
         raise ConfigError(f"{job.run.path}: found no batch norm, which statistics needs")
     path = ensure_test_set(job.configuration, job.layout, job.run.dataset, finished.settings.whitening)
     test = finished.load_set(path)
-    inputs = {"weights": sha256_of(finished.weights("last")), "test": sha256_of(path)}
+    inputs = {"weights": finished.check_weights("last"), "test": sha256_of(path)}
     with job.where.taken() as device:
         network, images, labels = network.to(device), test.images.to(device), test.labels.to(device)
         job.progress("Statistics", 0, 2)
@@ -142,7 +142,7 @@ def measure_stand_in(job: Job) -> StandInRecord:
     own = finished.settings.whitening
     pairs, files = _pairs(job)
     network = finished.network("last")
-    inputs = {"weights": sha256_of(finished.weights("last"))}
+    inputs = {"weights": finished.check_weights("last")}
     inputs |= {name: sha256_of(file) for name, file in files.items()}
     accuracies: dict[Whitening, PairedAccuracies] = {}
     with job.where.taken() as device:
