@@ -17,7 +17,7 @@ from requests.adapters import HTTPAdapter
 
 from crossarch.config.files import UpstreamFile
 from crossarch.errors import FetchError
-from crossarch.fetch.download import OriginKind, fetch_file
+from crossarch.fetch.download import PlaceKind, fetch_file
 
 ROOT = Path(__file__).parents[2]
 CONTENT = bytes(range(256)) * 4096  # 1 MiB: several chunks
@@ -44,8 +44,8 @@ Names = Callable[[Path], list[str]]
 def get(file: UpstreamFile, folder: Path, **options: Any) -> Path:
     """Fetch from the network alone; the path of the file that arrived."""
     destination = folder / "out" / "file.bin"
-    origin = fetch_file(file, destination, mirrors=(), cache=None, **options)
-    assert (origin.kind, origin.location) == (OriginKind.NETWORK, file.url)
+    found = fetch_file(file, destination, mirrors=(), cache=None, **options)
+    assert (found.kind, found.location) == (PlaceKind.NETWORK, file.url)
     return destination
 
 
@@ -99,8 +99,8 @@ from pathlib import Path
 from crossarch.fetch.download import fetch_file
 from crossarch.config.files import UpstreamFile
 url, sha256, out = sys.argv[1:]
-origin = fetch_file(UpstreamFile(url=url, sha256=sha256), Path(out), mirrors=(), cache=None)
-print(origin.kind)
+found = fetch_file(UpstreamFile(url=url, sha256=sha256), Path(out), mirrors=(), cache=None)
+print(found.kind)
 """
 
 

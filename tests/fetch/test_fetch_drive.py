@@ -12,7 +12,7 @@ from fetching import CONTENT, QUOTA, Names, reroute
 from crossarch.config.files import UpstreamFile
 from crossarch.errors import FetchError
 from crossarch.fetch import drive
-from crossarch.fetch.download import OriginKind, fetch_file
+from crossarch.fetch.download import PlaceKind, fetch_file
 
 ROOT, SETS, ONE, TEN = (f"{name:->28}" for name in ("root", "cifar100", "ipc1", "ipc10"))
 FOLDERS = {ROOT: "shared", SETS: "cifar100", ONE: "ipc1_llTrue", TEN: "ipc10_llTrue"}
@@ -86,7 +86,7 @@ def google(server: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Drive]:
 def get(folder: Path, url: str = URL) -> Path:
     out = folder / "out" / "file.bin"
     file = UpstreamFile(url=url)
-    assert fetch_file(file, out, mirrors=(), cache=None).kind is OriginKind.NETWORK
+    assert fetch_file(file, out, mirrors=(), cache=None).kind is PlaceKind.NETWORK
     return out
 
 
@@ -245,5 +245,5 @@ def test_size_of_a_drive_file_is_not_asked_for(google: Drive, tmp_path: Path) ->
 
     files = {"set": UpstreamFile(url=URL)}
     (listed,) = list_files(files, downloads=tmp_path, mirrors=(), cache=None)
-    assert (listed.kind, listed.size, listed.checks) == (OriginKind.NETWORK, None, ())
+    assert (listed.kind, listed.size, listed.checks) == (PlaceKind.NETWORK, None, ())
     assert json.dumps(google.server.requests) == "[]"

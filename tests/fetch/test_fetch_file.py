@@ -13,7 +13,7 @@ from fetching import CONTENT, Names, Pin, child, fill_disk, wait_for_part
 from crossarch.config.files import UpstreamFile
 from crossarch.errors import FetchError
 from crossarch.fetch.checks import mismatch
-from crossarch.fetch.download import OriginKind, fetch_file
+from crossarch.fetch.download import PlaceKind, fetch_file
 from crossarch.fetch.places import mirrors_from_environment
 
 SHARED_MIRROR = Path(__file__).parents[3] / "shared/data/mirror"
@@ -39,8 +39,8 @@ def test_right_file_is_left_alone(
     out.parent.mkdir()
     out.write_bytes(CONTENT)
     before = out.stat()
-    origin = fetch_file(pinned(server.url("/f.bin"), CONTENT), out, mirrors=(), cache=None)
-    assert (origin.kind, origin.location) == (OriginKind.PRESENT, str(out))
+    found = fetch_file(pinned(server.url("/f.bin"), CONTENT), out, mirrors=(), cache=None)
+    assert (found.kind, found.location) == (PlaceKind.PRESENT, str(out))
     assert (out.stat().st_mtime_ns, out.stat().st_ino) == (before.st_mtime_ns, before.st_ino)
     assert list(out.parent.iterdir()) == [out]  # not even a lock: it may be read-only
     assert server.requests == []
@@ -53,7 +53,7 @@ def test_wrong_file_is_fetched_again_with_a_warning(
     out.parent.mkdir()
     out.write_bytes(b"half a fi")
     file = pinned(server.serve("/f.bin", server.Reply(CONTENT)), CONTENT)
-    assert fetch_file(file, out, mirrors=(), cache=None).kind is OriginKind.NETWORK
+    assert fetch_file(file, out, mirrors=(), cache=None).kind is PlaceKind.NETWORK
     assert out.read_bytes() == CONTENT
     assert capsys.readouterr().err == (
         f"crossarch: warning: {out}: expected {len(CONTENT)} bytes, found 9; fetching it again\n"
@@ -86,9 +86,9 @@ def test_first_mirror_that_has_the_file_is_used(
     mirrors = [tmp_path / "m1", tmp_path / "m2"]
     mirrors[0].mkdir()
     held = place(mirrors[1], file, CONTENT)
-    origin = fetch_file(file, out, mirrors=mirrors, cache=tmp_path / "cache")
-    assert (origin.kind, origin.location) == (OriginKind.MIRROR, str(held))
-    assert str(origin) == f"mirror {held}"
+    found = fetch_file(file, out, mirrors=mirrors, cache=tmp_path / "cache")
+    assert (found.kind, found.location) == (PlaceKind.MIRROR, str(held))
+    assert str(found) == f"mirror {held}"
     assert out.read_bytes() == CONTENT
     assert out.stat().st_ino != held.stat().st_ino  # a change of one must not reach the other
     assert server.requests == []
@@ -101,8 +101,8 @@ def test_tampered_mirror_is_warned_of_and_left_alone(
 ) -> None:
     file = pinned(server.serve("/f.bin", server.Reply(CONTENT)), CONTENT)
     held = place(tmp_path / "m", file, OTHER)
-    origin = fetch_file(file, out, mirrors=[tmp_path / "m"], cache=None)
-    assert origin.kind is OriginKind.NETWORK
+    found = fetch_file(file, out, mirrors=[tmp_path / "m"], cache=None)
+    assert found.kind is PlaceKind.NETWORK
     assert out.read_bytes() == CONTENT
     assert held.read_bytes() == OTHER
     found = pinned(file.url, OTHER).sha256
@@ -118,8 +118,8 @@ def test_tampered_first_mirror_does_not_hide_the_second(
     file = pinned(server.url("/f.bin"), CONTENT)
     place(tmp_path / "m1", file, OTHER)
     held = place(tmp_path / "m2", file, CONTENT)
-    origin = fetch_file(file, out, mirrors=[tmp_path / "m1", tmp_path / "m2"], cache=None)
-    assert (origin.kind, origin.location) == (OriginKind.MIRROR, str(held))
+    found = fetch_file(file, out, mirrors=[tmp_path / "m1", tmp_path / "m2"], cache=None)
+    assert (found.kind, found.location) == (PlaceKind.MIRROR, str(held))
     assert out.read_bytes() == CONTENT
     assert server.requests == []
 
@@ -130,7 +130,7 @@ def test_mirror_that_cannot_be_read_is_passed_over(
     file = pinned(server.serve("/f.bin", server.Reply(CONTENT)), CONTENT)
     held = tmp_path / "m" / file.relative_path
     held.mkdir(parents=True)  # a folder where the file should be
-    assert fetch_file(file, out, mirrors=[tmp_path / "m"], cache=None).kind is OriginKind.NETWORK
+    assert fetch_file(file, out, mirrors=[tmp_path / "m"], cache=None).kind is PlaceKind.NETWORK
     assert out.read_bytes() == CONTENT
     assert f"mirror {held}: cannot be read: Is a directory" in capsys.readouterr().err
 
@@ -145,8 +145,8 @@ def test_download_is_kept_in_the_cache_and_found_there(
     assert cached.read_bytes() == CONTENT
     assert cached.stat().st_ino == out.stat().st_ino
     again = tmp_path / "again.bin"
-    origin = fetch_file(file, again, mirrors=(), cache=cache)
-    assert (origin.kind, origin.location) == (OriginKind.CACHE, str(cached))
+    found = fetch_file(file, again, mirrors=(), cache=cache)
+    assert (found.kind, found.location) == (PlaceKind.CACHE, str(cached))
     assert again.read_bytes() == CONTENT
     assert server.requests == ["/f.bin"]
     assert left_in(tmp_path) == sorted(["again.bin", "out/file.bin", f"cache/{file.relative_path}"])
@@ -177,7 +177,7 @@ def test_poisoned_cache_is_removed_and_replaced(
 ) -> None:
     file = pinned(server.serve("/f.bin", server.Reply(CONTENT)), CONTENT)
     cached = place(tmp_path / "cache", file, OTHER)
-    assert fetch_file(file, out, mirrors=(), cache=tmp_path / "cache").kind is OriginKind.NETWORK
+    assert fetch_file(file, out, mirrors=(), cache=tmp_path / "cache").kind is PlaceKind.NETWORK
     assert out.read_bytes() == cached.read_bytes() == CONTENT
     warning = capsys.readouterr().err
     assert warning.count("\n") == 1
@@ -201,7 +201,7 @@ def test_cache_that_cannot_be_written_is_a_warning(
     cache = tmp_path / "cache"
     cache.write_text("a file where the folder should be")
     file = pinned(server.serve("/f.bin", server.Reply(CONTENT)), CONTENT)
-    assert fetch_file(file, out, mirrors=(), cache=cache).kind is OriginKind.NETWORK
+    assert fetch_file(file, out, mirrors=(), cache=cache).kind is PlaceKind.NETWORK
     assert out.read_bytes() == CONTENT
     assert "cannot be kept in the cache" in capsys.readouterr().err
 
@@ -271,13 +271,13 @@ def test_threads_that_want_one_file_download_it_once(
     file = pinned(server.serve("/f.bin", server.Reply(CONTENT)), CONTENT)
     start = threading.Barrier(6)
 
-    def work(_: int) -> OriginKind:
+    def work(_: int) -> PlaceKind:
         start.wait(5)
         return fetch_file(file, out, mirrors=(), cache=None).kind
 
     with ThreadPoolExecutor(6) as pool:
         kinds = sorted(pool.map(work, range(6)))
-    assert kinds == [OriginKind.NETWORK] + [OriginKind.PRESENT] * 5
+    assert kinds == [PlaceKind.NETWORK] + [PlaceKind.PRESENT] * 5
     assert server.requests == ["/f.bin"]
     assert out.read_bytes() == CONTENT
     assert left_in(out.parent) == ["file.bin"]
@@ -291,9 +291,9 @@ def test_processes_wait_for_each_other(
     with child(file, out) as other:
         wait_for_part(out.parent, 1)
         threading.Timer(0.2, gate.set).start()
-        origin = fetch_file(file, out, mirrors=(), cache=None)
+        found = fetch_file(file, out, mirrors=(), cache=None)
         told, _ = other.communicate(timeout=10)
-    assert origin.kind is OriginKind.PRESENT
+    assert found.kind is PlaceKind.PRESENT
     assert told == "network\n"
     assert server.requests == ["/f.bin"]
     assert out.read_bytes() == CONTENT
@@ -310,7 +310,7 @@ def test_killed_download_leaves_no_file_and_no_lock(server: Any, pinned: Pin, ou
         other.wait(10)
     assert not out.exists()
     gate.set()
-    assert fetch_file(file, out, mirrors=(), cache=None).kind is OriginKind.NETWORK
+    assert fetch_file(file, out, mirrors=(), cache=None).kind is PlaceKind.NETWORK
     assert out.read_bytes() == CONTENT
 
 
@@ -326,6 +326,6 @@ def test_real_file_from_a_real_mirror(out: Path, left_in: Names) -> None:
     )
     if not any((mirror / file.relative_path).is_file() for mirror in mirrors):
         pytest.skip(f"no mirror holds {file.relative_path}")  # the test must not use the network
-    assert fetch_file(file, out, mirrors=mirrors, cache=None).kind is OriginKind.MIRROR
+    assert fetch_file(file, out, mirrors=mirrors, cache=None).kind is PlaceKind.MIRROR
     assert mismatch(out, file) is None
     assert left_in(out.parent) == ["file.bin"]

@@ -12,7 +12,7 @@ from fetching import CONTENT, Names, Pin, child, fails, fill_disk, get, wait_for
 from crossarch.config.files import UpstreamFile
 from crossarch.errors import FetchError
 from crossarch.fetch import transfer
-from crossarch.fetch.download import OriginKind, fetch_file
+from crossarch.fetch.download import PlaceKind, fetch_file
 
 OTHER = CONTENT[::-1]
 STRONG = {"ETag": '"one"'}
@@ -277,6 +277,6 @@ def test_partial_is_gone_when_the_file_comes_from_elsewhere(
     held.parent.mkdir(parents=True)
     held.write_bytes(CONTENT)
     out = tmp_path / "out/file.bin"
-    assert fetch_file(broken, out, mirrors=[tmp_path / "mirror"], cache=None).kind is OriginKind.MIRROR
+    assert fetch_file(broken, out, mirrors=[tmp_path / "mirror"], cache=None).kind is PlaceKind.MIRROR
     assert left_in(out.parent) == ["file.bin"]
     assert server.requests == []

@@ -118,11 +118,11 @@ def mirror(
     def put(one: UpstreamFile) -> Told:
         destination = directory / one.relative_path
         pinned = configuration.pinned(one)
-        origin = fetch_file(
+        place = fetch_file(
             pinned, destination, mirrors=mirrors, cache=cache_directory(), downloads=downloads
         )
-        warn_if_unpinned(pinned, destination, origin)
-        return f"{destination} ({origin.kind})", {"path": str(destination), "from": origin.kind}
+        warn_if_unpinned(pinned, destination, place)
+        return f"{destination} ({place.kind})", {"path": str(destination), "from": place.kind}
 
     _each(_wanted_files(configuration, [], every), put, as_json)
 

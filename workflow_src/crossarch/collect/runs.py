@@ -89,14 +89,14 @@ class Metrics(_Part):
         }
 
 
-class Evaluation(_Part):
+class AccuracyPoint(_Part):
     """A point of a learning curve: test accuracy in percent after an epoch."""
 
     epoch: int
     accuracy: Percent
 
 
-class Loss(_Part):
+class LossPoint(_Part):
     """A point of a loss curve: the mean training loss of an epoch."""
 
     epoch: int
@@ -106,8 +106,8 @@ class Loss(_Part):
 class Curve(_Part):
     """The history in a run's `metrics.json`, of which the table takes nothing."""
 
-    evaluations: tuple[Evaluation, ...] = ()
-    losses: tuple[Loss, ...] = ()
+    evaluations: tuple[AccuracyPoint, ...] = ()
+    losses: tuple[LossPoint, ...] = ()
 
 
 M = TypeVar("M", bound=Metrics)

@@ -25,7 +25,7 @@ from crossarch.files import atomic_path
 from crossarch.locks import locked
 
 
-class OriginKind(StrEnum):
+class PlaceKind(StrEnum):
     """The kinds of places a file can come from, in the order in which they are tried."""
 
     PRESENT = "present"
@@ -36,10 +36,10 @@ class OriginKind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Origin:
+class Place:
     """Where the bytes came from: `location` is a path, or a URL if `kind` is NETWORK."""
 
-    kind: OriginKind
+    kind: PlaceKind
     location: str
 
     def __str__(self) -> str:
@@ -50,7 +50,7 @@ class _MismatchError(TransferError):
     """The place gave other bytes than those that are pinned."""
 
 
-_Place = tuple[Origin, Callable[[Path], None]]
+_Source = tuple[Place, Callable[[Path], None]]
 """A place, and the function that writes its bytes over a path."""
 
 
@@ -62,7 +62,7 @@ def fetch_file(
     cache: Path | None,
     downloads: Path | None = None,
     session: requests.Session | None = None,
-) -> Origin:
+) -> Place:
     """Put `file` at `destination` and return where it came from.
 
     Tried in order: what is already at `destination`, `downloads` (those of a results folder; None:
@@ -78,7 +78,7 @@ def fetch_file(
     try:
         if destination.is_dir():
             raise FetchError(f"{destination}: is a directory, but a file is to be put there")
-        present = Origin(OriginKind.PRESENT, str(destination))
+        present = Place(PlaceKind.PRESENT, str(destination))
         # Without the lock: writers rename whole files into place, and this may be read-only.
         if destination.exists() and mismatch(destination, file) is None:
             return present
@@ -89,11 +89,11 @@ def fetch_file(
                     return present
                 warn(f"{destination}: {difference}; fetching it again")
             places = _places(file, destination, downloads, mirrors, cache, session)
-            origin = _first_right(file, destination, places)
+            place = _first_right(file, destination, places)
             _partial(destination).discard()
-            if origin.kind is OriginKind.NETWORK and cache is not None:
+            if place.kind is PlaceKind.NETWORK and cache is not None:
                 _keep(file, destination, cache / file.relative_path)
-            return origin
+            return place
     except OSError as error:
         reason = error.strerror or str(error)
         raise FetchError(f"{destination}: cannot be put in place: {reason}") from error
@@ -106,10 +106,10 @@ def _places(
     mirrors: Sequence[Path],
     cache: Path | None,
     session: requests.Session | None,
-) -> Iterator[_Place]:
-    def local(kind: OriginKind, root: Path) -> _Place:
+) -> Iterator[_Source]:
+    def local(kind: PlaceKind, root: Path) -> _Source:
         source = root / file.relative_path
-        return Origin(kind, str(source)), lambda target: copy_local(source, target)
+        return Place(kind, str(source)), lambda target: copy_local(source, target)
 
     def from_network(target: Path) -> None:
         if in_drive(file.url):
@@ -122,12 +122,12 @@ def _places(
         partial.discard()
 
     if downloads is not None:
-        yield local(OriginKind.DOWNLOADS, downloads)
+        yield local(PlaceKind.DOWNLOADS, downloads)
     for mirror in mirrors:
-        yield local(OriginKind.MIRROR, mirror)
+        yield local(PlaceKind.MIRROR, mirror)
     if cache is not None:
-        yield local(OriginKind.CACHE, cache)
-    yield Origin(OriginKind.NETWORK, file.url), from_network
+        yield local(PlaceKind.CACHE, cache)
+    yield Place(PlaceKind.NETWORK, file.url), from_network
 
 
 def _partial(destination: Path) -> Partial:
@@ -135,21 +135,21 @@ def _partial(destination: Path) -> Partial:
     return Partial(destination.with_name(f".{destination.name}.partial"))
 
 
-def _first_right(file: UpstreamFile, destination: Path, places: Iterator[_Place]) -> Origin:
+def _first_right(file: UpstreamFile, destination: Path, places: Iterator[_Source]) -> Place:
     """Take `file` from the first place that gives the right bytes; FetchError if none does."""
     tried: list[str] = []
-    for origin, write in places:
+    for place, write in places:
         try:
             with atomic_path(destination) as temporary:
                 write(temporary)
                 _check(temporary, file)
-            return origin
+            return place
         except TransferError as error:
-            tried.append(f"{origin} ({error})")
-            if origin.kind is not OriginKind.NETWORK and not isinstance(error, AbsentError):
-                warn(f"{origin}: {error}; trying the next place")
-            if origin.kind is OriginKind.CACHE and isinstance(error, _MismatchError):
-                _discard(Path(origin.location))
+            tried.append(f"{place} ({error})")
+            if place.kind is not PlaceKind.NETWORK and not isinstance(error, AbsentError):
+                warn(f"{place}: {error}; trying the next place")
+            if place.kind is PlaceKind.CACHE and isinstance(error, _MismatchError):
+                _discard(Path(place.location))
     raise FetchError(
         f"{destination}: no place gave the right file; tried {', '.join(tried)}; set "
         f"CROSSARCH_MIRROR to a directory that holds {file.relative_path}, or put the file at "

@@ -5,7 +5,7 @@ from pathlib import Path
 from crossarch.config import Configuration
 from crossarch.config.files import UpstreamFile
 from crossarch.errors import FetchError, warn
-from crossarch.fetch.download import Origin, OriginKind, fetch_file
+from crossarch.fetch.download import Place, PlaceKind, fetch_file
 from crossarch.fetch.places import cache_directory, mirrors_from_environment
 from crossarch.files import sha256_of
 from crossarch.layout import Layout
@@ -20,7 +20,7 @@ def ensure_download(configuration: Configuration, layout: Layout, file: Upstream
     pinned = configuration.pinned(file)
     destination = layout.downloads / file.relative_path
     try:
-        origin = fetch_file(
+        place = fetch_file(
             pinned,
             destination,
             mirrors=mirrors_from_environment(),
@@ -34,13 +34,13 @@ def ensure_download(configuration: Configuration, layout: Layout, file: Upstream
             f"{error}; its checksum stands in {configuration.lock_file}: if upstream changed it for "
             f"good, run: crossarch fetch --update-lock {file.url}"
         ) from error
-    warn_if_unpinned(pinned, destination, origin)
+    warn_if_unpinned(pinned, destination, place)
     return destination
 
 
-def warn_if_unpinned(pinned: UpstreamFile, destination: Path, origin: Origin) -> None:
+def warn_if_unpinned(pinned: UpstreamFile, destination: Path, place: Place) -> None:
     """Tell on stderr the digest of what came to `destination`, if nothing says what it has to be."""
-    if origin.kind is OriginKind.PRESENT or pinned.digests:
+    if place.kind is PlaceKind.PRESENT or pinned.digests:
         return
     warn(
         f"{pinned.url}: no checksum is known of it; what came has sha256 {sha256_of(destination)}; to "

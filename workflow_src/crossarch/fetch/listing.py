@@ -9,7 +9,7 @@ import requests
 
 from crossarch.config.files import UpstreamFile
 from crossarch.fetch.checks import mismatch
-from crossarch.fetch.download import OriginKind
+from crossarch.fetch.download import PlaceKind
 from crossarch.fetch.drive import in_drive
 from crossarch.fetch.transfer import (
     RefusedError,
@@ -29,7 +29,7 @@ class Listed:
 
     name: str
     url: str
-    kind: OriginKind
+    kind: PlaceKind
     size: int | None
     checks: tuple[str, ...]
 
@@ -50,11 +50,11 @@ def list_files(
     ask = _Asking()
     listed, locks = [], set(locked)
     for name, file in files.items():
-        places = [(OriginKind.PRESENT, downloads), *((OriginKind.MIRROR, m) for m in mirrors)]
-        places += [(OriginKind.CACHE, cache)] if cache else []
+        places = [(PlaceKind.PRESENT, downloads), *((PlaceKind.MIRROR, m) for m in mirrors)]
+        places += [(PlaceKind.CACHE, cache)] if cache else []
         paths = [(kind, root / file.relative_path) for kind, root in places]
         found = next(((kind, path) for kind, path in paths if _holds(path, file)), None)
-        kind = found[0] if found else OriginKind.NETWORK
+        kind = found[0] if found else PlaceKind.NETWORK
         size = found[1].stat().st_size if found else file.size
         checks = ("lock",) if file.url in locks else tuple(file.digests)
         listed.append(Listed(name, file.url, kind, ask(file) if size is None else size, checks))
