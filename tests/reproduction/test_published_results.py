@@ -113,8 +113,11 @@ def test_the_page_counts_what_is_there(configuration: Configuration) -> None:
 def test_means_by_network_and_recipe_are_those_of_the_cells_below_them() -> None:
     page = (PUBLISHED.results / "README.md").read_text()
     means, cells = (
-        table_below(page, heading)
-        for heading in ("## How far from the paper, by network and recipe", "## Every measured cell")
+        table_below(page, heading, place)
+        for heading, place in {
+            "## How far from the paper, by network and recipe": 0,
+            "## Every measured cell": 1,
+        }.items()
     )
     differences: dict[tuple[str, str], list[float]] = defaultdict(list)
     for cell in cells:
@@ -131,6 +134,29 @@ def test_means_by_network_and_recipe_are_those_of_the_cells_below_them() -> None
         mean, count = text.rstrip(")").split(" (")
         assert float(mean) == pytest.approx(fmean(differences[key]), abs=0.11)  # of rounded ones
         assert int(count) == len(differences[key])
+
+
+def test_what_reproduces_is_counted() -> None:
+    """The verdicts against the numbers beside them, the counts against the verdicts."""
+    page = (PUBLISHED.results / "README.md").read_text()
+    cells = table_below(page, "## Every measured cell", place=1)
+    otherwise = table_below(page, "## How far from the paper, tested otherwise", place=1)
+    allowed = {}
+    for cell in cells:
+        key = (cell["set"], cell["network"], cell["recipe"])
+        allowed[key] = float(cell["seeds allow"].removeprefix("± "))
+        distance = abs(float(cell["difference"]))
+        if abs(distance - allowed[key]) > 0.11:  # of rounded ones
+            assert cell["reproduces"] == ("yes" if distance < allowed[key] else "no")
+    for cell in otherwise:
+        margin = allowed[cell["set"], cell["network"], cell["recipe"]]
+        distance = abs(float(cell["difference then"]))
+        if abs(distance - margin) > 0.11:
+            assert cell["reproduces then"] == ("yes" if distance < margin else "no")
+    near = sum(cell["reproduces"] == "yes" for cell in cells)
+    assert f"; {near} of the {len(cells)} are as near to the paper's as seeds alone" in page
+    then = sum(cell["reproduces then"] == "yes" for cell in otherwise)
+    assert f" reproduce as they were tested, and {then} on originals." in page
 
 
 PARTS = {
@@ -281,7 +307,7 @@ def test_sets_of_several_data_sets_are_told_apart(tmp_path: Path) -> None:
     readme.write_text(f"{BEGIN}\n{END}\n")
     twice = pd.concat([runs, runs.assign(dataset="cifar100")], ignore_index=True)
     page, *_ = render_reproduction(both, twice, layout, readme)
-    sets = {row["set"] for row in table_below(page.read_text(), "## Every measured cell")}
+    sets = {row["set"] for row in table_below(page.read_text(), "## Every measured cell", place=1)}
     assert {"CIFAR-10, FRePo, IPC 1", "CIFAR-100, FRePo, IPC 1"} <= sets
     assert layout.headline.with_suffix(".svg").is_file()
 

@@ -21,6 +21,7 @@ from crossarch.report.blocks import NOT_RUN
 from crossarch.report.figures.headline import draw_headline
 from crossarch.report.markdown import escaped
 from crossarch.report.marked import check_marked, renew
+from crossarch.report.nearness import PAPER_SEEDS, reproduces, seed_margins
 from crossarch.report.scorecard import OPEN, scorecard_cells, scorecard_summary
 
 REPRODUCED = "reproduced"
@@ -71,13 +72,14 @@ def headline(configuration: Configuration, runs: pd.DataFrame, cells: pd.DataFra
     by_last = _by_last_test(configuration, runs)
     whole = summary[(summary["kind"] == "agreement")].iloc[-1]
     claims = summary[(summary["kind"] == "claim") & (summary["n"] > 0)]
-    counted = _measured_once(cells)
+    counted = _with_margins(configuration, _measured_once(cells))
     lines = [
         f"{len(runs)} runs at full length, {_hours(runs):.0f} hours of one CPU core, "
         f"{_datasets(configuration, measured)}. {counted['n'].sum()} of them are {whole['n']} of the "
         f"{whole['of']} numbers in the paper's tables, the others look for reasons. On average ours are "
         f"{printed_signed(whole['ours'] - whole['paper'])} points from the paper's (rank correlation "
-        f"{whole['rank_correlation']:+.2f}).",
+        f"{whole['rank_correlation']:+.2f}); {counted['reproduces'].sum()} of the {whole['n']} are as "
+        "near to the paper's as seeds alone would leave them.",
         "",
         "| claim | holds here | our gain (95%) | by the last test | our gain then (95%) | the paper's "
         "| verdict |",
@@ -145,7 +147,7 @@ def reproduction_page(
                 _distances(configuration, cells),
                 *_parts(configuration, cells),
                 "## Every measured cell",
-                _measured(configuration, cells),
+                *_measured(configuration, cells),
                 *_explained(configuration, cells, effects),
                 findings.strip(),
                 "## What it cost",
@@ -264,9 +266,16 @@ def _measured_once(cells: pd.DataFrame) -> pd.DataFrame:
     return cells[cells["n"] > 0].drop_duplicates(CELL)
 
 
-def _measured(configuration: Configuration, cells: pd.DataFrame) -> str:
-    """A row a measured set, recipe and network, the farthest from the paper first."""
-    measured = _with_sets(configuration, _measured_once(cells)).sort_values("difference", kind="stable")
+def _with_margins(configuration: Configuration, measured: pd.DataFrame) -> pd.DataFrame:
+    """`measured` with columns `deviation` and `margin` (points), and whether a cell `reproduces`."""
+    told = measured.join(seed_margins(configuration, measured))
+    return told.assign(reproduces=reproduces(told["difference"], told["margin"]))
+
+
+def _measured(configuration: Configuration, cells: pd.DataFrame) -> Sequence[str]:
+    """What reproducing means, and a row a measured set, recipe and network, the farthest first."""
+    measured = _with_margins(configuration, _measured_once(cells))
+    measured = _with_sets(configuration, measured).sort_values("difference", kind="stable")
     rows = [
         {
             **_cell(configuration, row),
@@ -274,10 +283,28 @@ def _measured(configuration: Configuration, cells: pd.DataFrame) -> str:
             "ours": printed(row["ours"]) + ("" if pd.isna(row["std"]) else f" ± {printed(row['std'])}"),
             "paper's": printed(row["paper"]),
             "difference": printed_signed(row["difference"]),
+            "seeds allow": NOT_RUN if pd.isna(row["margin"]) else f"± {printed(row['margin'])}",
+            "reproduces": _yes_or_no(row["reproduces"], row["margin"]),
         }
         for _, row in measured.iterrows()
     ]
-    return _pipe(rows, 3)
+    return [REPRODUCES, _pipe(rows, 3)]
+
+
+REPRODUCES = (
+    "A cell *reproduces* where the difference is no larger than *seeds allow*: two means of the same "
+    "distribution, ours of so many seeds and the paper's of "
+    f"{PAPER_SEEDS}, lie that near in 95% of cases (Student's t; the deviation is pooled over the cells "
+    "with several seeds, those of the sets' own networks apart). With one seed that is wide: *yes* says "
+    "that seeds can explain the difference, not that there is none."
+)
+
+
+def _yes_or_no(reproduced: bool, margin: float) -> str:
+    """The verdict; none without a margin."""
+    if pd.isna(margin):
+        return NOT_RUN
+    return "yes" if reproduced else "no"
 
 
 def _with_sets(configuration: Configuration, cells: pd.DataFrame) -> pd.DataFrame:
@@ -299,12 +326,13 @@ def _explained(
     configuration: Configuration, cells: pd.DataFrame, effects: pd.DataFrame
 ) -> Sequence[str]:
     """The distance to the paper when cells are tested otherwise; nothing without effects."""
-    known = cells[cells["n"] > 0].drop_duplicates(["measured_on", *CELL[1:]])
+    known = _with_margins(configuration, _measured_once(cells))
     known = known.drop(columns="dataset").rename(columns={"measured_on": "dataset"})
     merged = known.merge(effects, on=CELL).sort_values(["source", "arch", "recipe"], kind="stable")
     if merged.empty:
         return []
     merged["originals"] = merged["difference"] + merged["stand_in"]
+    merged["then"] = reproduces(merged["originals"], merged["margin"])
     merged["both"] = merged["originals"] + merged["statistics"]
     rows = [
         {
@@ -312,12 +340,17 @@ def _explained(
             "difference": printed_signed(row["difference"]),
             "originals instead of copies": printed_signed(row["stand_in"]),
             "difference then": printed_signed(row["originals"]),
+            "reproduces then": _yes_or_no(row["then"], row["margin"]),
             "statistics of test batches": _signed(row["statistics"]),
             "difference with both": _signed(row["both"]),
         }
         for _, row in _with_sets(configuration, merged).iterrows()
     ]
-    return ["## How far from the paper, tested otherwise", OTHERWISE, _pipe(rows, 3)]
+    counted = (
+        f"Of these {len(merged)} cells {merged['reproduces'].sum()} reproduce as they were tested, and "
+        f"{merged['then'].sum()} on originals."
+    )
+    return ["## How far from the paper, tested otherwise", f"{counted} {OTHERWISE}", _pipe(rows, 3)]
 
 
 OTHERWISE = (

@@ -1,0 +1,38 @@
+"""Which numbers reproduce: whether ours is as near the paper's as seeds alone would leave it."""
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from crossarch.collect.interval import LEVEL
+from crossarch.config import Configuration
+
+PAPER_SEEDS = 3
+"""Repetitions behind each number of the paper (Appendix B.2)."""
+
+
+def seed_margins(configuration: Configuration, cells: pd.DataFrame) -> pd.DataFrame:
+    """How far from the paper's a number may lie if seeds are all that differs, a row a cell, in points.
+
+    `cells` are measured cells of the scorecard, each once. Columns, with the index of `cells`:
+
+    - deviation: the standard deviation between seeds, pooled over all cells that have several; those
+      of the sets' own networks, which vary less, are pooled by themselves;
+    - margin: t * deviation * sqrt(1 / n + 1 / PAPER_SEEDS), with Student's t of 95% for the degrees of
+      freedom of the pooled deviation. Two means of the same distribution lie farther apart in 5% of
+      cases.
+
+    NaN where there is nothing to pool.
+    """
+    own = cells["arch"] == cells["source"].map(configuration.source_network)
+    freedom = (cells["n"] - 1).where(cells["std"].notna(), 0).groupby(own).transform("sum")
+    squares = (cells["std"] ** 2 * (cells["n"] - 1)).groupby(own).transform("sum")
+    deviation = np.sqrt(squares / freedom.where(freedom > 0))
+    reach = pd.Series(stats.t.ppf((1 + LEVEL) / 2, freedom), cells.index)
+    margin = reach * deviation * np.sqrt(1 / cells["n"] + 1 / PAPER_SEEDS)
+    return pd.DataFrame({"deviation": deviation, "margin": margin})
+
+
+def reproduces(difference: "pd.Series[float]", margin: "pd.Series[float]") -> "pd.Series[bool]":
+    """Where a difference is known and no larger than its margin, both in points."""
+    return difference.abs() <= margin
