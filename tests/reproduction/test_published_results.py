@@ -13,6 +13,7 @@ from statistics import fmean
 
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from synthetic_runs import run_row, runs_of
 
 from crossarch.collect import collect_runs, read_runs
@@ -28,6 +29,7 @@ from crossarch.current import outdated_runs
 from crossarch.errors import DataError
 from crossarch.layout import Layout
 from crossarch.report import render_scorecard, render_table
+from crossarch.report.figures import headline as headline_figure
 from crossarch.report.marked import marks
 from crossarch.report.reproduction import REPRODUCED, headline, render_reproduction
 from crossarch.report.scorecard import scorecard_cells
@@ -157,6 +159,24 @@ def test_what_reproduces_is_counted() -> None:
     assert f"; {near} of the {len(cells)} are as near to the paper's as seeds alone" in page
     then = sum(cell["reproduces then"] == "yes" for cell in otherwise)
     assert f" reproduce as they were tested, and {then} on originals." in page
+
+
+def test_gains_are_as_long_in_every_panel_of_the_headline(
+    configuration: Configuration, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Panels of another IPC lie elsewhere on the axis; nothing lies outside."""
+    drawn: list[Figure] = []
+    monkeypatch.setattr(headline_figure, "save", lambda page, _: drawn.append(page) or [])
+    cells = scorecard_cells(configuration, collect_runs(RUNS))
+    headline_figure.draw_headline(configuration, cells, tmp_path / "headline")
+    panels = drawn[0].axes
+    limits = [panel.get_xlim() for panel in panels]
+    assert len(panels) > 1
+    assert len({round(high - low, 6) for low, high in limits}) == 1
+    assert len(set(limits)) > 1
+    for panel, (low, high) in zip(panels, limits, strict=True):
+        shown = [value for line in panel.get_lines() for value in line.get_xdata()]
+        assert all(low < value < high for value in shown)
 
 
 PARTS = {

@@ -1,5 +1,6 @@
 """The headline in one picture: how far the recipe brings each network, beside what the paper prints."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -19,7 +20,8 @@ def draw_headline(configuration: Configuration, cells: pd.DataFrame, stem: Path)
     """Write `<stem>.{pdf,svg,png}` from the cells of the scorecard; none where nothing was measured.
 
     A panel for each distilled set, a row for each network of which both recipes were measured; the line
-    is what the network that the set was distilled with has with the baseline.
+    is what the network that the set was distilled with has with the baseline. A point is as long in
+    every panel, though accuracies with more images per class lie elsewhere.
     """
     ends = cells[cells["recipe"].isin([BEFORE, AFTER]) & (cells["n"] > 0)]
     ends = ends.drop_duplicates(["dataset", "source", "ipc", "recipe", "arch"])
@@ -38,13 +40,23 @@ def draw_headline(configuration: Configuration, cells: pd.DataFrame, stem: Path)
         return []
     rows = max(len(_networks(of_set)) for *_, of_set in panels)
     with canvas(columns=2, height=_ROW * rows + _MARGIN) as page:
-        grid = page.subplots(1, len(panels), sharex=True, squeeze=False)[0]
+        grid = page.subplots(1, len(panels), squeeze=False)[0]
         for axes, (settings, dataset, ipc, of_set) in zip(grid, panels, strict=True):
             _panel(configuration, axes, of_set, str(settings.arch))
             axes.set_title(f"{dataset}{settings.title}, {plural(ipc, 'image')} per class")
+        _same_scale(grid)
         handles, labels = grid[0].get_legend_handles_labels()
         page.legend(handles, labels, loc="outside lower center", ncols=3)
         return save(page, stem)
+
+
+def _same_scale(panels: Iterable[Axes]) -> None:
+    """Give every panel the width of the widest, in points, around what it shows."""
+    limits = {axes: axes.get_xlim() for axes in panels}
+    half = max(high - low for low, high in limits.values()) / 2
+    for axes, (low, high) in limits.items():
+        middle = (low + high) / 2
+        axes.set_xlim(middle - half, middle + half)
 
 
 def _networks(of_set: pd.DataFrame) -> list[str]:
