@@ -101,8 +101,7 @@ def test_tampered_mirror_is_warned_of_and_left_alone(
 ) -> None:
     file = pinned(server.serve("/f.bin", server.Reply(CONTENT)), CONTENT)
     held = place(tmp_path / "m", file, OTHER)
-    found = fetch_file(file, out, mirrors=[tmp_path / "m"], cache=None)
-    assert found.kind is PlaceKind.NETWORK
+    assert fetch_file(file, out, mirrors=[tmp_path / "m"], cache=None).kind is PlaceKind.NETWORK
     assert out.read_bytes() == CONTENT
     assert held.read_bytes() == OTHER
     found = pinned(file.url, OTHER).sha256

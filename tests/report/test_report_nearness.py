@@ -1,4 +1,4 @@
-"""Which numbers reproduce: margins by hand, by drawing at random, and on the published page."""
+"""Which numbers reproduce: margins by hand and by drawing at random."""
 
 import math
 from typing import Any

@@ -9,6 +9,7 @@ import pandas as pd
 
 from crossarch.config import Configuration
 from crossarch.config.schema import Table
+from crossarch.report.seeds import of_own_network
 
 GAP_NARROWS = "gap narrows"
 SAME_ORDER = "same order"
@@ -68,7 +69,7 @@ def _beats(name: str, table: Table, cells: pd.DataFrame) -> pd.DataFrame:
 
 def _narrows(configuration: Configuration, name: str, table: Table, cells: pd.DataFrame) -> pd.DataFrame:
     of_table = cells[cells["table"] == name]
-    own = of_table["arch"] == of_table["source"].map(configuration.source_network)
+    own = of_own_network(configuration, of_table)
     applying = [recipe for recipe in table.recipes if recipe in set(of_table.loc[own, "recipe"])]
     if not applying:  # the table does not show the source's own network
         return pd.DataFrame()

@@ -6,6 +6,7 @@ from scipy import stats
 
 from crossarch.collect.interval import LEVEL
 from crossarch.config import Configuration
+from crossarch.report.seeds import of_own_network
 
 PAPER_SEEDS = 3
 """Repetitions behind each number of the paper (Appendix B.2)."""
@@ -24,7 +25,7 @@ def seed_margins(configuration: Configuration, cells: pd.DataFrame) -> pd.DataFr
 
     NaN where there is nothing to pool.
     """
-    own = cells["arch"] == cells["source"].map(configuration.source_network)
+    own = of_own_network(configuration, cells)
     freedom = (cells["n"] - 1).where(cells["std"].notna(), 0).groupby(own).transform("sum")
     squares = (cells["std"] ** 2 * (cells["n"] - 1)).groupby(own).transform("sum")
     deviation = np.sqrt(squares / freedom.where(freedom > 0))

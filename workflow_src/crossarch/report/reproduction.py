@@ -135,6 +135,7 @@ def reproduction_page(
     findings: str,
 ) -> str:
     """The page in Markdown; `told` is the headline, `effects` what `tested_otherwise` gives."""
+    measured = _with_margins(configuration, _measured_once(cells))
     return (
         "\n\n".join(
             [
@@ -147,8 +148,8 @@ def reproduction_page(
                 _distances(configuration, cells),
                 *_parts(configuration, cells),
                 "## Every measured cell",
-                *_measured(configuration, cells),
-                *_explained(configuration, cells, effects),
+                *_measured(configuration, measured),
+                *_explained(configuration, measured, effects),
                 findings.strip(),
                 "## What it cost",
                 _cost(configuration, runs),
@@ -272,10 +273,9 @@ def _with_margins(configuration: Configuration, measured: pd.DataFrame) -> pd.Da
     return told.assign(reproduces=reproduces(told["difference"], told["margin"]))
 
 
-def _measured(configuration: Configuration, cells: pd.DataFrame) -> Sequence[str]:
+def _measured(configuration: Configuration, measured: pd.DataFrame) -> Sequence[str]:
     """What reproducing means, and a row a measured set, recipe and network, the farthest first."""
-    measured = _with_margins(configuration, _measured_once(cells))
-    measured = _with_sets(configuration, measured).sort_values("difference", kind="stable")
+    farthest_first = _with_sets(configuration, measured).sort_values("difference", kind="stable")
     rows = [
         {
             **_cell(configuration, row),
@@ -286,7 +286,7 @@ def _measured(configuration: Configuration, cells: pd.DataFrame) -> Sequence[str
             "seeds allow": NOT_RUN if pd.isna(row["margin"]) else f"± {printed(row['margin'])}",
             "reproduces": _yes_or_no(row["reproduces"], row["margin"]),
         }
-        for _, row in measured.iterrows()
+        for _, row in farthest_first.iterrows()
     ]
     return [REPRODUCES, _pipe(rows, 3)]
 
@@ -323,11 +323,10 @@ def _cell(configuration: Configuration, row: "pd.Series[Any]") -> dict[str, str]
 
 
 def _explained(
-    configuration: Configuration, cells: pd.DataFrame, effects: pd.DataFrame
+    configuration: Configuration, measured: pd.DataFrame, effects: pd.DataFrame
 ) -> Sequence[str]:
     """The distance to the paper when cells are tested otherwise; nothing without effects."""
-    known = _with_margins(configuration, _measured_once(cells))
-    known = known.drop(columns="dataset").rename(columns={"measured_on": "dataset"})
+    known = measured.drop(columns="dataset").rename(columns={"measured_on": "dataset"})
     merged = known.merge(effects, on=CELL).sort_values(["source", "arch", "recipe"], kind="stable")
     if merged.empty:
         return []

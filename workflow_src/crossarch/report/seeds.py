@@ -42,14 +42,22 @@ def over_seeds(runs: pd.DataFrame, column: str) -> pd.DataFrame:
     return found
 
 
+def of_own_network(configuration: Configuration, cells: pd.DataFrame) -> "pd.Series[bool]":
+    """True for each cell (columns `arch` and `source`) of the network that its set was distilled with.
+
+    False where the source is not configured.
+    """
+    archs = {name: source.arch for name, source in configuration.sources.items()}
+    return cells["arch"] == cells["source"].map(archs)
+
+
 def own_baselines(configuration: Configuration, cells: pd.DataFrame) -> pd.DataFrame:
     """`reference`: the mean (percent) of the baseline of the network that each set was distilled with.
 
     `cells` is what `over_seeds` gives. The other columns are those of SET; a set without such a cell,
     or of a source that is not configured, has no row.
     """
-    archs = {name: source.arch for name, source in configuration.sources.items()}
-    own = cells["arch"] == cells["source"].map(archs)
+    own = of_own_network(configuration, cells)
     baselines = cells[own & (cells["recipe"] == BASELINE)]
     return baselines[[*SET, "mean"]].rename(columns={"mean": "reference"})
 

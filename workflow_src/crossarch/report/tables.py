@@ -26,7 +26,16 @@ from crossarch.config import (
 from crossarch.config.schema import BASELINE, Table
 from crossarch.errors import ConfigError, DataError
 from crossarch.printing.numbers import LIST_SEPARATOR
-from crossarch.report.seeds import CELL_KEY, NUMBERS, SET, TOLD, is_best, over_seeds, own_baselines
+from crossarch.report.seeds import (
+    CELL_KEY,
+    NUMBERS,
+    SET,
+    TOLD,
+    is_best,
+    of_own_network,
+    over_seeds,
+    own_baselines,
+)
 
 _CELL = ["dataset", "source", "ipc", "recipe", "arch"]
 
@@ -112,7 +121,7 @@ def table_cells(configuration: Configuration, table: Table, runs: pd.DataFrame) 
     )
     besides = cells["dataset"].map(configuration.is_besides)  # the paper is not about it
     cells[["paper", "paper_std"]] = cells[["paper", "paper_std"]].mask(besides)
-    own = cells["arch"] == cells["source"].map(configuration.source_network)
+    own = of_own_network(configuration, cells)
     cells = cells.assign(
         n=cells["n"].fillna(0),
         gap=(cells["mean"] - cells["reference"]).mask(
