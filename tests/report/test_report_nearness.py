@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from synthetic_runs import configured
 
-from crossarch.report.nearness import PAPER_SEEDS, reproduces, seed_margins
+from crossarch.report.nearness import PAPER_SEEDS, reproduces, seed_margins, widened
 
 
 def cells_of(*rows: tuple[str, int, float]) -> pd.DataFrame:
@@ -28,17 +28,16 @@ def test_margins_by_hand() -> None:
     )
     found = seed_margins(configured(), cells)
     larger = math.sqrt((2 * 1.0 + 2 * 4.0) / 4)
-    assert found["deviation"].tolist() == pytest.approx([larger] * 3 + [0.5] * 2)
     three, one = math.sqrt(1 / 3 + 1 / 3), math.sqrt(1 + 1 / 3)
     expected = [2.776 * larger * reach for reach in (three, three, one)]
     expected += [4.303 * 0.5 * reach for reach in (three, one)]
-    assert found["margin"].tolist() == pytest.approx(expected, rel=1e-3)
+    assert found.tolist() == pytest.approx(expected, rel=1e-3)
     assert found.index.tolist() == cells.index.tolist()
 
 
 def test_without_several_seeds_nothing_is_told() -> None:
     cells = cells_of(("vgg11", 1, math.nan), ("cnn", 3, 0.5))
-    margins = seed_margins(configured(), cells)["margin"]
+    margins = seed_margins(configured(), cells)
     assert margins.isna().tolist() == [True, False]
     assert reproduces(pd.Series([0.0, 0.1], cells.index), margins).tolist() == [False, True]
 
@@ -46,6 +45,13 @@ def test_without_several_seeds_nothing_is_told() -> None:
 def test_the_margin_is_a_bound_on_either_side() -> None:
     differences, margins = pd.Series([2.0, -2.0, 2.1, -2.1, math.nan]), pd.Series([2.0] * 5)
     assert reproduces(differences, margins).tolist() == [True, True, False, False, False]
+
+
+def test_an_effect_widens_a_margin_by_its_own_error() -> None:
+    """3 and 1.96 * 2 = 3.92 add up to sqrt(9 + 15.37) = 4.94; an exact effect widens nothing."""
+    found = widened(pd.Series([3.0, 3.0, math.nan], [5, 6, 7]), pd.Series([2.0, 0.0, 1.0], [5, 6, 7]))
+    assert found.loc[[5, 6]].tolist() == pytest.approx([4.936, 3.0], abs=1e-3)
+    assert found.isna().tolist() == [False, False, True]
 
 
 @pytest.mark.parametrize("seeds", [1, 3])
@@ -58,6 +64,6 @@ def test_seeds_alone_stay_within_it_in_95_of_100_cases(seeds: int) -> None:
         ours = generator.normal(40.0, 1.5, seeds)
         std = float(ours.std(ddof=1)) if seeds > 1 else math.nan
         rows: list[tuple[str, int, Any]] = [("vgg11", 3, float(one)) for one in others]
-        margin = seed_margins(configured(), cells_of(*rows, ("vgg11", seeds, std)))["margin"].iloc[-1]
+        margin = seed_margins(configured(), cells_of(*rows, ("vgg11", seeds, std))).iloc[-1]
         within.append(abs(ours.mean() - generator.normal(40.0, 1.5, PAPER_SEEDS).mean()) <= margin)
     assert np.mean(within) == pytest.approx(0.95, abs=0.03)

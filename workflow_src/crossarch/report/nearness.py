@@ -12,26 +12,30 @@ PAPER_SEEDS = 3
 """Repetitions behind each number of the paper (Appendix B.2)."""
 
 
-def seed_margins(configuration: Configuration, cells: pd.DataFrame) -> pd.DataFrame:
+def seed_margins(configuration: Configuration, cells: pd.DataFrame) -> "pd.Series[float]":
     """How far from the paper's a number may lie if seeds are all that differs, a row a cell, in points.
 
-    `cells` are measured cells of the scorecard, each once. Columns, with the index of `cells`:
-
-    - deviation: the standard deviation between seeds, pooled over all cells that have several; those
-      of the sets' own networks, which vary less, are pooled by themselves;
-    - margin: t * deviation * sqrt(1 / n + 1 / PAPER_SEEDS), with Student's t of 95% for the degrees of
-      freedom of the pooled deviation. Two means of the same distribution lie farther apart in 5% of
-      cases.
-
-    NaN where there is nothing to pool.
+    `cells` are measured cells of the scorecard, each once; the margins have their index:
+    t * deviation * sqrt(1 / n + 1 / PAPER_SEEDS). The deviation between seeds is pooled over all cells
+    that have several, those of the sets' own networks, which vary less, by themselves; Student's t is
+    that of 95% for its degrees of freedom. Two means of the same distribution lie farther apart in 5%
+    of cases. NaN where there is nothing to pool.
     """
     own = of_own_network(configuration, cells)
     freedom = (cells["n"] - 1).where(cells["std"].notna(), 0).groupby(own).transform("sum")
     squares = (cells["std"] ** 2 * (cells["n"] - 1)).groupby(own).transform("sum")
     deviation = np.sqrt(squares / freedom.where(freedom > 0))
     reach = pd.Series(stats.t.ppf((1 + LEVEL) / 2, freedom), cells.index)
-    margin = reach * deviation * np.sqrt(1 / cells["n"] + 1 / PAPER_SEEDS)
-    return pd.DataFrame({"deviation": deviation, "margin": margin})
+    margin: pd.Series[float] = reach * deviation * np.sqrt(1 / cells["n"] + 1 / PAPER_SEEDS)
+    return margin
+
+
+def widened(margin: "pd.Series[float]", error: "pd.Series[float]") -> "pd.Series[float]":
+    """Margins of a difference that a measured effect was added to.
+
+    The effect is independent of the seeds, its standard error is `error`. All in points, of 95%.
+    """
+    return pd.Series(np.hypot(margin, stats.norm.ppf((1 + LEVEL) / 2) * error), margin.index)
 
 
 def reproduces(difference: "pd.Series[float]", margin: "pd.Series[float]") -> "pd.Series[bool]":

@@ -21,7 +21,7 @@ from crossarch.report.blocks import NOT_RUN
 from crossarch.report.figures.headline import draw_headline
 from crossarch.report.markdown import escaped
 from crossarch.report.marked import check_marked, renew
-from crossarch.report.nearness import PAPER_SEEDS, reproduces, seed_margins
+from crossarch.report.nearness import PAPER_SEEDS, reproduces, seed_margins, widened
 from crossarch.report.scorecard import OPEN, scorecard_cells, scorecard_summary
 
 REPRODUCED = "reproduced"
@@ -53,16 +53,16 @@ def render_reproduction(
 def tested_otherwise(layout: Layout) -> pd.DataFrame:
     """What the analyses `stand_in` and `statistics` changed, in points, by cell (the columns of CELL).
 
-    `stand_in`: originals instead of copies, in the own space; `statistics`: those of test batches
-    instead of running ones, missing where it was not measured.
+    `stand_in`: originals instead of copies, in the own space, and `error`, the standard error of that;
+    `statistics`: those of test batches instead of running ones, missing where it was not measured.
     """
     files = [layout.analysis_files(name)[0] for name in ("stand_in", "statistics")]
     if not all(file.exists() for file in files):
-        return pd.DataFrame(columns=[*CELL, "stand_in", "statistics"])
+        return pd.DataFrame(columns=[*CELL, "stand_in", "error", "statistics"])
     pairs, statistics = map(pd.read_csv, files)
     own = pairs[pairs["own"].astype(bool)].assign(stand_in=lambda rows: -rows["effect"])
     changes = statistics.rename(columns={"change": "statistics"})[[*CELL, "statistics"]]
-    return own[[*CELL, "stand_in"]].merge(changes, on=CELL, how="left")
+    return own[[*CELL, "stand_in", "error"]].merge(changes, on=CELL, how="left")
 
 
 def headline(configuration: Configuration, runs: pd.DataFrame, cells: pd.DataFrame) -> str:
@@ -268,8 +268,8 @@ def _measured_once(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def _with_margins(configuration: Configuration, measured: pd.DataFrame) -> pd.DataFrame:
-    """`measured` with columns `deviation` and `margin` (points), and whether a cell `reproduces`."""
-    told = measured.join(seed_margins(configuration, measured))
+    """`measured` with a column `margin` (points), and whether a cell `reproduces`."""
+    told = measured.assign(margin=seed_margins(configuration, measured))
     return told.assign(reproduces=reproduces(told["difference"], told["margin"]))
 
 
@@ -283,7 +283,7 @@ def _measured(configuration: Configuration, measured: pd.DataFrame) -> Sequence[
             "ours": printed(row["ours"]) + ("" if pd.isna(row["std"]) else f" ± {printed(row['std'])}"),
             "paper's": printed(row["paper"]),
             "difference": printed_signed(row["difference"]),
-            "seeds allow": NOT_RUN if pd.isna(row["margin"]) else f"± {printed(row['margin'])}",
+            "seeds allow": _margin(row["margin"]),
             "reproduces": _yes_or_no(row["reproduces"], row["margin"]),
         }
         for _, row in farthest_first.iterrows()
@@ -298,6 +298,10 @@ REPRODUCES = (
     "with several seeds, those of the sets' own networks apart). With one seed that is wide: *yes* says "
     "that seeds can explain the difference, not that there is none."
 )
+
+
+def _margin(margin: float) -> str:
+    return NOT_RUN if pd.isna(margin) else f"± {printed(margin)}"
 
 
 def _yes_or_no(reproduced: bool, margin: float) -> str:
@@ -331,7 +335,8 @@ def _explained(
     if merged.empty:
         return []
     merged["originals"] = merged["difference"] + merged["stand_in"]
-    merged["then"] = reproduces(merged["originals"], merged["margin"])
+    merged["allowed"] = widened(merged["margin"], merged["error"])
+    merged["then"] = reproduces(merged["originals"], merged["allowed"])
     merged["both"] = merged["originals"] + merged["statistics"]
     rows = [
         {
@@ -339,7 +344,8 @@ def _explained(
             "difference": printed_signed(row["difference"]),
             "originals instead of copies": printed_signed(row["stand_in"]),
             "difference then": printed_signed(row["originals"]),
-            "reproduces then": _yes_or_no(row["then"], row["margin"]),
+            "seeds and pairs allow": _margin(row["allowed"]),
+            "reproduces then": _yes_or_no(row["then"], row["allowed"]),
             "statistics of test batches": _signed(row["statistics"]),
             "difference with both": _signed(row["both"]),
         }
@@ -354,9 +360,10 @@ def _explained(
 
 OTHERWISE = (
     "All in points. *Originals instead of copies* is what final weights gain on images without JPEG's "
-    "loss (pairs, own space), *statistics of test batches* what they gain when batch norms take mean "
-    "and variance from batches of test images (no fair test). Both were measured on the runs whose "
-    "weights were at hand, and are added to the mean of all seeds."
+    "loss (pairs, own space); its standard error widens what seeds allow. *Statistics of test batches* "
+    "is what they gain when batch norms take mean and variance from batches of test images (no fair "
+    "test). Both were measured on the runs whose weights were at hand, and are added to the mean of all "
+    "seeds."
 )
 
 
