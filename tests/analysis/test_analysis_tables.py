@@ -90,6 +90,7 @@ def test_selection_by_recipe_and_network() -> None:
             row(46.0, 46.0, arch="alexnet", recipe="full", seed=1, epochs=4000, evaluate_every=500),
             row(40.0, 38.5, arch="vgg11", recipe="full", epochs=4000, evaluate_every=500),
             row(41.0, 41.0, arch="vgg11", epochs=1000, evaluate_every=300),
+            row(42.0, 42.0, arch="cnn", epochs=300, evaluate_every=300),  # nothing to choose from
         ]
     )
     found = find_selection(runs)

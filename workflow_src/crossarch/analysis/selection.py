@@ -21,8 +21,10 @@ def find_selection(runs: pd.DataFrame) -> Findings:
 
     Columns: recipe, arch, n (runs), tests (of a run, on average), mean, low and high (95% interval of
     the mean over runs, missing below three), largest, last_was_best (runs whose last test was the best).
+    Runs with a single test, which leave nothing to choose, are left out.
     Drawn are a recipe's means of each network, and its mean over all networks with the interval.
     """
+    runs = runs[_tests(runs) > 1]
     table = _table(runs)
     points = table[table["arch"] != ALL]
     means = table[table["arch"] == ALL].rename(columns={"recipe": "row"})
@@ -61,8 +63,7 @@ def _table(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _in_words(runs: pd.DataFrame) -> str:
-    """What the runs with several tests say, in a few sentences; nothing where there is none."""
-    runs = runs[_tests(runs) > 1]
+    """What the runs say, in a few sentences; nothing where there is none."""
     if runs.empty:
         return ""
     gains, tests = runs["accuracy_best"] - runs["accuracy_last"], _tests(runs)

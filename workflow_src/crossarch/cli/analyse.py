@@ -80,10 +80,10 @@ def analyse(
     (`stand_in.originals` in config.yaml has the originals). **teachers**: whether a training goes the
     way of the teacher that the authors published; trains again up to that teacher's epoch.
 
-    With RUNS their records are made anew. Without, what is measured run by run is measured of every
-    finished run that has no record of it as it is, and all but `curvature` write a table, a figure and
-    a page about all of them. Runs that were made with other settings than today's are left out, and
-    named; with `--summary` also those that were trained again after their record.
+    With RUNS, which `curvature` needs, their records are made anew. Without, what is measured run by run
+    is measured of every finished run that has no record of it as it is, and a table, a figure and a
+    page about all of them are written. Runs that were made with other settings than today's are left
+    out, and named; with `--summary` also those that were trained again after their record.
 
     Examples: `crossarch analyse selection --results results/reproduction` -
     `crossarch analyse curvature cifar10-jpeg/frepo/ipc1/resnet18/full/seed0` -

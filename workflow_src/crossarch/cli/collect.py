@@ -39,7 +39,7 @@ def collect(
     collection: Annotated[
         str,
         typer.Argument(
-            help="A table, a figure, all chosen `tables`, or also the figures: `runs`.",
+            help="A table or a figure by name; tables: all chosen ones; runs: these and the figures.",
             autocompletion=complete_collection,
         ),
     ] = "runs",

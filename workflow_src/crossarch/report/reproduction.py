@@ -75,10 +75,10 @@ def headline(configuration: Configuration, runs: pd.DataFrame, cells: pd.DataFra
     counted = _with_margins(configuration, _measured_once(cells))
     lines = [
         f"{len(runs)} runs at full length, {_hours(runs):.0f} hours of one CPU core, "
-        f"{_datasets(configuration, measured)}. {counted['n'].sum()} of them are {whole['n']} of the "
-        f"{whole['of']} numbers in the paper's tables, the others look for reasons. On average ours are "
-        f"{printed_signed(whole['ours'] - whole['paper'])} points from the paper's (rank correlation "
-        f"{whole['rank_correlation']:+.2f}); {counted['reproduces'].sum()} of the {whole['n']} are as "
+        f"{_datasets(configuration, measured)}. {counted['n'].sum()} of them measure {whole['n']} of "
+        f"the {whole['of']} numbers in the paper's tables, the others look for reasons. On average ours "
+        f"are {printed_signed(whole['ours'] - whole['paper'])} points from the paper's (rank correlation"
+        f" {whole['rank_correlation']:+.2f}); {counted['reproduces'].sum()} of the {whole['n']} are as "
         "near to the paper's as seeds alone would leave them.",
         "",
         "| claim | holds here | our gain (95%) | by the last test | our gain then (95%) | the paper's "
@@ -101,9 +101,9 @@ CLAIMS = (
     "them. *gap narrows*: to the sets' own network, trained with the recipe nearest to `full` that it "
     "has (`wo_dp_kd`) where the others have `full`; the paper's tables print distances to its baseline. "
     "*verdict*: a claim holds if the 95% intervals of our mean gain, by the best test and by the last, "
-    "lie above 0, whatever the size of the paper's; it takes six networks on sets at least (for *same "
-    "order* sets with a recipe). Networks on one set share its CNN and its teachers, so nothing is said "
-    "about other sets."
+    "lie above 0, whatever the size of the paper's; a verdict takes at least six cases, each one network"
+    " on one set (for *same order* one recipe on one set). Networks on one set share its CNN and its "
+    "teachers, so nothing is said about other sets."
 )
 
 
