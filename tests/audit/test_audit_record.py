@@ -1,6 +1,7 @@
 """From a set to its stored audit, the summary of several, and whom an edit of the audit concerns."""
 
 import csv
+import hashlib
 import re
 import shutil
 import subprocess
@@ -14,11 +15,12 @@ from textures import DATASET, SPACES, textures, whiteners  # type: ignore[import
 from crossarch import digests
 from crossarch.audit.examine import examine
 from crossarch.audit.pixels import pixel_statistics
-from crossarch.audit.record import Audit, read_audit
+from crossarch.audit.record import Audit, audited_file, read_audit, read_audit_of
 from crossarch.audit.summary import write_summary
 from crossarch.config import Configuration, SetId, chosen_sets, load_configuration, stand_in_title
 from crossarch.data.store import ImageSet
 from crossarch.errors import ConfigError, DataError
+from crossarch.layout import Layout
 
 CONFIGURATION = load_configuration()
 AUDITED = SetId(source="frepo", dataset="cifar10-jpeg", ipc=10)
@@ -47,6 +49,26 @@ def test_a_stand_in_is_called_one() -> None:
         "CIFAR-10 (JPEG copy), a stand-in, not CIFAR-10 itself"
     )
     assert stand_in_title("CIFAR-10", None) == "CIFAR-10"
+
+
+def test_an_audit_of_other_bytes_than_the_set_has_now_is_refused(audit: Audit, tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    path, file = layout.audit(AUDITED), audited_file(CONFIGURATION, layout, AUDITED)
+    for each in (path, file):
+        each.parent.mkdir(parents=True)
+    file.write_bytes(b"the set")
+    stored = audit.model_copy(update={"sha256": hashlib.sha256(b"the set").hexdigest()})
+    path.write_text(stored.model_dump_json())
+    assert read_audit_of(CONFIGURATION, layout, AUDITED) == stored
+    file.write_bytes(b"a later set")
+    with pytest.raises(DataError) as caught:
+        read_audit_of(CONFIGURATION, layout, AUDITED)
+    assert str(caught.value) == (
+        f"{path}: is of another set than lies in {file} now; audit it again: "
+        "crossarch audit frepo cifar10-jpeg 10"
+    )
+    path.write_text(audit.model_dump_json())  # one of before there were checksums
+    assert read_audit_of(CONFIGURATION, layout, AUDITED) == audit
 
 
 def test_what_is_recorded(audit: Audit) -> None:

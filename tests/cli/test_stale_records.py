@@ -1,4 +1,4 @@
-"""Records of runs that were trained again, with other settings, after they were measured."""
+"""Records of runs that were trained again after they were measured."""
 
 import json
 import shutil
@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from crossarch.analysis.chosen import unmeasured
+from crossarch.analysis.stale import stale_records
 from crossarch.analysis.summary import findings
 from crossarch.cli import app
 from crossarch.config import load_configuration, parse_run
@@ -55,6 +56,50 @@ def test_a_summary_leaves_them_out_and_names_them(layout: Layout) -> None:
     with pytest.raises(DataError) as caught:
         findings(load_configuration(PROJECT / "config"), layout, "whitening", [KEPT, OLD])
     assert str(caught.value) == reason(layout)
+
+
+@pytest.mark.parametrize("other", ["weights", "distilled"])
+def test_a_record_of_other_weights_or_another_set_is_left_out(layout: Layout, other: str) -> None:
+    """The settings are the same, and so is the digest."""
+    record, metrics = layout.analysis_record("whitening", KEPT), layout.run_metrics(KEPT)
+    measured, run = json.loads(record.read_text()), json.loads(metrics.read_text())
+    inputs = measured["provenance"]["inputs"]
+    run["weights"] = {"last.safetensors": inputs["weights"], "best.safetensors": "1" * 64}
+    inputs["distilled"] = run["inputs"]["distilled"]
+    record.write_text(json.dumps(measured))
+    metrics.write_text(json.dumps(run))
+    assert stale_records(layout, "whitening", [KEPT]) == {}
+    found = inputs[other]
+    expected = inputs[other] = "2" * 64
+    record.write_text(json.dumps(measured))
+    assert stale_records(layout, "whitening", [KEPT])[record] == (
+        f"provenance.inputs.{other}: found {expected}, but the run has {found}: analyse it again: "
+        f"crossarch analyse whitening {KEPT.path}"
+    )
+
+
+def test_nothing_measured_writes_nothing(tmp_path: Path) -> None:
+    """An empty page would look like a finished one."""
+    for analysis in ("protocols", "whitening", "selection"):
+        refused = invoke("analyse", analysis, "--summary", results=tmp_path)
+        assert str(refused.exception) == (
+            f"analyse {analysis}: found no finished run that it says something of, needed: at least one;"
+            f" `snakemake {analysis}` trains what is missing"
+        )
+    assert not list(tmp_path.iterdir())
+
+
+def test_publishing_warns_of_a_run_that_would_be_made_otherwise(layout: Layout, tmp_path: Path) -> None:
+    layout.analysis_record("whitening", OLD).unlink()
+    file = layout.run_metrics(OLD)
+    run = json.loads(file.read_text())
+    run["settings"]["batch_size"] = 7
+    file.write_text(json.dumps(run))
+    published = invoke("publish", "--destination", str(tmp_path / "kept"), results=layout.results)
+    assert published.exit_code == 0
+    assert published.stderr.splitlines()[0] == (
+        f"warning: {file}: settings.batch_size: made with 7, today 10"
+    )
 
 
 def test_they_are_measured_again(layout: Layout) -> None:

@@ -286,6 +286,23 @@ def test_a_run_on_another_set_than_lies_there_now_is_told(tmp_path: Path) -> Non
     assert outdated_runs(configured(), [file, record]) == {}
 
 
+def test_a_run_tested_on_another_set_than_lies_there_now_is_told(tmp_path: Path) -> None:
+    layout, run = Layout(tmp_path), a_run()
+    path = layout.test_set(run.dataset, "zca-frepo")
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"the test set")
+    inputs = {"inputs": {"test": hashlib.sha256(b"the test set").hexdigest()}}
+    file = layout.run_metrics(run)
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps({**with_settings_of_today(run)(metrics_of(run)), **inputs}))
+    assert outdated_runs(configured(), [file]) == {}
+    path.write_bytes(b"a later one")
+    told = "tested on another set than lies in data/cifar10/test/zca-frepo.safetensors now"
+    assert outdated_runs(configured(), [file]) == {file: told}
+    path.unlink()
+    assert outdated_runs(configured(), [file]) == {}
+
+
 def test_every_leaves_damaged_records_out_and_names_them(write_metrics: Write, tmp_path: Path) -> None:
     kept = a_run()
     write_metrics(kept, with_settings_of_today(kept))

@@ -14,13 +14,14 @@ import torch
 
 from crossarch.config import RunSettings, load_configuration, parse_run, resolve
 from crossarch.data import ImageSet, save_set
-from crossarch.data.store import load_metadata
+from crossarch.data.store import load_metadata, load_tensors, save_tensors
 from crossarch.errors import DataError, Interrupted, TrainingError
+from crossarch.models import build
 from crossarch.running import state as state_module
 from crossarch.running.ended import forget_ended, keep_ended, take_ended
 from crossarch.running.state import Keeper
 from crossarch.training import run as run_module
-from crossarch.training.run import OUTPUTS, train_run
+from crossarch.training.run import OUTPUTS, load_network, train_run
 from crossarch.training.trainer import Outcome, train
 
 CLASSES, SIDE = 3, 8
@@ -248,6 +249,36 @@ def test_weights_that_no_record_knows_teach(student: dict[str, Any], record: str
     weights = student["teacher"]
     weights.write_bytes(weights.with_name("last.safetensors").read_bytes())
     assert train_run(**student)["inputs"]["teacher"] == hashlib.sha256(weights.read_bytes()).hexdigest()
+
+
+def test_weights_of_another_norm_are_refused(tmp_path: Path) -> None:
+    """An instance norm has the names of a batch norm; shortcuts of DropPath may be left over."""
+    configuration = load_configuration()
+    networks = {
+        (source, recipe): resolve(
+            configuration, parse_run(f"cifar10/{source}/ipc1/alexnet/{recipe}/seed0")
+        ).network
+        for source in ("frepo", "mtt")
+        for recipe in ("baseline", "full")
+    }
+    files = {key: tmp_path / f"{'-'.join(key)}.safetensors" for key in networks}
+    for key, settings in networks.items():
+        save_tensors(files[key], build(settings).state_dict(), {})
+    for source in ("frepo", "mtt"):
+        plain, shortcuts = networks[source, "baseline"], files[source, "full"]
+        stored = load_tensors(shortcuts)
+        loaded = load_network(plain, shortcuts).state_dict()
+        assert set(loaded) < set(stored)
+        assert all(torch.equal(tensor, stored[name]) for name, tensor in loaded.items())
+    with pytest.raises(DataError) as caught:
+        load_network(networks["mtt", "baseline"], files["frepo", "full"])
+    assert (
+        "found statistics of a batch norm (features.1.running_mean), needed: weights of a network"
+        in (told := str(caught.value))
+    )
+    assert told.endswith("with instance norm, as the source has it")
+    with pytest.raises(DataError, match=r"has no tensor features\.1\.running_mean"):
+        load_network(networks["frepo", "baseline"], files["mtt", "baseline"])
 
 
 def test_work_that_is_stopped_in_its_last_epoch_has_ended(tmp_path: Path) -> None:

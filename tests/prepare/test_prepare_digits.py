@@ -32,6 +32,7 @@ from crossarch.data.ensure import (
 )
 from crossarch.data.store import load_metadata
 from crossarch.errors import DataError, FetchError
+from crossarch.files import sha256_of
 from crossarch.layout import Layout
 
 CONFIGURATION = load_configuration(Path(__file__).parents[2] / "config")
@@ -254,6 +255,37 @@ def test_a_set_distilled_with_other_settings_is_refused_and_left(tmp_path: Path)
         "distil the set again: crossarch distil own-frepo digits 1"
     )
     assert path.read_bytes() == before
+
+
+def test_a_set_distilled_in_another_space_is_refused(tmp_path: Path) -> None:
+    """The constants of its whitening were others: the test set would be in another space."""
+    layout, target = Layout(tmp_path), SetId(source="own-frepo", dataset="digits", ipc=1)
+    save_set(
+        layout.distilled("own-frepo", "digits", 1),
+        ImageSet(torch.zeros(10, 1, 16, 16), torch.eye(10)),
+        {},
+    )
+    ensure_test_set(CONFIGURATION, layout, "digits", "standardise")
+    files = {
+        "real": layout.images("digits", "train"),
+        "whitener": layout.whitener("digits", "standardise"),
+    }
+    today = resolve_distil(CONFIGURATION, target).model_dump(mode="json", exclude={"target"})
+    inputs = {name: sha256_of(file) for name, file in files.items()}
+    record = layout.distillation(target)
+    record.parent.mkdir(parents=True)
+    record.write_text(json.dumps({"settings": today, "inputs": {**inputs, "test": "0" * 64}}))
+    assert ensure_distilled(CONFIGURATION, layout, target).exists()
+
+    digits = CONFIGURATION.dataset("digits").model_copy(update={"mean": (0.0,)})
+    changed = replace(CONFIGURATION, datasets={**CONFIGURATION.datasets, "digits": digits})
+    with pytest.raises(DataError) as caught:
+        ensure_distilled(changed, layout, target)
+    assert str(caught.value) == (
+        f"{record}: distilled with another file than lies in "
+        "data/digits/whitening/standardise.safetensors now; "
+        "distil the set again: crossarch distil own-frepo digits 1"
+    )
 
 
 def test_nothing_is_fetched_for_it() -> None:

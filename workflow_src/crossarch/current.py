@@ -1,11 +1,24 @@
-"""Whether a finished run is what would be made today, of the settings, set and teacher of today."""
+"""Whether a finished run or a set distilled here is what would be made today.
+
+That is of the settings, sets and teacher of today.
+"""
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from crossarch.config import Configuration, RunId, RunSettings, difference, parse_run, resolve
+from crossarch.config import (
+    Configuration,
+    RunId,
+    RunSettings,
+    SetId,
+    difference,
+    outdated_distillation,
+    parse_run,
+    resolve,
+    set_whitening,
+)
 from crossarch.config.complain import validated
 from crossarch.errors import ConfigError
 from crossarch.files import read_mapping, sha256_of
@@ -17,9 +30,9 @@ Digest = Callable[[Path], str]
 def outdated_runs(configuration: Configuration, files: Iterable[Path]) -> dict[Path, str]:
     """Those `files`, each a `metrics.json`, that were made otherwise than they would be today, and how.
 
-    Of a run are compared its settings, the bytes of its training set as far as that lies in
-    `results/distilled`, all of this of its teacher, and the bytes of the weights that taught, as far as
-    metrics and weights of the teacher lie beside it (as under `results/runs`). How often a run was
+    Of a run are compared its settings, the bytes of its training and test set as far as those lie in
+    its results, all of this of its teacher, and the bytes of the weights that taught, as far as metrics
+    and weights of the teacher lie beside it (as under `results/runs`). How often a run was
     tested (`evaluate_every`) is not: it changes what is known of a training, never the training. Raises
     DataError for a file that is not JSON.
     """
@@ -45,22 +58,62 @@ def outdated(configuration: Configuration, file: Path, digest: Digest = sha256_o
     inputs = inputs if isinstance(inputs, Mapping) else {}
     return (
         difference(made, today)
-        or _reason_of_set(configuration, file, today.run, inputs, digest)
+        or _reason_of_sets(configuration, file, today, inputs, digest)
         or _reason_of_teacher(configuration, file, today, inputs, digest)
     )
 
 
-def _reason_of_set(
-    configuration: Configuration, file: Path, run: RunId, inputs: Mapping[str, Any], digest: Digest
+def outdated_set(
+    configuration: Configuration, layout: Layout, target: SetId, digest: Digest = sha256_of
 ) -> str | None:
-    """Why the set of a run, as it lies beside the runs now, is not the one that it was trained on."""
+    """How a set that was distilled here was made otherwise than it would be today, by its record.
+
+    Compared are the settings, and the bytes of the real images and of the whitener as far as those lie
+    in the results. None where there is no record; raises DataError for one that is not JSON.
+    """
+    record = layout.distillation(target)
+    if reason := outdated_distillation(configuration, target, record):
+        return reason
+    inputs = read_mapping(record).get("inputs") if record.exists() else None
+    whitening = set_whitening(configuration, target.source, target.dataset, target.ipc)
+    made_of = {
+        "real": layout.images(target.dataset, "train"),
+        "whitener": layout.whitener(target.dataset, whitening),
+    }
+    return _other_bytes(layout, "distilled with another file", inputs, made_of, digest)
+
+
+def _reason_of_sets(
+    configuration: Configuration,
+    file: Path,
+    today: RunSettings,
+    inputs: Mapping[str, Any],
+    digest: Digest,
+) -> str | None:
+    """Why the sets of a run, as they lie beside the runs now, are not those that it was made with."""
+    run = today.run
     layout = Layout(_runs_folder(file, run).parent)
-    path = layout.training_set(configuration, run.training_set, run.seed)
-    trained_on = inputs.get("distilled")
-    if not trained_on or layout.run_metrics(run) != file.absolute() or not path.exists():
+    if layout.run_metrics(run) != file.absolute():
         return None
-    lies = path.relative_to(layout.results)
-    return None if digest(path) == trained_on else f"trained on another set than lies in {lies} now"
+    made = configuration.source(run.source).distilled
+    if made and (reason := outdated_set(configuration, layout, run.training_set, digest)):
+        return f"set {run.training_set.path}: {reason}"
+    trained_on = {"distilled": layout.training_set(configuration, run.training_set, run.seed)}
+    tested_on = {"test": layout.test_set(run.dataset, today.whitening)}
+    return _other_bytes(layout, "trained on another set", inputs, trained_on, digest) or _other_bytes(
+        layout, "tested on another set", inputs, tested_on, digest
+    )
+
+
+def _other_bytes(
+    layout: Layout, done: str, inputs: object, files: Mapping[str, Path], digest: Digest
+) -> str | None:
+    """Which of `files`, by their names among the `inputs` of a record, has other bytes than it tells."""
+    known = inputs if isinstance(inputs, Mapping) else {}
+    for name, path in files.items():
+        if known.get(name) and path.exists() and digest(path) != known[name]:
+            return f"{done} than lies in {path.relative_to(layout.results)} now"
+    return None
 
 
 def _reason_of_teacher(

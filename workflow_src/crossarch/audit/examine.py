@@ -17,7 +17,7 @@ from crossarch.data.ensure import ensure_distilled, ensure_test_set, ensure_whit
 from crossarch.data.store import ImageSet, load_set
 from crossarch.data.whitening import Whitener, load_whitener
 from crossarch.errors import DataError
-from crossarch.files import write_text
+from crossarch.files import sha256_of, write_text
 from crossarch.layout import Layout
 
 
@@ -36,8 +36,10 @@ def examine_file(
     test_sets: Mapping[Whitening, PixelStatistics],
 ) -> None:
     """Write the audit and the contact sheet of a distilled set; what is missing is prepared."""
-    image_set = load_set(ensure_distilled(configuration, layout, audited))
+    distilled = ensure_distilled(configuration, layout, audited)
+    image_set = load_set(distilled)
     audit = examine(configuration, audited, image_set, test_sets)
+    audit = audit.model_copy(update={"sha256": sha256_of(distilled)})
     whitener = load_whitener(ensure_whitener(configuration, layout, audited.dataset, audit.configured))
     show(configuration, audited, image_set, whitener, layout.contact_sheet(audited))
     write_text(layout.audit(audited), audit.model_dump_json(indent=1) + "\n")

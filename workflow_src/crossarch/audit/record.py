@@ -6,12 +6,14 @@ from typing import Literal
 from pydantic import ValidationError
 
 from crossarch.audit.confidence import Confidence
-from crossarch.config import stand_in_title
+from crossarch.config import Configuration, stand_in_title
 from crossarch.config.model import Model
 from crossarch.config.runs import SetId
 from crossarch.config.schema import Whitening
 from crossarch.config.sets import audited_space
 from crossarch.errors import DataError
+from crossarch.files import sha256_of
+from crossarch.layout import Layout
 
 SCALES = 5.0
 """How many times a set's deviation may be the test set's before its scale is doubted; MTT's have 3."""
@@ -70,7 +72,7 @@ class Space(Model):
 
 
 class Audit(Model):
-    """The audit of one distilled set."""
+    """The audit of one distilled set, whose file has the checksum `sha256` (older audits tell none)."""
 
     audited: SetId
     shape: tuple[int, int, int, int]
@@ -81,6 +83,7 @@ class Audit(Model):
     best: Whitening
     confidence: Confidence
     configured: Whitening
+    sha256: str | None = None
 
     @property
     def share(self) -> float:
@@ -108,6 +111,22 @@ class Audit(Model):
                 f"those of the test set in {self.configured}; are they on another scale?"
             )
         return None
+
+
+def audited_file(configuration: Configuration, layout: Layout, audited: SetId) -> Path:
+    """The distilled set that an audit is of."""
+    owner = configuration.stored_under(audited.source, audited.dataset)
+    return layout.distilled(audited.source, owner, audited.ipc)
+
+
+def read_audit_of(configuration: Configuration, layout: Layout, audited: SetId) -> Audit:
+    """Read the audit of a set; DataError also if it is of other bytes than the set has now."""
+    path, file = layout.audit(audited), audited_file(configuration, layout, audited)
+    audit = read_audit(path)
+    if audit.sha256 and file.exists() and sha256_of(file) != audit.sha256:
+        command = f"crossarch audit {audited.source} {audited.dataset} {audited.ipc}"
+        raise DataError(f"{path}: is of another set than lies in {file} now; audit it again: {command}")
+    return audit
 
 
 def read_audit(path: Path) -> Audit:

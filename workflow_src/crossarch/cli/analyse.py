@@ -27,7 +27,7 @@ from crossarch.cli.options import (
 from crossarch.config import Configuration, RunId, parse_run
 from crossarch.config.complain import unknown
 from crossarch.config.schema import ANALYSES, MEASURED, SUMMARISED, Summarised
-from crossarch.errors import ConfigError
+from crossarch.errors import ConfigError, DataError
 from crossarch.layout import Layout, layout_of
 from crossarch.progress import tracked
 
@@ -114,6 +114,8 @@ def analyse(
         _measure(configuration, layout, analysis, missing, device, slots_per_gpu, threads)
     if analysis in MEASURED and not chosen:
         about = _recorded(layout, analysis, about)
+    if not chosen:
+        _check_measured(configuration, layout, cast(Summarised, analysis), about)
     files, told = _summarise(configuration, layout, cast(Summarised, analysis), about, page)
     tell_files(files, as_json, found=told)
 
@@ -139,6 +141,19 @@ def _recorded(layout: Layout, analysis: str, runs: Sequence[RunId]) -> list[RunI
         typer.echo(f"left out: {file}: {reason}", err=True)
     records = {run: layout.analysis_record(analysis, run) for run in runs}
     return [run for run, file in records.items() if file.exists() and file not in stale]
+
+
+def _check_measured(
+    configuration: Configuration, layout: Layout, analysis: Summarised, runs: Sequence[RunId]
+) -> None:
+    """Raise DataError where nothing was measured, rather than let an empty page look finished."""
+    from crossarch.analysis.summary import findings
+
+    if not findings(configuration, layout, analysis, runs).told:
+        raise DataError(
+            f"analyse {analysis}: found no finished run that it says something of, needed: at least one;"
+            f" `snakemake {analysis}` trains what is missing"
+        )
 
 
 def _measure(

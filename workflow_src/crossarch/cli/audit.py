@@ -49,7 +49,7 @@ def audit(
 
     Example: `crossarch audit frepo cifar10-jpeg 10`
     """
-    from crossarch.audit.record import read_audit
+    from crossarch.audit.record import read_audit_of
 
     configuration = read_configuration(config, preset, selection)
     layout = layout_of(configuration, results)
@@ -63,7 +63,7 @@ def audit(
         raise ConfigError("audit: found no distilled set among those chosen, allowed: at least one")
     if not summary:
         _examine_all(configuration, layout, chosen, threads)
-    audits = [read_audit(layout.audit(one)) for one in chosen]
+    audits = [read_audit_of(configuration, layout, one) for one in chosen]
     if everything:
         from crossarch.audit.summary import write_summary
 

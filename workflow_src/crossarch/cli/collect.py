@@ -133,9 +133,12 @@ def publish(
     ] = REPRODUCTION,
     as_json: AsJson = False,
     config: ConfigDirectory = CONFIG,
+    preset: Presets = None,
     results: Results = None,
 ) -> None:
     """Copy the metrics of finished runs, and what analyses measured of them, to where they are kept.
+
+    There is a warning about runs that would be made otherwise today.
 
     Example: `crossarch publish cifar10-jpeg/frepo/ipc1/cnn/baseline/seed0`
     """
@@ -143,7 +146,8 @@ def publish(
     from crossarch.collect import collect_runs
     from crossarch.printing.synthetic import SYNTHETIC, any_synthetic
 
-    layout = layout_of(read_configuration(config), results)
+    configuration = read_configuration(config, preset)
+    layout = layout_of(configuration, results)
     files = [layout.run_metrics(parse_run(run)) for run in runs] if runs else layout.finished_runs()
     collected = collect_runs(files)  # refuses what is broken before anything is copied
     if any_synthetic(collected["device"]):
@@ -152,6 +156,8 @@ def publish(
     for analysis in MEASURED:
         for file, reason in stale_records(layout, analysis, published).items():
             raise DataError(f"{file}: {reason}")
+    for file, reason in outdated_runs(configuration, files).items():
+        typer.echo(f"warning: {file}: {reason}", err=True)
     records = [record for run in published for record in layout.analysis_of(run) if record.exists()]
     copies = {file: destination / file.relative_to(layout.results) for file in (*files, *records)}
     for file, copy in copies.items():

@@ -15,13 +15,13 @@ from crossarch.config import (
     SetId,
     distilled_set,
     images_reading,
-    outdated_distillation,
     set_reading,
     set_whitening,
 )
 from crossarch.config.files import File, LocalFile, UpstreamFile
 from crossarch.config.resolve import check_training_set
 from crossarch.config.schema import Whitening
+from crossarch.current import outdated_set
 from crossarch.data.distilled import prepare_distilled
 from crossarch.data.drawn import prepare_drawn
 from crossarch.data.made_from import CHECKSUMS, agrees, checksums
@@ -182,9 +182,10 @@ def _distilled_here(configuration: Configuration, layout: Layout, target: SetId)
     command = f"crossarch distil {target.source} {target.dataset} {target.ipc}"
     if not path.exists():
         raise DataError(f"{path}: no such file; distil the set first: {command}")
-    record = layout.distillation(target)
-    if reason := outdated_distillation(configuration, target, record):
-        raise DataError(f"{record}: {reason}; distil the set again: {command}")
+    whitening = set_whitening(configuration, target.source, target.dataset, target.ipc)
+    _renewed_whitener(configuration, layout, target.dataset, whitening)
+    if reason := outdated_set(configuration, layout, target):
+        raise DataError(f"{layout.distillation(target)}: {reason}; distil the set again: {command}")
     return path
 
 

@@ -2,7 +2,7 @@
 
 import errno
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
@@ -57,15 +57,15 @@ def _sort_metadata(path: Path) -> None:
             file.write(text)
 
 
-def load_tensors(path: Path, names: tuple[str, ...]) -> dict[str, Tensor]:
-    """Read the named tensors; DataError if the file is missing, damaged or lacks one."""
+def load_tensors(path: Path, names: Sequence[str] | None = None) -> dict[str, Tensor]:
+    """Read all tensors, or the named ones; DataError if the file is missing, damaged or lacks one."""
     try:
         with safe_open(path, framework="pt") as file:
-            missing = set(names) - set(file.keys())
-            if missing:
-                found = ", ".join(file.keys())
-                raise DataError(f"{path}: found tensors {found}, needed: {', '.join(names)}")
-            return {name: file.get_tensor(name) for name in names}
+            there = list(file.keys())
+            needed = there if names is None else names
+            if not set(needed) <= set(there):
+                raise DataError(f"{path}: found tensors {', '.join(there)}, needed: {', '.join(needed)}")
+            return {name: file.get_tensor(name) for name in needed}
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except (SafetensorError, OSError) as error:

@@ -155,12 +155,14 @@ def check_weights(weights: Path, found: str, metrics: Mapping[str, Any]) -> None
 def load_network(settings: NetworkSettings, weights: Path) -> nn.Module:
     """The network of `settings` with weights from `.safetensors`, or from a `.pth` as the authors'.
 
-    Raises DataError when the file is damaged or its tensors do not fit the network.
+    Shortcuts that only DropPath needs may be left over. Raises DataError when the file is damaged or
+    its tensors do not fit the network: one is missing or has another shape, or statistics of a batch
+    norm are left over, for the same names are then those of another norm.
     """
     network = build(settings)
     needed = network.state_dict()
     if weights.suffix == ".safetensors":
-        loaded: dict[str, Any] = load_tensors(weights, tuple(needed))
+        loaded: dict[str, Any] = load_tensors(weights)
     else:
         content = load_pt(weights)
         loaded = content.get("state_dict", content) if isinstance(content, dict) else {}
@@ -172,6 +174,13 @@ def load_network(settings: NetworkSettings, weights: Path) -> nn.Module:
             raise DataError(
                 f"{weights}: {name}: found shape {tuple(found.shape)}, needed: {tuple(tensor.shape)}"
             )
+    layers = {name.rpartition(".")[0] for name in needed}
+    surplus = {f"{layer}.running_mean" for layer in layers} & set(loaded) - set(needed)
+    if surplus:
+        raise DataError(
+            f"{weights}: found statistics of a batch norm ({min(surplus)}), needed: weights of a "
+            f"network with {settings.norm} norm, as the source has it"
+        )
     network.load_state_dict({name: loaded[name] for name in needed})
     return network
 
