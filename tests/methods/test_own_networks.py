@@ -20,7 +20,7 @@ from crossarch.config import (
 )
 from crossarch.config.schema import ARCHS
 from crossarch.errors import ConfigError
-from crossarch.models import build, describe, set_keep_rate
+from crossarch.models import build, describe, gflop_an_epoch, gflop_an_evaluation, set_keep_rate
 from crossarch.models.droppath import drop_branches
 from crossarch.models.folding import folded
 from crossarch.printing.style import Look, look_of
@@ -119,6 +119,85 @@ def test_what_the_examples_cost() -> None:
     convolutions = sum(9 * i * w + 9 * w * w + i * w for i, w in blocks)
     norms = sum(2 * i + 2 * w for i, w in blocks) + 2 * 128
     assert wide.parameters == 9 * 3 * 16 + convolutions + norms + 128 * 10 + 10
+
+
+CONVOLUTION = "nn.Conv2d(settings.channels, 16, 4, stride=4)"
+POOLED = f"""
+from torch import nn
+from torch.nn import utils
+from crossarch.models import network
+
+@network("mine")
+def mine(settings):
+    layers = [{CONVOLUTION}, nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    return nn.Sequential(*layers, nn.Linear(16, settings.classes))
+"""
+MACS = 3 * 16 * 32**2 + 16 * 10  # of POOLED: each pixel of each channel goes into 16 products
+WATCHED = """
+class Watched(nn.Module):
+    def forward(self, x):
+        from torch.utils._python_dispatch import is_in_torch_dispatch_mode
+        if is_in_torch_dispatch_mode():
+            raise RuntimeError("not while\\nsomebody counts")
+        return x
+"""
+SCALED = """
+class Scaled(nn.Module):
+    def __init__(self, settings):
+        super().__init__()
+        self.scales = nn.Linear(settings.channels, settings.classes).weight
+
+    def forward(self, x):
+        return (x.mean((2, 3))[:, None] * self.scales).sum(2)
+"""
+
+
+def without_droppath(folder: Path, text: str) -> RunSettings:
+    """Settings of a run of the network in a file with that text."""
+    (folder / "mine.py").write_text(text)
+    return settings_of({"mine": str(folder / "mine.py")}, recipe="baseline")
+
+
+@pytest.mark.parametrize("kind", ["weight_norm", "spectral_norm", "orthogonal"])
+def test_what_makes_the_weights_of_a_layer_is_not_counted(tmp_path: Path, kind: str) -> None:
+    made = POOLED.replace(CONVOLUTION, f"utils.parametrizations.{kind}({CONVOLUTION})")
+    assert made != POOLED
+    assert describe(without_droppath(tmp_path, POOLED).network).macs == MACS
+    assert describe(without_droppath(tmp_path, made).network).macs == MACS
+
+
+def test_a_network_that_needs_two_images_is_counted(tmp_path: Path) -> None:
+    norm = "nn.Flatten(), nn.BatchNorm1d(16, track_running_stats=False)"
+    text = POOLED.replace("nn.Flatten()", norm)
+    assert describe(without_droppath(tmp_path, text).network).macs == MACS
+
+
+UNCOUNTED = {
+    "fails under the counter": (
+        POOLED.replace("nn.Flatten()", "nn.Flatten(), Watched()") + WATCHED,
+        "mine.py: line 15: RuntimeError: not while somebody counts",
+    ),
+    "has no products of matrices": (
+        POOLED.replace("return nn.Sequential(", "return Scaled(settings) or (") + SCALED,
+        "mine.py: found no product of matrices",
+    ),
+}
+
+
+@pytest.mark.parametrize("why", UNCOUNTED)
+def test_work_that_cannot_be_counted_is_none_and_says_why(tmp_path: Path, why: str) -> None:
+    text, told = UNCOUNTED[why]
+    settings = without_droppath(tmp_path, text)
+    described = describe(settings.network)
+    assert described.macs is None
+    assert described.parameters > 0
+    assert described.uncounted == f"the work of mine cannot be counted: {tmp_path}/{told}"
+    assert gflop_an_epoch(settings, 10) is None
+    assert gflop_an_evaluation(settings, 10) is None
+    ours = settings_of({}, "cnn", "baseline").network
+    student = settings.model_copy(update={"network": ours, "teacher_network": settings.network})
+    assert gflop_an_epoch(student, 10) is None
+    assert gflop_an_evaluation(student, 10) is not None
 
 
 def test_random_numbers_are_not_used_up_by_trying_out(tmp_path: Path) -> None:

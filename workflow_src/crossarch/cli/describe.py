@@ -24,7 +24,7 @@ from crossarch.cli.options import (
 )
 from crossarch.config import network_settings, run_recipe, split_recipe
 from crossarch.config.schema import PROTOCOLS
-from crossarch.errors import ConfigError
+from crossarch.errors import ConfigError, warn
 
 
 def describe(
@@ -36,6 +36,8 @@ def describe(
 ) -> None:
     """Print what a network costs, as recipe `full` builds it, as one JSON object.
 
+    `macs` is null where the work of a network of your own cannot be counted; stderr tells why.
+
     Example: `crossarch describe --arch resnet18 --source frepo`
     """
     from crossarch import models
@@ -45,7 +47,10 @@ def describe(
     configuration.source(source)
     recipe = run_recipe(configuration, run)
     settings = network_settings(configuration, run.arch, source, dataset, recipe)
-    typer.echo(json.dumps(asdict(models.describe(settings))))
+    described = asdict(models.describe(settings))
+    if uncounted := described.pop("uncounted"):
+        warn(uncounted)
+    typer.echo(json.dumps(described))
 
 
 def schedule(

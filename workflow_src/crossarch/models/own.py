@@ -65,7 +65,7 @@ def build_own(settings: NetworkSettings, own: NetworkFile) -> nn.Module:
     is not (N, classes) float32.
     """
     registered = _load(own, settings.arch)
-    with _errors_of(own):
+    with errors_of(own):
         made = registered.make(settings)
     if not isinstance(made, nn.Module):
         raise ConfigError(
@@ -96,7 +96,7 @@ def _try_out(made: nn.Module, settings: NetworkSettings, own: NetworkFile) -> No
     needed = (2, settings.classes)
     before = {name: tensor.clone() for name, tensor in made.state_dict().items()}
     for training, order in product((False, True), formats):
-        with _errors_of(own), torch.no_grad(), torch.random.fork_rng(devices=[]):
+        with errors_of(own), torch.no_grad(), torch.random.fork_rng(devices=[]):
             logits = made.train(training)(images.contiguous(memory_format=order))
         found = (
             f"{tuple(logits.shape)} {str(logits.dtype).removeprefix('torch.')}"
@@ -136,13 +136,13 @@ def _registered_in(own: NetworkFile) -> dict[str, Registered]:
     module = importlib.util.module_from_spec(spec)
     _registered.clear()
     sys.modules[name] = module  # where data classes and pickles look for it
-    with _errors_of(own):
+    with errors_of(own):
         spec.loader.exec_module(module)
     return dict(_registered)
 
 
 @contextmanager
-def _errors_of(own: NetworkFile) -> Iterator[None]:
+def errors_of(own: NetworkFile) -> Iterator[None]:
     """What the user's code raises becomes one line with its place in the file."""
     try:
         yield

@@ -1,0 +1,44 @@
+"""What `describe` says of networks of the user's own: numbers on stdout, what is not there on stderr."""
+
+import json
+from pathlib import Path
+
+import pytest
+from calling import Call
+
+UNCOUNTED = """
+from torch import nn
+from crossarch.models import network
+
+@network("mine", droppath=("nothing",))
+class Mine(nn.Module):
+    def __init__(self, settings):
+        super().__init__()
+        self.scales = nn.Linear(settings.channels, settings.classes).weight
+        self.nothing = nn.Identity()
+
+    def forward(self, x):
+        return (self.nothing(x).mean((2, 3))[:, None] * self.scales).sum(2)
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Of a network with 30 parameters and DropPath, whose work cannot be counted."""
+    (tmp_path / "mine.py").write_text(UNCOUNTED)
+    return tmp_path / "mine.py"
+
+
+def described(call: Call, file: Path) -> tuple[dict[str, int | None], list[str]]:
+    """The numbers, and the lines on stderr."""
+    preset = file.with_name("mine.yaml")
+    preset.write_text(f"own_networks: {{mine: {file}}}\n")
+    finished = call("describe", "--arch", "mine", "--source", "frepo", "--preset", str(preset))
+    assert finished.returncode == 0, finished.stderr
+    return json.loads(finished.stdout), finished.stderr.splitlines()
+
+
+def test_work_that_cannot_be_counted_is_null_and_told(call: Call, file: Path) -> None:
+    found, [warning] = described(call, file)
+    assert found == {"parameters": 30, "macs": None, "droppath_blocks": 1}
+    assert warning.startswith(f"crossarch: warning: the work of mine cannot be counted: {file}: ")
