@@ -230,6 +230,19 @@ class Rounded(nn.Module):
         return x.long()
 """
 
+REMEMBERING = """
+class Remembering(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(nn.Linear(1, 1).weight)
+        self.seen = []
+
+    def forward(self, x):
+        x = self.scale * x
+        self.seen[:] = [x]
+        return x
+"""
+
 VIEWED = """
 class Viewed(nn.Module):
     def __init__(self, settings):
@@ -310,6 +323,10 @@ MISTAKES: dict[str, tuple[Callable[[str], str], str]] = {
         lambda text: "import sys\n" + text + "\nsys.exit(3)\n",
         "line 11: SystemExit: 3",
     ),
+    "keeps graphs": (
+        lambda text: text.replace("nn.Flatten(),", "nn.Flatten(), Remembering(),") + REMEMBERING,
+        "mine: cannot be copied, as evaluating it does: RuntimeError: Only Tensors created explicitly",
+    ),
     "pattern that fits nothing": (
         lambda text: text.replace('("1",)', '("features.*",)'),
         "mine: droppath: found no module that fits 'features.*', allowed: 0, 1",
@@ -319,6 +336,26 @@ MISTAKES: dict[str, tuple[Callable[[str], str], str]] = {
         "mine: found no DropPath, which the recipe needs",
     ),
 }
+
+
+@pytest.mark.parametrize("kind", ["weight_norm", "spectral_norm"])
+def test_a_network_that_keeps_what_it_computed_is_copied(tmp_path: Path, kind: str) -> None:
+    """The older utilities keep a layer's weights with the graph that they come from."""
+    made = POOLED.replace(CONVOLUTION, f"utils.{kind}({CONVOLUTION})")
+    network = build(without_droppath(tmp_path, made).network)
+    images = torch.randn(5, 3, 32, 32)
+    network(images).square().sum().backward()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            assert parameter.grad is not None
+            parameter -= 0.1 * parameter.grad
+    fast = folded(network)
+    kept = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    torch.testing.assert_close(fast(images), network.eval()(images))
+    for parameter in network.parameters():
+        parameter.data.zero_()
+    assert fast(images).abs().max() > 0, "a copy has weights of its own"
+    assert all(torch.equal(tensor, fast.state_dict()[name]) for name, tensor in kept.items())
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)

@@ -198,6 +198,17 @@ def test_a_record_tells_the_checksums_of_its_weights(arguments: dict[str, Any]) 
     assert json.loads((folder / "metrics.json").read_text())["weights"] == found
 
 
+COMPUTED = """
+from torch import nn
+from torch.nn import utils
+from crossarch.models import network
+
+@network("mine")
+def mine(settings):
+    convolution = utils.{kind}(nn.Conv2d(settings.channels, 4, 3))
+    layers = [convolution, nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    return nn.Sequential(*layers, nn.Linear(4, settings.classes))
+"""
 UNCOUNTED = """
 from torch import nn
 from crossarch.models import network
@@ -213,22 +224,36 @@ class Mine(nn.Module):
 """
 
 
+def with_own(arguments: dict[str, Any], file: Path, text: str) -> dict[str, Any]:
+    """The arguments for the network of a file with that text."""
+    file.write_text(text)
+    settings: RunSettings = arguments["settings"]
+    own = NetworkFile(file=str(file), code=network_code(text))
+    network = settings.network.model_copy(update={"arch": "mine", "own": own})
+    return {**arguments, "settings": settings.model_copy(update={"network": network})}
+
+
+@pytest.mark.parametrize("kind", ["weight_norm", "spectral_norm"])
+@pytest.mark.parametrize("of", ["", "parametrizations."])
+def test_a_network_that_computes_its_weights_is_trained_to_the_end(
+    arguments: dict[str, Any], tmp_path: Path, of: str, kind: str
+) -> None:
+    text = COMPUTED.replace("{kind}", of + kind)
+    metrics = train_run(**with_own(arguments, tmp_path / "mine.py", text))
+    assert metrics["gflop_per_second"]["training"] is not None
+    assert metrics["evaluations"][-1]["epoch"] == 2
+
+
 def test_work_that_cannot_be_counted_is_told_before_the_first_epoch_and_null(
     arguments: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "mine.py"
-    file.write_text(UNCOUNTED)
-    settings: RunSettings = arguments["settings"]
-    own = NetworkFile(file=str(file), code=network_code(UNCOUNTED))
-    network = settings.network.model_copy(update={"arch": "mine", "own": own})
     told: list[str] = []
 
     def progress(epoch: int, loss: float | None, accuracy: float | None) -> None:
         told.append(capsys.readouterr().err)
 
-    train_run(
-        **{**arguments, "settings": settings.model_copy(update={"network": network})}, progress=progress
-    )
+    train_run(**with_own(arguments, file, UNCOUNTED), progress=progress)
     warning = f"crossarch: warning: the work of mine cannot be counted: {file}: found no product "
     assert told[0].startswith(warning)
     assert told[0].count("\n") == 1
