@@ -36,7 +36,8 @@ def describe(
 ) -> None:
     """Print what a network costs, as recipe `full` builds it, as one JSON object.
 
-    `macs` is null where the work of a network of your own cannot be counted; stderr tells why.
+    Stderr tells if a network of your own has no DropPath, which `full` has, and why `macs` is null where
+    its work cannot be counted.
 
     Example: `crossarch describe --arch resnet18 --source frepo`
     """
@@ -47,7 +48,12 @@ def describe(
     configuration.source(source)
     recipe = run_recipe(configuration, run)
     settings = network_settings(configuration, run.arch, source, dataset, recipe)
-    described = asdict(models.describe(settings))
+    try:
+        found = models.describe(settings)
+    except models.NoDropPath as error:
+        warn(f"{error}; described without it")
+        found = models.describe(settings.model_copy(update={"droppath": False}))
+    described = asdict(found)
     if uncounted := described.pop("uncounted"):
         warn(uncounted)
     typer.echo(json.dumps(described))

@@ -33,7 +33,7 @@ class Description:
 
 @cache
 def describe(settings: NetworkSettings) -> Description:
-    """Build the network of `settings` and count."""
+    """Build the network of `settings` and count. Raises ConfigError as `build` does."""
     with torch.device("cpu" if settings.own else "meta"):
         network = build(settings).eval()
     macs, uncounted = _macs(network, settings)

@@ -26,6 +26,10 @@ Make = Callable[[NetworkSettings], nn.Module]
 M = TypeVar("M", bound=Make)
 
 
+class NoDropPath(ConfigError):
+    """A network of the user's own has no DropPath where its settings ask for it."""
+
+
 @dataclass(frozen=True)
 class Registered:
     """What makes a network, and the patterns of the branches that get DropPath."""
@@ -77,7 +81,7 @@ def build_own(settings: NetworkSettings, own: NetworkFile) -> nn.Module:
     except ValueError as error:
         raise ConfigError(f"{own.file}: {settings.arch}: droppath: {error}") from None
     if settings.droppath and not any(droppath_parts(made)):
-        raise ConfigError(
+        raise NoDropPath(
             f"{own.file}: {settings.arch}: found no DropPath, which the recipe needs: name its residual "
             "branches in @network(..., droppath=(...)), or choose recipes without DropPath"
         )

@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any
 
 from crossarch.config import Configuration, RunId, RunSettings, resolve
-from crossarch.errors import CrossarchError
+from crossarch.errors import ConfigError, CrossarchError
 from crossarch.files import read_mapping
 from crossarch.models import gflop_an_epoch, gflop_an_evaluation
 from crossarch.printing.synthetic import SYNTHETIC
@@ -92,7 +92,7 @@ def costs(
     Work is counted from the networks (`crossarch.models.describe`) and divided by the median speed of
     the same network on that device; of all networks where it has not been measured there. Runs with a
     network of the user's own whose work cannot be counted are left out of the hours, and their number is
-    told.
+    told. Raises ConfigError, naming the run, where such a network cannot be built as its recipe asks.
     """
     all_settings = [resolve(configuration, run) for run in runs]
     test_images = {one.dataset: one.test_images for one in measured}
@@ -116,8 +116,11 @@ def _cost(
         trained = settings.run.ipc * settings.network.classes
         tested = test_images.get(settings.run.dataset, TEST_IMAGES)
         tests = math.ceil(settings.epochs / settings.evaluate_every)
-        an_epoch = gflop_an_epoch(settings, trained)
-        a_test = gflop_an_evaluation(settings, tested)
+        try:
+            an_epoch = gflop_an_epoch(settings, trained)
+            a_test = gflop_an_evaluation(settings, tested)
+        except ConfigError as error:
+            raise ConfigError(f"{settings.run.path}: {error}") from None
         if an_epoch is None or a_test is None:
             uncounted += 1
             continue
