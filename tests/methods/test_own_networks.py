@@ -485,6 +485,10 @@ OWN_RECIPES: dict[str, tuple[dict[str, Any], str]] = {
         {"slow": {"base": "full", "epochs": 4001}},
         "mine.yaml: own_recipes.slow.epochs: found 4001, allowed: at most 4000",
     ),
+    "too short": (
+        {"slow": {"base": "full", "epochs": 1}},
+        "mine.yaml: own_recipes.slow.epochs: found 1, which with schedule.warmup 50 is a",
+    ),
     "unknown network": (
         {"slow": {"base": "full", "by_arch": {"vgg": {"epochs": 9}}}},
         "mine.yaml: own_recipes.slow.by_arch: found unknown name 'vgg'",
