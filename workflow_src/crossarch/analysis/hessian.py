@@ -68,7 +68,8 @@ def hessian_of_loss(network: nn.Module, batches: Batches) -> LinearOperator:
         try:
             return np.asarray(hessian.matvec(vector))
         except NotImplementedError as error:
-            raise CrossarchError(f"the Hessian of this network cannot be computed: {error}") from None
+            why, *_ = str(error).splitlines() or ["no message"]
+            raise CrossarchError(f"the Hessian of this network cannot be computed: {why}") from None
 
     return LinearOperator(hessian.shape, matvec=product, dtype=dtype)
 
