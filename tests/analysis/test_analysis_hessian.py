@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse.linalg import LinearOperator, aslinearoperator
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import weight_norm
 
 from crossarch.analysis.hessian import (
     PlainGroupNorm,
@@ -208,12 +209,17 @@ def test_plain_group_norms_compute_the_same() -> None:
     torch.testing.assert_close(plain(x), made(x))
 
 
-def test_a_network_without_second_derivatives_is_one_line() -> None:
-    class NormOfOurOwn(nn.GroupNorm):
-        """Not one of PyTorch's own class, so that it is left as it is."""
+class NormOfOurOwn(nn.GroupNorm):
+    """Not one of PyTorch's own class, so that it is left as it is."""
 
-    layers = (nn.Conv2d(3, 2, 3), NormOfOurOwn(2, 2), nn.Flatten(), nn.Linear(2 * 6 * 6, CLASSES))
-    made = nn.Sequential(*layers).double()
+
+@pytest.mark.parametrize(
+    "layers",
+    [(nn.Conv2d(3, 2, 3), NormOfOurOwn(2, 2)), (weight_norm(nn.Conv2d(3, 2, 3)),)],
+    ids=["norm", "weights"],
+)
+def test_a_network_without_second_derivatives_is_one_line(layers: tuple[nn.Module, ...]) -> None:
+    made = nn.Sequential(*layers, nn.Flatten(), nn.Linear(2 * 6 * 6, CLASSES)).double()
     operator = hessian_of_loss(made, data(soft=False))
     with pytest.raises(CrossarchError, match="the Hessian of this network cannot be computed") as caught:
         operator.matvec(np.ones(operator.shape[0]))

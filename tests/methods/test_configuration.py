@@ -383,6 +383,24 @@ MISTAKES: dict[str, tuple[str, tuple[Any, ...], Any, list[str]]] = {
         *(RECIPE, ("recipes", "wo_kd", "epochs"), 4001),
         ["wo_kd.epochs", "4001", "at most 4000", "periodic"],
     ),
+    "one epoch of a warm-up": (
+        *(RECIPE, ("recipes", "wo_dp_kd", "epochs"), 1),
+        [
+            "recipes.wo_dp_kd.epochs: found 1, which with schedule.warmup 100 is a learning rate of 0 ",
+            "in every epoch, allowed: at least 2, or schedule.warmup 0",
+        ],
+    ),
+    "a warm-up that starts anew in every epoch": (
+        *(RECIPE, ("recipes", "wo_kd", "schedule", "stabilise"), 1),
+        [
+            "recipes.wo_kd.schedule: found period 500 and stabilise 1, which with warmup 50 is a ",
+            "learning rate of 0 in every epoch, allowed: at least 2 of both, or warmup 0",
+        ],
+    ),
+    "a temperature at which all probabilities are the same": (
+        *(RECIPE, ("recipes", "full", "distillation", "temperature"), 1.0e8),
+        ["full.distillation.temperature", "100000000.0", "less than or equal to 1000"],
+    ),
     "periods longer than the cosine": (
         *(RECIPE, ("recipes", "wo_kd", "schedule", "period"), 1500),
         ["wo_kd.epochs", "4000", "at most 1000", "periodic"],

@@ -20,7 +20,7 @@ from crossarch.config import (
 )
 from crossarch.config.schema import ARCHS
 from crossarch.errors import ConfigError
-from crossarch.models import build, describe, set_keep_rate
+from crossarch.models import build, describe, gflop_an_epoch, gflop_an_evaluation, set_keep_rate
 from crossarch.models.droppath import drop_branches
 from crossarch.models.folding import folded
 from crossarch.printing.style import Look, look_of
@@ -121,6 +121,85 @@ def test_what_the_examples_cost() -> None:
     assert wide.parameters == 9 * 3 * 16 + convolutions + norms + 128 * 10 + 10
 
 
+CONVOLUTION = "nn.Conv2d(settings.channels, 16, 4, stride=4)"
+POOLED = f"""
+from torch import nn
+from torch.nn import utils
+from crossarch.models import network
+
+@network("mine")
+def mine(settings):
+    layers = [{CONVOLUTION}, nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    return nn.Sequential(*layers, nn.Linear(16, settings.classes))
+"""
+MACS = 3 * 16 * 32**2 + 16 * 10  # of POOLED: each pixel of each channel goes into 16 products
+WATCHED = """
+class Watched(nn.Module):
+    def forward(self, x):
+        from torch.utils._python_dispatch import is_in_torch_dispatch_mode
+        if is_in_torch_dispatch_mode():
+            raise RuntimeError("not while\\nsomebody counts")
+        return x
+"""
+SCALED = """
+class Scaled(nn.Module):
+    def __init__(self, settings):
+        super().__init__()
+        self.scales = nn.Linear(settings.channels, settings.classes).weight
+
+    def forward(self, x):
+        return (x.mean((2, 3))[:, None] * self.scales).sum(2)
+"""
+
+
+def without_droppath(folder: Path, text: str) -> RunSettings:
+    """Settings of a run of the network in a file with that text."""
+    (folder / "mine.py").write_text(text)
+    return settings_of({"mine": str(folder / "mine.py")}, recipe="baseline")
+
+
+@pytest.mark.parametrize("kind", ["weight_norm", "spectral_norm", "orthogonal"])
+def test_what_makes_the_weights_of_a_layer_is_not_counted(tmp_path: Path, kind: str) -> None:
+    made = POOLED.replace(CONVOLUTION, f"utils.parametrizations.{kind}({CONVOLUTION})")
+    assert made != POOLED
+    assert describe(without_droppath(tmp_path, POOLED).network).macs == MACS
+    assert describe(without_droppath(tmp_path, made).network).macs == MACS
+
+
+def test_a_network_that_needs_two_images_is_counted(tmp_path: Path) -> None:
+    norm = "nn.Flatten(), nn.BatchNorm1d(16, track_running_stats=False)"
+    text = POOLED.replace("nn.Flatten()", norm)
+    assert describe(without_droppath(tmp_path, text).network).macs == MACS
+
+
+UNCOUNTED = {
+    "fails under the counter": (
+        POOLED.replace("nn.Flatten()", "nn.Flatten(), Watched()") + WATCHED,
+        "mine.py: line 15: RuntimeError: not while somebody counts",
+    ),
+    "has no products of matrices": (
+        POOLED.replace("return nn.Sequential(", "return Scaled(settings) or (") + SCALED,
+        "mine.py: found no product of matrices",
+    ),
+}
+
+
+@pytest.mark.parametrize("why", UNCOUNTED)
+def test_work_that_cannot_be_counted_is_none_and_says_why(tmp_path: Path, why: str) -> None:
+    text, told = UNCOUNTED[why]
+    settings = without_droppath(tmp_path, text)
+    described = describe(settings.network)
+    assert described.macs is None
+    assert described.parameters > 0
+    assert described.uncounted == f"the work of mine cannot be counted: {tmp_path}/{told}"
+    assert gflop_an_epoch(settings, 10) is None
+    assert gflop_an_evaluation(settings, 10) is None
+    ours = settings_of({}, "cnn", "baseline").network
+    student = settings.model_copy(update={"network": ours, "teacher_network": settings.network})
+    assert gflop_an_epoch(student, 10) is None
+    assert gflop_an_evaluation(student, 10) is not None
+
+
 def test_random_numbers_are_not_used_up_by_trying_out(tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
     file.write_text(FINE.replace("nn.Flatten(),", "nn.Flatten(), Noise(),") + NOISE)
@@ -149,6 +228,19 @@ ROUNDED = """
 class Rounded(nn.Module):
     def forward(self, x):
         return x.long()
+"""
+
+REMEMBERING = """
+class Remembering(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(nn.Linear(1, 1).weight)
+        self.seen = []
+
+    def forward(self, x):
+        x = self.scale * x
+        self.seen[:] = [x]
+        return x
 """
 
 VIEWED = """
@@ -231,6 +323,10 @@ MISTAKES: dict[str, tuple[Callable[[str], str], str]] = {
         lambda text: "import sys\n" + text + "\nsys.exit(3)\n",
         "line 11: SystemExit: 3",
     ),
+    "keeps graphs": (
+        lambda text: text.replace("nn.Flatten(),", "nn.Flatten(), Remembering(),") + REMEMBERING,
+        "mine: cannot be copied, as evaluating it does: RuntimeError: Only Tensors created explicitly",
+    ),
     "pattern that fits nothing": (
         lambda text: text.replace('("1",)', '("features.*",)'),
         "mine: droppath: found no module that fits 'features.*', allowed: 0, 1",
@@ -240,6 +336,26 @@ MISTAKES: dict[str, tuple[Callable[[str], str], str]] = {
         "mine: found no DropPath, which the recipe needs",
     ),
 }
+
+
+@pytest.mark.parametrize("kind", ["weight_norm", "spectral_norm"])
+def test_a_network_that_keeps_what_it_computed_is_copied(tmp_path: Path, kind: str) -> None:
+    """The older utilities keep a layer's weights with the graph that they come from."""
+    made = POOLED.replace(CONVOLUTION, f"utils.{kind}({CONVOLUTION})")
+    network = build(without_droppath(tmp_path, made).network)
+    images = torch.randn(5, 3, 32, 32)
+    network(images).square().sum().backward()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            assert parameter.grad is not None
+            parameter -= 0.1 * parameter.grad
+    fast = folded(network)
+    kept = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    torch.testing.assert_close(fast(images), network.eval()(images))
+    for parameter in network.parameters():
+        parameter.data.zero_()
+    assert fast(images).abs().max() > 0, "a copy has weights of its own"
+    assert all(torch.equal(tensor, fast.state_dict()[name]) for name, tensor in kept.items())
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
@@ -368,6 +484,10 @@ OWN_RECIPES: dict[str, tuple[dict[str, Any], str]] = {
     "too long": (
         {"slow": {"base": "full", "epochs": 4001}},
         "mine.yaml: own_recipes.slow.epochs: found 4001, allowed: at most 4000",
+    ),
+    "too short": (
+        {"slow": {"base": "full", "epochs": 1}},
+        "mine.yaml: own_recipes.slow.epochs: found 1, which with schedule.warmup 50 is a",
     ),
     "unknown network": (
         {"slow": {"base": "full", "by_arch": {"vgg": {"epochs": 9}}}},

@@ -12,7 +12,14 @@ from typing import Any
 import pytest
 import torch
 
-from crossarch.config import RunSettings, load_configuration, parse_run, resolve
+from crossarch.config import (
+    NetworkFile,
+    RunSettings,
+    load_configuration,
+    network_code,
+    parse_run,
+    resolve,
+)
 from crossarch.data import ImageSet, save_set
 from crossarch.data.store import load_metadata, load_tensors, save_tensors
 from crossarch.errors import DataError, Interrupted, TrainingError
@@ -190,6 +197,71 @@ def test_a_record_tells_the_checksums_of_its_weights(arguments: dict[str, Any]) 
     }
     assert metrics["weights"] == found
     assert json.loads((folder / "metrics.json").read_text())["weights"] == found
+
+
+COMPUTED = """
+from torch import nn
+from torch.nn import utils
+from crossarch.models import network
+
+@network("mine")
+def mine(settings):
+    convolution = utils.{kind}(nn.Conv2d(settings.channels, 4, 3))
+    layers = [convolution, nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    return nn.Sequential(*layers, nn.Linear(4, settings.classes))
+"""
+UNCOUNTED = """
+from torch import nn
+from crossarch.models import network
+
+@network("mine")
+class Mine(nn.Module):
+    def __init__(self, settings):
+        super().__init__()
+        self.scales = nn.Linear(settings.channels, settings.classes).weight
+
+    def forward(self, x):
+        return (x.mean((2, 3))[:, None] * self.scales).sum(2)
+"""
+
+
+def with_own(arguments: dict[str, Any], file: Path, text: str) -> dict[str, Any]:
+    """The arguments for the network of a file with that text."""
+    file.write_text(text)
+    settings: RunSettings = arguments["settings"]
+    own = NetworkFile(file=str(file), code=network_code(text))
+    network = settings.network.model_copy(update={"arch": "mine", "own": own})
+    return {**arguments, "settings": settings.model_copy(update={"network": network})}
+
+
+@pytest.mark.parametrize("kind", ["weight_norm", "spectral_norm"])
+@pytest.mark.parametrize("of", ["", "parametrizations."])
+def test_a_network_that_computes_its_weights_is_trained_to_the_end(
+    arguments: dict[str, Any], tmp_path: Path, of: str, kind: str
+) -> None:
+    text = COMPUTED.replace("{kind}", of + kind)
+    metrics = train_run(**with_own(arguments, tmp_path / "mine.py", text))
+    assert metrics["gflop_per_second"]["training"] is not None
+    assert metrics["evaluations"][-1]["epoch"] == 2
+
+
+def test_work_that_cannot_be_counted_is_told_before_the_first_epoch_and_null(
+    arguments: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "mine.py"
+    told: list[str] = []
+
+    def progress(epoch: int, loss: float | None, accuracy: float | None) -> None:
+        told.append(capsys.readouterr().err)
+
+    train_run(**with_own(arguments, file, UNCOUNTED), progress=progress)
+    warning = f"crossarch: warning: the work of mine cannot be counted: {file}: found no product "
+    assert told[0].startswith(warning)
+    assert told[0].count("\n") == 1
+    assert "".join(told[1:]) == ""
+    metrics = json.loads((arguments["folder"] / "metrics.json").read_text())
+    assert metrics["gflop_per_second"] == {"training": None, "evaluation": None}
+    assert metrics["images_per_second"] > 0
 
 
 @pytest.fixture

@@ -9,8 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crossarch.config import RunSettings, load_configuration, parse_run, resolve
-from crossarch.config.recipe_book import with_own_recipes
-from crossarch.config.schema import CosineSchedule, KeepRate, PeriodicSchedule, StepSchedule
+from crossarch.config.recipe_book import with_own_recipes, without_rate
+from crossarch.config.schema import (
+    CosineSchedule,
+    KeepRate,
+    PeriodicSchedule,
+    Recipe,
+    Schedule,
+    StepSchedule,
+)
+from crossarch.config.shorten import shortened
 from crossarch.training.schedules import keep_rate, learning_rate
 
 CONFIGURATION = load_configuration(Path(__file__).parents[2] / "config")
@@ -298,6 +306,38 @@ def test_a_warm_up_of_zero_starts_at_the_maximum(epoch: int) -> None:
     schedule = CosineSchedule(name="cosine", warmup=0, period=1000)
     expected = 0.5 * (1 + math.cos(math.pi * epoch / 1000))
     assert learning_rate(schedule, 1.0, epoch) == pytest.approx(expected, abs=1e-12)
+
+
+few, warmups, cosines = st.integers(1, 4), st.integers(0, 2), st.integers(4, 6)
+short_schedules = st.one_of(
+    st.builds(CosineSchedule, name=st.just("cosine"), warmup=warmups, period=cosines),
+    st.builds(
+        PeriodicSchedule,
+        name=st.just("periodic"),
+        warmup=warmups,
+        cosine_period=cosines,
+        period=few,
+        stabilise=few,
+        decay=st.just(0.8),
+    ),
+    st.just(StepSchedule(name="step", milestones=(1,), factor=0.1)),
+)
+
+
+def rates(recipe: Recipe) -> list[float]:
+    return [learning_rate(recipe.schedule, 1.0, epoch) for epoch in range(recipe.epochs)]
+
+
+@settings(max_examples=300, deadline=None)
+@given(short_schedules, few, st.floats(0.05, 1.0))
+def test_a_training_without_a_learning_rate_is_known_and_never_made_by_shortening(
+    schedule: Schedule, epochs: int, length: float
+) -> None:
+    usual = CONFIGURATION.recipe_book.recipe("full", "paper", ipc=1, arch="alexnet", source="frepo")
+    recipe = usual.model_copy(update={"schedule": schedule, "epochs": epochs})
+    assert (without_rate(recipe) is None) == any(rates(recipe))
+    if any(rates(recipe)):
+        assert any(rates(shortened(recipe, length)))
 
 
 def test_steps_multiply() -> None:

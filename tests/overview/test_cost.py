@@ -5,9 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from crossarch.config import Configuration, load_configuration, parse_run, resolve
+from crossarch.overview import plan_view
 from crossarch.overview.cost import costs, read_measured
+from crossarch.overview.plan import Plan
 
 CONFIG = Path(__file__).parents[2] / "config"
 STUDENT = "cifar10/frepo/ipc1/alexnet/full/seed0"  # 4000 epochs, tested 40 times
@@ -88,6 +91,51 @@ def test_a_network_that_was_not_measured_is_counted_as_such(
     [cost] = costs(configuration, runs, read_measured([file]))
     assert (cost.measured, cost.of_other_networks) == (1, 1)
     assert cost.hours > 1.5
+
+
+UNCOUNTED = """
+from torch import nn
+from crossarch.models import network
+
+@network("mine")
+class Mine(nn.Module):
+    def __init__(self, settings):
+        super().__init__()
+        self.scales = nn.Linear(settings.channels, settings.classes).weight
+
+    def forward(self, x):
+        return (x.mean((2, 3))[:, None] * self.scales).sum(2)
+"""
+
+
+def test_runs_whose_work_cannot_be_counted_are_left_out_and_told(tmp_path: Path) -> None:
+    own = tmp_path / "mine.py"
+    own.write_text(UNCOUNTED)
+    networks = {"own_networks": {"mine": str(own)}}
+    taught = {"taught": {"base": "full", "distillation": {"arch": "mine"}}}
+    configuration = load_configuration(
+        CONFIG, overrides=[("mine.yaml", networks | {"own_recipes": taught})]
+    )
+    runs = [
+        parse_run(STUDENT),
+        parse_run(STUDENT.replace("alexnet/full", "mine/baseline")),
+        parse_run(STUDENT.replace("/full", "/taught")),
+    ]
+    (tmp_path / "metrics").mkdir()
+    files = [measured_file(configuration, tmp_path / "metrics", run.path) for run in runs]
+    measured = read_measured(files)
+    assert [one.arch for one in measured] == ["alexnet"]
+    [cost] = costs(configuration, runs, measured)
+    assert cost.hours == pytest.approx(1.5)
+    assert (cost.measured, cost.of_other_networks, cost.uncounted) == (1, 0, 2)
+    assert cost.to_json()["runs_not_counted"] == 2
+    planned_runs = Plan((), tuple(runs), tuple(runs))
+    console = Console(record=True, width=200)
+    console.print(plan_view(planned_runs, [cost], None))
+    assert (
+        "3 left on cpu: 1.5 hours one after the other (from the speed of 1 measured runs; without 2 "
+        "whose work cannot be counted)"
+    ) in console.export_text()
 
 
 def test_what_tells_no_speed_is_left_out(configuration: Configuration, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ The paper takes power iteration with deflation; Lanczos (ARPACK, through SciPy) 
 from a fraction of the Hessian-vector products, which curvlinops computes.
 """
 
-import copy
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 from torch import Tensor, nn
 
 from crossarch.errors import CrossarchError
+from crossarch.models.copies import copied
 
 # PyTorch and a library below curvlinops use what PyTorch is about to drop.
 warnings.filterwarnings("ignore", r"`torch\.jit\.script` is deprecated", FutureWarning)
@@ -68,7 +68,8 @@ def hessian_of_loss(network: nn.Module, batches: Batches) -> LinearOperator:
         try:
             return np.asarray(hessian.matvec(vector))
         except NotImplementedError as error:
-            raise CrossarchError(f"the Hessian of this network cannot be computed: {error}") from None
+            why, *_ = str(error).splitlines() or ["no message"]
+            raise CrossarchError(f"the Hessian of this network cannot be computed: {why}") from None
 
     return LinearOperator(hessian.shape, matvec=product, dtype=dtype)
 
@@ -90,11 +91,11 @@ class PlainGroupNorm(nn.GroupNorm):
 
 def with_plain_group_norms(network: nn.Module) -> nn.Module:
     """A copy of `network` that computes the same, its group norms as `PlainGroupNorm`."""
-    copied = copy.deepcopy(network)
-    for module in copied.modules():
+    plain = copied(network)
+    for module in plain.modules():
         if type(module) is nn.GroupNorm:
             module.__class__ = PlainGroupNorm  # parameters, names and mode stay as they are
-    return copied
+    return plain
 
 
 def top_eigenpairs(

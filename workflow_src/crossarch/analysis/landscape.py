@@ -1,6 +1,5 @@
 """The training loss around a network's weights, in the plane of two directions (Figure 8 b, c)."""
 
-import copy
 import csv
 import io
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from crossarch.analysis.hessian import Batches, mean_loss
 from crossarch.files import write_text
+from crossarch.models.copies import copied
 
 COLUMNS = ("alpha1", "alpha2", "loss")
 
@@ -37,7 +37,7 @@ def landscape(
     `directions` (n, 2) are v1 and v2 as columns, in the order of `network.parameters()`; `places` is
     (m,). The network keeps its weights and its mode. `progress` is told the number of points so far.
     """
-    moved = copy.deepcopy(network)
+    moved = copied(network)
     weights = parameters_to_vector(moved.parameters())
     first, second = (torch.as_tensor(column).to(weights) for column in directions.T)
     losses = np.empty((len(places), len(places)))

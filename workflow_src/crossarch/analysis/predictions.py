@@ -1,6 +1,5 @@
 """What networks answer on test sets and augmented images, and how often two answer the same."""
 
-import copy
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from crossarch.config.schema import Augmentation
+from crossarch.models.copies import copied
 from crossarch.models.folding import folded
 from crossarch.models.layers import BatchNorm
 from crossarch.running.evaluation import BATCH_SIZE, channels_last
@@ -29,12 +29,12 @@ def predictions_of_batches(network: nn.Module, images: Tensor, batch_size: int) 
     Batches have at most `batch_size` images, as equally many as can be, in the given order. The rest is
     in evaluation mode (no DropPath); the network's own statistics are not changed.
     """
-    copied = copy.deepcopy(network).eval()
-    for module in copied.modules():
+    tested = copied(network).eval()
+    for module in tested.modules():
         if isinstance(module, BatchNorm):
             module.train()
     batches = images.tensor_split(math.ceil(len(images) / batch_size))
-    return torch.cat([copied(channels_last(batch)).argmax(1) for batch in batches])
+    return torch.cat([tested(channels_last(batch)).argmax(1) for batch in batches])
 
 
 @torch.inference_mode()

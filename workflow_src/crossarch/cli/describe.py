@@ -24,7 +24,7 @@ from crossarch.cli.options import (
 )
 from crossarch.config import network_settings, run_recipe, split_recipe
 from crossarch.config.schema import PROTOCOLS
-from crossarch.errors import ConfigError
+from crossarch.errors import ConfigError, warn
 
 
 def describe(
@@ -36,6 +36,9 @@ def describe(
 ) -> None:
     """Print what a network costs, as recipe `full` builds it, as one JSON object.
 
+    Stderr tells if a network of your own has no DropPath, which `full` has, and why `macs` is null where
+    its work cannot be counted.
+
     Example: `crossarch describe --arch resnet18 --source frepo`
     """
     from crossarch import models
@@ -45,7 +48,15 @@ def describe(
     configuration.source(source)
     recipe = run_recipe(configuration, run)
     settings = network_settings(configuration, run.arch, source, dataset, recipe)
-    typer.echo(json.dumps(asdict(models.describe(settings))))
+    try:
+        found = models.describe(settings)
+    except models.NoDropPath as error:
+        warn(f"{error}; described without it")
+        found = models.describe(settings.model_copy(update={"droppath": False}))
+    described = asdict(found)
+    if uncounted := described.pop("uncounted"):
+        warn(uncounted)
+    typer.echo(json.dumps(described))
 
 
 def schedule(

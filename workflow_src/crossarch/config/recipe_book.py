@@ -15,6 +15,7 @@ from crossarch.config.schema import (
     PeriodicSchedule,
     ProtocolChanges,
     Recipe,
+    StepSchedule,
     Whitening,
 )
 from crossarch.config.shorten import shortened
@@ -72,6 +73,8 @@ class RecipeBook:
                 f"{file}: {where}.epochs: found {recipe.epochs}, allowed: at most "
                 f"{longest}, where the learning rate's {recipe.schedule.name} schedule ends"
             )
+        if lost := without_rate(recipe):
+            raise ConfigError(f"{file}: {where}.{lost}")
         recipe = recipe if self.drops_paths(protocol) else _without_drops(recipe)
         return shortened(recipe, self.length(protocol))
 
@@ -223,6 +226,27 @@ def _without_drops(recipe: Recipe) -> Recipe:
         return recipe
     always = recipe.keep_rate.model_copy(update={"decay": 0.0, "min": 1.0, "final": 1.0})
     return recipe.model_copy(update={"keep_rate": always})
+
+
+def without_rate(recipe: Recipe) -> str | None:
+    """Which keys give `recipe` a learning rate of 0 in every epoch, as an error says it; None else.
+
+    A warm-up is at 0 in its first epoch, from which it starts anew every `period`, later `stabilise`,
+    epochs.
+    """
+    schedule, epochs = recipe.schedule, recipe.epochs
+    if isinstance(schedule, StepSchedule) or not schedule.warmup:
+        return None
+    told = f"warmup {schedule.warmup} is a learning rate of 0 in every epoch, allowed: at least 2"
+    if epochs == 1:
+        return f"epochs: found 1, which with schedule.{told}, or schedule.warmup 0"
+    if isinstance(schedule, CosineSchedule):
+        return None
+    period, stabilise = schedule.period, schedule.stabilise
+    if any(epoch % (period if epoch < stabilise else stabilise) for epoch in range(epochs)):
+        return None
+    found = f"period {period} and stabilise {stabilise}"
+    return f"schedule: found {found}, which with {told} of both, or warmup 0"
 
 
 def _longest_training(recipe: Recipe) -> int | None:

@@ -9,11 +9,12 @@ from crossarch.config import NetworkSettings
 from crossarch.models.build import build
 from crossarch.models.describe import Description, describe, gflop_an_epoch, gflop_an_evaluation
 from crossarch.models.droppath import ResidualBlock, SingleBranchBlock, set_keep_rate
-from crossarch.models.own import network
+from crossarch.models.own import NoDropPath, network
 
 __all__ = [
     "Description",
     "NetworkSettings",
+    "NoDropPath",
     "ResidualBlock",
     "SingleBranchBlock",
     "build",

@@ -1,11 +1,10 @@
 """Networks as they are tested: batch norms folded into the convolutions before them."""
 
-import copy
-
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from crossarch.models.cnn import Cnn
+from crossarch.models.copies import copied
 from crossarch.models.resnet import ResNet
 from crossarch.models.single_branch import SingleBranchNetwork
 
@@ -18,12 +17,12 @@ def folded(network: nn.Module) -> nn.Module:
     Batch norms that keep no running statistics stay: they take those of each batch, also in evaluation
     mode. So do those of a network of the user's own, of which is not known how it calls its layers.
     """
-    copied = copy.deepcopy(network).eval().requires_grad_(False)
-    if isinstance(copied, OURS):
-        for module in copied.modules():
+    fast = copied(network).eval().requires_grad_(False)
+    if isinstance(fast, OURS):
+        for module in fast.modules():
             if isinstance(module, nn.Sequential):
                 _fold(module)
-    return copied
+    return fast
 
 
 def _fold(layers: nn.Sequential) -> None:

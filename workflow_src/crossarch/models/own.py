@@ -19,10 +19,15 @@ from torch import Tensor, nn
 
 from crossarch.config import NetworkFile, NetworkSettings, network_code
 from crossarch.errors import ConfigError
+from crossarch.models.copies import copied
 from crossarch.models.droppath import drop_branches, droppath_parts
 
 Make = Callable[[NetworkSettings], nn.Module]
 M = TypeVar("M", bound=Make)
+
+
+class NoDropPath(ConfigError):
+    """A network of the user's own has no DropPath where its settings ask for it."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +66,11 @@ def build_own(settings: NetworkSettings, own: NetworkFile) -> nn.Module:
 
     It is tried out on two images of zeros. Raises ConfigError where the file does not register the
     network, was edited since the settings were made, raises something itself, has no DropPath where
-    the settings ask for it, nothing to train, or where the network's output in training or evaluation
-    is not (N, classes) float32.
+    the settings ask for it, nothing to train, cannot be copied, or where the network's output in
+    training or evaluation is not (N, classes) float32.
     """
     registered = _load(own, settings.arch)
-    with _errors_of(own):
+    with errors_of(own):
         made = registered.make(settings)
     if not isinstance(made, nn.Module):
         raise ConfigError(
@@ -76,7 +81,7 @@ def build_own(settings: NetworkSettings, own: NetworkFile) -> nn.Module:
     except ValueError as error:
         raise ConfigError(f"{own.file}: {settings.arch}: droppath: {error}") from None
     if settings.droppath and not any(droppath_parts(made)):
-        raise ConfigError(
+        raise NoDropPath(
             f"{own.file}: {settings.arch}: found no DropPath, which the recipe needs: name its residual "
             "branches in @network(..., droppath=(...)), or choose recipes without DropPath"
         )
@@ -87,7 +92,8 @@ def build_own(settings: NetworkSettings, own: NetworkFile) -> nn.Module:
 def _try_out(made: nn.Module, settings: NetworkSettings, own: NetworkFile) -> None:
     """Two images through the network, in training and in evaluation, in either order in memory.
 
-    Neither its weights and statistics nor the random numbers to come change.
+    Then it is copied, as an evaluation does between steps of training. Neither its weights and
+    statistics nor the random numbers to come change.
     """
     if not any(parameter.requires_grad for parameter in made.parameters()):
         raise ConfigError(f"{own.file}: {settings.arch}: found no parameters to train")
@@ -96,7 +102,7 @@ def _try_out(made: nn.Module, settings: NetworkSettings, own: NetworkFile) -> No
     needed = (2, settings.classes)
     before = {name: tensor.clone() for name, tensor in made.state_dict().items()}
     for training, order in product((False, True), formats):
-        with _errors_of(own), torch.no_grad(), torch.random.fork_rng(devices=[]):
+        with errors_of(own), torch.set_grad_enabled(training), torch.random.fork_rng(devices=[]):
             logits = made.train(training)(images.contiguous(memory_format=order))
         found = (
             f"{tuple(logits.shape)} {str(logits.dtype).removeprefix('torch.')}"
@@ -109,6 +115,12 @@ def _try_out(made: nn.Module, settings: NetworkSettings, own: NetworkFile) -> No
                 f"{'training' if training else 'evaluation'} for images of shape "
                 f"{tuple(images.shape)}, needed: {needed} float32"
             )
+    try:
+        copied(made)
+    except Exception as error:
+        raise ConfigError(
+            f"{own.file}: {settings.arch}: cannot be copied, as evaluating it does: {_told(error)}"
+        ) from None
     made.load_state_dict(before)
 
 
@@ -136,13 +148,13 @@ def _registered_in(own: NetworkFile) -> dict[str, Registered]:
     module = importlib.util.module_from_spec(spec)
     _registered.clear()
     sys.modules[name] = module  # where data classes and pickles look for it
-    with _errors_of(own):
+    with errors_of(own):
         spec.loader.exec_module(module)
     return dict(_registered)
 
 
 @contextmanager
-def _errors_of(own: NetworkFile) -> Iterator[None]:
+def errors_of(own: NetworkFile) -> Iterator[None]:
     """What the user's code raises becomes one line with its place in the file."""
     try:
         yield
@@ -150,5 +162,9 @@ def _errors_of(own: NetworkFile) -> Iterator[None]:
         frames = traceback.extract_tb(error.__traceback__)
         lines = [frame.lineno for frame in frames if Path(frame.filename) == own.location.absolute()]
         where = f" line {lines[-1]}:" if lines else ""
-        told = " ".join(str(error).split()) or "no message"
-        raise ConfigError(f"{own.file}:{where} {type(error).__name__}: {told}") from None
+        raise ConfigError(f"{own.file}:{where} {_told(error)}") from None
+
+
+def _told(error: BaseException) -> str:
+    """What was raised, in one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split()) or 'no message'}"

@@ -51,9 +51,10 @@ def _cost(cost: "Cost", left: int, price: float | None) -> str:
     paid = "" if price is None else f", {price * cost.hours:,.2f} at {price:g} an hour"
     unknown = cost.of_other_networks
     guessed = f"; {unknown} of networks not measured there" if unknown else ""
+    missing = f"; without {cost.uncounted} whose work cannot be counted" if cost.uncounted else ""
     return (
         f"{left} left on {cost.device}: {cost.hours:,.1f} hours one after the other{paid} "
-        f"(from the speed of {cost.measured} measured runs{guessed})"
+        f"(from the speed of {cost.measured} measured runs{guessed}{missing})"
     )
 
 

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from crossarch.config import NetworkSettings, RunSettings
 from crossarch.data import ImageSet
 from crossarch.data.store import load_fitting, load_pt, load_tensors, save_tensors
-from crossarch.errors import DataError
+from crossarch.errors import DataError, warn
 from crossarch.files import read_mapping, write_text
-from crossarch.models import build, gflop_an_epoch, gflop_an_evaluation
+from crossarch.models import build, describe, gflop_an_epoch, gflop_an_evaluation
 from crossarch.running.progress import OnProgress
 from crossarch.running.provenance import provenance
 from crossarch.running.state import state_key
@@ -69,6 +69,7 @@ def train_run(
 
     def do(chosen: torch.device, stop: StopRequest) -> dict[str, Any]:
         training_set, test_set = _load_sets(settings, distilled, test)
+        _count_work(settings)
         outcome = train(
             settings,
             training_set,
@@ -106,12 +107,12 @@ def make_metrics(
     `inputs` are the SHA-256 of what was read, by what it was used as, `weights` those of the files that
     were written, by name.
     `gflop_per_second` counts the nominal work of networks (`crossarch.models.describe`) over all that
-    took time: augmentation, loss and optimiser, too.
+    took time: augmentation, loss and optimiser, too. It is None where that cannot be counted.
     """
     history = outcome.history
     trained = settings.epochs * images.training
-    work = settings.epochs * gflop_an_epoch(settings, images.training)
-    tested = len(history.evaluations) * gflop_an_evaluation(settings, images.test)
+    an_epoch = gflop_an_epoch(settings, images.training)
+    a_test = gflop_an_evaluation(settings, images.test)
     return {
         "run": settings.run.model_dump(),
         "settings": settings.model_dump(mode="json", exclude={"run"}),
@@ -130,12 +131,17 @@ def make_metrics(
         "images": asdict(images),
         "images_per_second": round(trained / history.seconds_training, 1),
         "gflop_per_second": {
-            "training": round(work / history.seconds_training, 2),
-            "evaluation": round(tested / history.seconds_evaluation, 2),
+            "training": _speed(settings.epochs, an_epoch, history.seconds_training),
+            "evaluation": _speed(len(history.evaluations), a_test, history.seconds_evaluation),
         },
         "weights": weights,
         **provenance(device, threads, inputs),
     }
+
+
+def _speed(times: int, gflop: float | None, seconds: float) -> float | None:
+    """GFLOP a second of what was done so many times, as `metrics.json` has it."""
+    return None if gflop is None else round(times * gflop / seconds, 2)
 
 
 def check_weights(weights: Path, found: str, metrics: Mapping[str, Any]) -> None:
@@ -197,6 +203,13 @@ def _load_sets(settings: RunSettings, distilled: Path, test: Path) -> tuple[Imag
             f"{distilled}: found {kind} labels, needed: {settings.labels.kind}; prepare the set again"
         )
     return training_set, test_set
+
+
+def _count_work(settings: RunSettings) -> None:
+    """Count the work of a run's networks, which is kept for its metrics, and tell where that fails."""
+    for network in (settings.network, settings.teacher_network):
+        if network and (uncounted := describe(network).uncounted):
+            warn(f"{uncounted}; its speed is null in {OUTPUTS[-1]}")
 
 
 def _check_teacher(weights: Path, found: str) -> None:

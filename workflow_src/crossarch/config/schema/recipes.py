@@ -105,7 +105,7 @@ class Distillation(Model):
     recipe: RecipeName
     checkpoint: Literal["best", "last"]
     weight: Fraction
-    temperature: Float = Field(gt=0)
+    temperature: Float = Field(gt=0, le=1000)  # far above, float32 tells no two logits apart
 
 
 class Augmentation(Model):
