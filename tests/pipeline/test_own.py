@@ -200,8 +200,11 @@ def test_a_folder_of_images_is_moved_into_the_space_of_its_whitening(
 ) -> None:
     generator = np.random.default_rng(1)
     pixels = generator.integers(0, 256, (len(CLASSES), SIDE, SIDE, 3)).astype(np.uint8)
+    (workspace.folder / "elsewhere").mkdir()
+    (workspace.folder / "my-set").mkdir()
+    (workspace.folder / "my-set" / CLASSES[0]).symlink_to(workspace.folder / "elsewhere")
     for name, image in zip(CLASSES, pixels, strict=True):
-        (workspace.folder / "my-set" / name).mkdir(parents=True)
+        (workspace.folder / "my-set" / name).mkdir(exist_ok=True)
         Image.fromarray(image).save(workspace.folder / "my-set" / name / "0.png")
     text = told(project, SET, "yaml").replace("my-set.npz", "my-set")
     append_source(workspace, text.rstrip() + "\n  pixels: raw\n")
@@ -219,7 +222,11 @@ def test_a_folder_of_images_is_moved_into_the_space_of_its_whitening(
     expected = (flat - whitener.mean.double().numpy()) @ whitener.matrix.double().numpy()
     np.testing.assert_allclose(prepared.images.flatten(1).numpy(), expected, atol=1e-4)
 
-    # A changed image makes the set anew, an unchanged folder does not.
+    # A changed image makes the set anew, also one behind a link; an unchanged folder does not, whatever
+    # is hidden in it.
+    assert workspace.planned(target) == {}
+    (workspace.folder / "my-set" / ".DS_Store").write_bytes(b"what a file manager leaves")
+    (workspace.folder / "my-set" / CLASSES[1] / ".DS_Store").write_bytes(b"another one")
     assert workspace.planned(target) == {}
     Image.fromarray(pixels[1]).save(workspace.folder / "my-set" / CLASSES[0] / "0.png")
     assert workspace.planned(target) == {"distilled": 1}
