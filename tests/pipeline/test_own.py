@@ -105,8 +105,15 @@ def test_a_network_is_a_column_of_every_table_and_trains_like_ours(
     evaluated = shared.crossarch("evaluate", "--weights", weights, *asked, "--preset", PRESET)
     assert json.loads(evaluated.stdout)["accuracy"] == metrics["accuracy"]["best"]
 
-    # an edit of the file trains its runs again, and only those; a comment none
+    # an edit of the file trains its runs again, and only those; a comment none, nor another place of it
     assert shared.planned("table2", *chosen) == {}
+    moved = write(shared, "elsewhere/tiny.py", file.read_text())
+    preset = shared.folder / PRESET
+    before = preset.read_text()
+    preset.write_text(before.replace(FILE, str(moved)))
+    assert "train" not in shared.planned("table2", *chosen)
+    assert shared.crossarch("collect", "table2", *presets).returncode == 0
+    preset.write_text(before)
     file.write_text("# for people\n" + file.read_text())
     assert shared.planned("table2", *chosen) == {}
     file.write_text(file.read_text().replace("nn.ReLU()", "nn.Tanh()"))
