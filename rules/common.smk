@@ -45,7 +45,7 @@ from crossarch.errors import CrossarchError
 from crossarch.config.files import LocalFile
 from crossarch.config.schema import MEASURED, SUMMARISED, WHITENINGS
 from crossarch.config.sets import AUDITED, check_own_files
-from crossarch.files import sha256_of
+from crossarch.files import files_of, sha256_of
 from crossarch.layout import Layout, layout_of
 from crossarch.running.ended import forget_ended
 from snakemake.exceptions import WorkflowError
@@ -297,8 +297,7 @@ def local_paths(file):
         return [upstream_path(file)]
     if not file.location.exists():
         raise CrossarchError(f"config/sources.yaml: {file.path}: no such file or folder")
-    inside = sorted(path for path in file.location.rglob("*") if path.is_file())
-    return [str(path) for path in inside] if file.location.is_dir() else [str(file.location)]
+    return [str(path) for path in files_of(file.location)]
 
 
 def audit_inputs(wildcards):

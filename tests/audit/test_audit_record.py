@@ -121,6 +121,19 @@ def test_pixels_on_another_scale_are_warned_of(factor: float) -> None:
     assert float(found[1]) == pytest.approx(factor, rel=0.1)
 
 
+def test_pixels_in_another_space_and_on_another_scale_are_told_both() -> None:
+    """As where pixels from 0 to 255 are called standardised."""
+    audit = examined(255 * whiteners()["none"](textures(40, seed=5)))
+    other = audit.model_copy(update={"configured": "standardise"})
+    assert audit.best == "none"
+    assert other.warning is not None
+    assert re.search(
+        r"configured as standardise \(best in \d+%\), but the pixels fit none \(certain.*\), where they "
+        r"deviate 2\d\d times as much as those of the test set in none; are they on another scale\?$",
+        other.warning,
+    )
+
+
 @pytest.mark.parametrize(
     ("images", "told"),
     [

@@ -240,7 +240,11 @@ MISTAKES: dict[str, tuple[str, tuple[Any, ...], Any, list[str]]] = {
     "zero threads": (SELECT, ("threads",), 0, ["threads", "0", "1"]),
     "results in a folder with a blank": (
         *(SELECT, ("results",), "my results"),
-        ["results", "'my results'", "without blanks"],
+        ["results", "'my results'", "no blanks"],
+    ),
+    "results in the home of nobody": (
+        *(SELECT, ("results",), "~nobody-of-this-name/results"),
+        ["results: found '~nobody-of-this-name/results', allowed: the home of a user"],
     ),
     "no folder for results": (
         SELECT,
@@ -456,6 +460,22 @@ def test_a_mistake_is_one_line_that_names_it(directory: Path, mistake: str) -> N
     assert message.startswith(str(directory / file))
     for part in named:
         assert part in message
+
+
+@pytest.mark.parametrize("results", ["a&b", "r(1)", "it's", "r$HOME", "x;y", "r{x}", "r*", "-r"])
+def test_results_lie_where_a_shell_finds_them(directory: Path, results: str) -> None:
+    spoil(directory, SELECT, ("results",), results)
+    message = complaint(lambda: load_configuration(directory))
+    told = f"results: found {results!r}, allowed: a path of letters, digits and "
+    assert message.startswith(f"{directory / SELECT}: {told}")
+
+
+@pytest.mark.parametrize(
+    "results", ["r", "/a/b.c", "../r_1", ".r", "a-b+c=d,e@f%g:h/i~", "/home/jürgen/r", "~/r"]
+)
+def test_results_may_lie_in_such_folders(directory: Path, results: str) -> None:
+    spoil(directory, SELECT, ("results",), results)
+    assert load_configuration(directory).selection.results == str(Path(results).expanduser())
 
 
 BROKEN = {

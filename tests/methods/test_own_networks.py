@@ -8,9 +8,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from crossarch.cli.options import given_settings
 from crossarch.config import (
     Configuration,
     RunSettings,
+    difference,
     figure_points,
     load_configuration,
     parse_run,
@@ -414,7 +416,45 @@ def test_the_code_of_the_file_is_in_the_digest_and_comments_are_not(tmp_path: Pa
     assert settings_of({"mine": str(file)}, "alexnet").to_json() == ours.to_json()
     assert '"own"' not in ours.to_json()
     assert settings_of({}, "alexnet").to_json() == ours.to_json()
-    assert RunSettings.model_validate_json(after.to_json()) == after
+    assert RunSettings.model_validate(after.model_dump(mode="json")) == after
+
+
+def test_where_the_file_lies_is_no_part_of_what_is_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "nets").mkdir()
+    (tmp_path / "nets" / "mine.py").write_text(FINE)
+    recipe = {"taught": {"base": "full", "distillation": {"arch": "mine"}}}
+    spelt = ("~/nets/mine.py", str(tmp_path / "nets" / ".." / "nets" / "mine.py"))
+    for run in ("mine/full", "vgg11/taught"):
+        made = []
+        for file in spelt:
+            of = configured({"mine": file}, own_recipes=recipe)
+            made.append(resolve(of, parse_run(f"cifar10/frepo/ipc1/{run}/seed0")))
+            as_given = given_settings(RunSettings, made[-1].to_json(), of)
+            assert as_given.model_dump() == made[-1].model_dump()
+        assert made[0].model_dump() != made[1].model_dump()
+        assert difference(*made) is None
+        assert made[0].to_json() == made[1].to_json()
+        assert made[0].digest == made[1].digest
+
+
+def test_what_was_trained_before_the_file_was_moved_is_built(tmp_path: Path) -> None:
+    file, moved = tmp_path / "mine.py", tmp_path / "moved.py"
+    file.write_text(FINE + "\nMOVED = True\n")
+    before = settings_of({"mine": str(file)}).network
+    file.rename(moved)
+    with pytest.raises(ConfigError, match=r"mine\.py: cannot be read"):
+        build(before)
+    after = settings_of({"mine": str(moved)}).network
+    assert before != after
+    assert build(before).state_dict().keys() == build(after).state_dict().keys()
+
+
+def test_a_file_of_nobody_is_one_line() -> None:
+    with pytest.raises(ConfigError, match=r"own_networks\.mine: ~no-one-here/a\.py cannot be read"):
+        configured({"mine": "~no-one-here/a.py"})
 
 
 LAYOUTS = {  # of Tables 1, 2, 3 and 7: own networks, own recipes

@@ -105,8 +105,15 @@ def test_a_network_is_a_column_of_every_table_and_trains_like_ours(
     evaluated = shared.crossarch("evaluate", "--weights", weights, *asked, "--preset", PRESET)
     assert json.loads(evaluated.stdout)["accuracy"] == metrics["accuracy"]["best"]
 
-    # an edit of the file trains its runs again, and only those; a comment none
+    # an edit of the file trains its runs again, and only those; a comment none, nor another place of it
     assert shared.planned("table2", *chosen) == {}
+    moved = write(shared, "elsewhere/tiny.py", file.read_text())
+    preset = shared.folder / PRESET
+    before = preset.read_text()
+    preset.write_text(before.replace(FILE, str(moved)))
+    assert "train" not in shared.planned("table2", *chosen)
+    assert shared.crossarch("collect", "table2", *presets).returncode == 0
+    preset.write_text(before)
     file.write_text("# for people\n" + file.read_text())
     assert shared.planned("table2", *chosen) == {}
     file.write_text(file.read_text().replace("nn.ReLU()", "nn.Tanh()"))
@@ -200,8 +207,11 @@ def test_a_folder_of_images_is_moved_into_the_space_of_its_whitening(
 ) -> None:
     generator = np.random.default_rng(1)
     pixels = generator.integers(0, 256, (len(CLASSES), SIDE, SIDE, 3)).astype(np.uint8)
+    (workspace.folder / "elsewhere").mkdir()
+    (workspace.folder / "my-set").mkdir()
+    (workspace.folder / "my-set" / CLASSES[0]).symlink_to(workspace.folder / "elsewhere")
     for name, image in zip(CLASSES, pixels, strict=True):
-        (workspace.folder / "my-set" / name).mkdir(parents=True)
+        (workspace.folder / "my-set" / name).mkdir(exist_ok=True)
         Image.fromarray(image).save(workspace.folder / "my-set" / name / "0.png")
     text = told(project, SET, "yaml").replace("my-set.npz", "my-set")
     append_source(workspace, text.rstrip() + "\n  pixels: raw\n")
@@ -219,7 +229,11 @@ def test_a_folder_of_images_is_moved_into_the_space_of_its_whitening(
     expected = (flat - whitener.mean.double().numpy()) @ whitener.matrix.double().numpy()
     np.testing.assert_allclose(prepared.images.flatten(1).numpy(), expected, atol=1e-4)
 
-    # A changed image makes the set anew, an unchanged folder does not.
+    # A changed image makes the set anew, also one behind a link; an unchanged folder does not, whatever
+    # is hidden in it.
+    assert workspace.planned(target) == {}
+    (workspace.folder / "my-set" / ".DS_Store").write_bytes(b"what a file manager leaves")
+    (workspace.folder / "my-set" / CLASSES[1] / ".DS_Store").write_bytes(b"another one")
     assert workspace.planned(target) == {}
     Image.fromarray(pixels[1]).save(workspace.folder / "my-set" / CLASSES[0] / "0.png")
     assert workspace.planned(target) == {"distilled": 1}

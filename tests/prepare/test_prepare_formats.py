@@ -16,7 +16,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from crossarch.config import LabelSettings
-from crossarch.config.schema import Dataset, DistilledSet, Source
+from crossarch.config.schema import WHITENINGS, Dataset, DistilledSet, Source, Standardisation, Whitening
 from crossarch.data import fit_whitener, load_set, prepare_distilled
 from crossarch.data.formats import one_if_grey, read_set
 from crossarch.data.images import decode
@@ -390,6 +390,16 @@ REFUSED: dict[str, tuple[dict[str, Any], Callable[..., tuple[Any, Any]], str]] =
         lambda p, x, y: (x, y // 2 * 2),
         "found no image of class 1, ",
     ),
+    "classes with more and with fewer images": (
+        {},
+        lambda p, x, y: (x, np.array([0, 0, 0, 1, 2, 2])),
+        "labels: found 3 images of class 0, 1 image of class 1, needed: 2 of each of 3 classes (ipc 2)",
+    ),
+    "pixels that no space has": (
+        {},
+        lambda p, x, y: (x * 1e30, y),
+        "images: found -1e+30 to 1.55e+30, allowed in every space: -10000 to 10000",
+    ),
     "columns too few": ({"labels": "soft"}, lambda p, x, y: (x, np.eye(2)[y % 2]), "found 2 columns"),
     "infinite label": ({"labels": "soft"}, lambda p, x, y: (x, np.eye(3)[y] / 0.0), "not finite"),
     "pixel that is no number": ({}, lambda p, x, y: (x * np.nan, y), "not finite"),
@@ -430,11 +440,73 @@ def test_labels_that_are_probabilities_are_warned_of(
         assert torch.allclose(targets, probabilities, atol=1e-5) == kept
 
 
-def test_soft_labels_may_favour_one_class(
-    tmp_path: Path, images: torch.Tensor, dataset: Dataset
+@pytest.mark.parametrize(("whole", "told"), [(1, "probabilities"), (100, "probabilities in percent")])
+def test_probabilities_may_be_rounded_and_percents(
+    tmp_path: Path,
+    dataset: Dataset,
+    images: torch.Tensor,
+    whole: int,
+    told: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    one = whole * torch.tensor([[0.67, 0.17, 0.17], [0.33, 0.33, 0.33], [0.0, 0.0, 1.0]])
+    prepared(tmp_path, a_source(labels="soft"), dataset, images, one.repeat(2, 1))
+    assert capsys.readouterr().err == (
+        f"crossarch: warning: {tmp_path / 'set.npz'}: the labels are {told}; targets are "
+        "softmax(label / 1.0), which are others; 1.0 ln(p) would keep them\n"
+    )
+
+
+def test_soft_labels_may_favour_one_class(
+    tmp_path: Path, images: torch.Tensor, dataset: Dataset, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """But where every image favours the same, that is told."""
     soft = torch.tensor([[2.0, 1.0, 0.0]]).repeat(COUNT, 1)
     assert torch.equal(prepared(tmp_path, a_source(labels="soft"), dataset, images, soft).labels, soft)
+    told = "set.npz: labels: found the largest of every image in class 0, expected: some in each of 3"
+    assert told in capsys.readouterr().err
+    soft[0] = torch.tensor([0.0, 1.0, 2.0])
+    assert torch.equal(prepared(tmp_path, a_source(labels="soft"), dataset, images, soft).labels, soft)
+    assert capsys.readouterr().err == ""
+
+
+def test_uneven_folders_are_named(tmp_path: Path, pixels: np.ndarray, dataset: Dataset) -> None:
+    folder = tmp_path / "set"
+    write_images(folder, apple=[*pixels[:3]], boat=[pixels[3]], cat=[*pixels[4:]])
+    entry = DistilledSet.model_validate({"file": str(folder)})
+    whitener = fit_whitener("none", dataset, torch.from_numpy(pixels).permute(0, 3, 1, 2))
+    source, out = a_source(pixels="raw"), tmp_path / "set.safetensors"
+    attempt = partial(prepare_distilled, source, entry, dataset, IPC, [folder], out, whitener=whitener)
+    assert refused(attempt, folder) == (
+        f"{folder}: labels: found 3 images of class apple, 1 image of class boat, needed: 2 of each of "
+        "3 classes (ipc 2)"
+    )
+
+
+@pytest.mark.parametrize("whitening", WHITENINGS)
+def test_pixels_on_another_scale_are_warned_of(
+    tmp_path: Path,
+    pixels: np.ndarray,
+    labels: torch.Tensor,
+    dataset: Dataset,
+    whitening: Whitening,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    dataset = dataset.model_copy(update={"mtt": Standardisation(mean=(0.5,) * 3, std=(0.2,) * 3)})
+    raw = torch.from_numpy(pixels).permute(0, 3, 1, 2)
+    fine = fit_whitener(whitening, dataset, raw)(raw)
+    for images, told in ((fine, False), (4 * fine, False), (raw.float(), True), (fine / 255, True)):
+        prepared(tmp_path, a_source(whitening=whitening), dataset, images, labels)
+        warning = capsys.readouterr().err
+        assert ("are these on another scale?" in warning) == told
+        assert warning.count("\n") == told
+    prepared(tmp_path, a_source(), dataset, raw.float(), labels)
+    deviation = float(raw.float().std(correction=0))
+    assert capsys.readouterr().err == (
+        f"crossarch: warning: {tmp_path / 'set.npz'}: images: found 0 to 255, expected 0 to 1, with a "
+        f"standard deviation of {deviation:.3g}; real images in 'none' have about 0.25: are these on "
+        "another scale?\n"
+    )
 
 
 def test_whole_numbers_written_as_floats_are_hard_labels(

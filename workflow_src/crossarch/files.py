@@ -50,13 +50,32 @@ def write_text(destination: Path, text: str) -> None:
 
 
 def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal digits; of a folder, that of its files' names and hashes."""
+    """The SHA-256 of a file, in hexadecimal digits; of a folder, that of its files' names and hashes.
+
+    Which files are those of a folder: `files_of`.
+    """
     if path.is_dir():
-        files = sorted(each for each in path.rglob("*") if each.is_file())
-        listed = "".join(f"{sha256_of(each)} {each.relative_to(path)}\n" for each in files)
+        listed = "".join(f"{sha256_of(each)} {each.relative_to(path)}\n" for each in files_of(path))
         return hashlib.sha256(listed.encode()).hexdigest()
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def files_of(path: Path) -> list[Path]:
+    """The file itself; of a folder all files below it, in order of their paths.
+
+    What is hidden is passed over. Links are followed, but for those that lead back to a folder that they
+    lie in. Raises DataError for a folder that cannot be read.
+    """
+    return sorted(_below(path, frozenset()))
+
+
+def seen_in(folder: Path) -> list[Path]:
+    """What lies in a folder and is not hidden, in order. Raises DataError if it cannot be read."""
+    try:
+        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be read: {error.strerror}") from None
 
 
 def read_mapping(file: Path) -> Mapping[str, Any]:
@@ -74,6 +93,17 @@ def read_mapping(file: Path) -> Mapping[str, Any]:
     if not isinstance(data, Mapping):
         raise DataError(f"{file}: found {type(data).__name__}, allowed: a mapping of names")
     return data
+
+
+def _below(path: Path, above: frozenset[Path]) -> Iterator[Path]:
+    """As `files_of`, in any order; `above` are the folders on the way there, links resolved."""
+    if path.is_dir():
+        here = path.resolve()
+        if here not in above:
+            for each in seen_in(path):
+                yield from _below(each, above | {here})
+    elif path.is_file():
+        yield path
 
 
 def _umask() -> int:

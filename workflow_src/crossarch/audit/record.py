@@ -99,18 +99,26 @@ class Audit(Model):
     def warning(self) -> str | None:
         """One line where another space than the configured one fits best, or the scale is another."""
         stands_for_it = audited_space(self.configured)
-        configured = self.spaces[stands_for_it]
-        if self.best != stands_for_it:
-            return (
-                f"{self.audited.path}: configured as {self.configured} (best in "
-                f"{configured.share:.0%}), but the pixels fit {self.verdict}"
-            )
-        if not 1 / SCALES < configured.std_ratio < SCALES:
-            return (
-                f"{self.audited.path}: its pixels deviate {configured.std_ratio:.3g} times as much as "
-                f"those of the test set in {self.configured}; are they on another scale?"
-            )
-        return None
+        share = self.spaces[stands_for_it].share
+        if self.best == stands_for_it:
+            doubt = self._doubt_of_scale(self.configured)
+            return f"{self.audited.path}: its pixels {doubt}" if doubt else None
+        fits = (
+            f"{self.audited.path}: configured as {self.configured} (best in {share:.0%}), but the "
+            f"pixels fit {self.verdict}"
+        )
+        doubt = self._doubt_of_scale(self.best)
+        return f"{fits}, where they {doubt}" if doubt else fits
+
+    def _doubt_of_scale(self, space: Whitening) -> str | None:
+        """What is said of pixels that deviate much more or less than the test set's in a space."""
+        ratio = self.spaces[audited_space(space)].std_ratio
+        if 1 / SCALES < ratio < SCALES:
+            return None
+        return (
+            f"deviate {ratio:.3g} times as much as those of the test set in {space}; are they on "
+            "another scale?"
+        )
 
 
 def audited_file(configuration: Configuration, layout: Layout, audited: SetId) -> Path:

@@ -14,7 +14,7 @@ from crossarch.cli.options import (
     Results,
     SlotsPerGpu,
     Threads,
-    json_object,
+    given_settings,
     read_configuration,
 )
 from crossarch.config import DistilSettings, SetId, resolve_distil
@@ -55,7 +55,7 @@ def distil(
     if len(given) != (0 if settings else 3):
         raise ConfigError("distil: give SOURCE, DATASET and IPC, or --settings")
     if settings:
-        resolved = validated(DistilSettings, json_object(settings, "--settings"), "--settings")
+        resolved = given_settings(DistilSettings, settings, configuration)
     else:
         named = {"source": source, "dataset": dataset, "ipc": ipc}
         resolved = resolve_distil(configuration, validated(SetId, named, "command line"))

@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, TypeVar, cast
 
 import typer
 
@@ -24,9 +24,13 @@ from crossarch.config import (
     split_recipe,
 )
 from crossarch.config.complain import unknown, validated
+from crossarch.config.model import Resolved
+from crossarch.config.own import with_places
 from crossarch.config.schema import WHITENINGS, Whitening
 from crossarch.current import outdated_runs
 from crossarch.errors import ConfigError
+
+S = TypeVar("S", bound=Resolved)
 
 
 def _of_this_machine(context: typer.Context, device: str) -> str:
@@ -117,6 +121,15 @@ def read_configuration(
     if selection:
         overrides.append(("--selection", json_object(selection, "--selection")))
     return load_configuration(directory, overrides=overrides)
+
+
+def given_settings(model: type[S], text: str, configuration: Configuration) -> S:
+    """The resolved settings that `--settings` holds as JSON. Raises ConfigError.
+
+    Where networks of the user's own lie is not told in there, but by the configuration.
+    """
+    settings = with_places(json_object(text, "--settings"), configuration.network_files)
+    return validated(model, settings, "--settings")
 
 
 def at_most_one(given: Mapping[str, object]) -> None:

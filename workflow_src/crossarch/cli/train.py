@@ -20,7 +20,7 @@ from crossarch.cli.options import (
     SlotsPerGpu,
     SourceName,
     Threads,
-    json_object,
+    given_settings,
     read_configuration,
     run_of,
     whitening_of,
@@ -34,7 +34,6 @@ from crossarch.config import (
     run_recipe,
     test_whitening,
 )
-from crossarch.config.complain import validated
 from crossarch.current import outdated
 from crossarch.errors import ConfigError, DataError
 from crossarch.layout import Layout, layout_of
@@ -80,7 +79,7 @@ def train(
     resolved = (
         resolve(configuration, parse_run(run))
         if run is not None
-        else validated(RunSettings, json_object(settings, "--settings"), "--settings")
+        else given_settings(RunSettings, settings or "", configuration)
     )
     one = resolved.run
     teacher = teacher or _weights_of_teacher(configuration, layout, resolved)

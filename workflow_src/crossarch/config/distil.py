@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from crossarch.config.configuration import Configuration
 from crossarch.config.model import Resolved
+from crossarch.config.own import OWN_PLACE
 from crossarch.config.resolve import (
     LabelSettings,
     NetworkSettings,
@@ -30,6 +31,7 @@ class DistilSettings(Resolved):
         "batch_size": True,
         "labels": True,
     }
+    PLACES: ClassVar[Mapping[str, Any]] = {"network": OWN_PLACE}
 
     target: SetId
     network: NetworkSettings

@@ -17,14 +17,17 @@ class Model(BaseModel):
 class Resolved(Model):
     """The resolved settings of one piece of work; their hash names its saved state.
 
-    `WITHOUT_EFFECT` are the keys that change nothing of what it comes to (as pydantic's `exclude`).
+    `WITHOUT_EFFECT` are the keys that change nothing of what it comes to; `PLACES` say where a file lies
+    whose contents another key tells (both as pydantic's `exclude`).
     """
 
     WITHOUT_EFFECT: ClassVar[Mapping[str, Any]] = {}
+    PLACES: ClassVar[Mapping[str, Any]] = {}
 
     def to_json(self) -> str:
-        """One line of JSON, keys in the order of the fields: stable from run to run."""
-        return json.dumps(self.model_dump(mode="json"), separators=(",", ":"))
+        """One line of JSON, keys in the order of the fields: the same wherever files lie (`PLACES`)."""
+        settings = self.model_dump(mode="json", exclude=dict(self.PLACES))
+        return json.dumps(settings, separators=(",", ":"))
 
     @property
     def digest(self) -> str:

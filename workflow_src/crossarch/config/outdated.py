@@ -32,7 +32,7 @@ def outdated_distillation(configuration: Configuration, target: SetId, record: P
 
 def difference(made: Resolved, today: Resolved) -> str | None:
     """The first key in which settings differ, and how; None if they come to the same."""
-    apart = dict(today.WITHOUT_EFFECT)
+    apart = {**today.WITHOUT_EFFECT, **today.PLACES}
     then, now = (one.model_dump(mode="json", exclude=apart) for one in (made, today))
     first = next(differences(then, now, key="settings"), None)
     return f"{first[0]}: made with {first[1]!r}, today {first[2]!r}" if first else None

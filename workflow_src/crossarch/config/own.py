@@ -8,6 +8,7 @@ import ast
 import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field
 
@@ -16,6 +17,12 @@ from crossarch.config.model import Model
 from crossarch.config.schema import ARCHS, OwnNetwork
 from crossarch.digests import code_of
 from crossarch.errors import ConfigError
+
+OWN_PLACE: Mapping[str, Any] = {"own": {"file": True}}
+"""The key of a network's settings that is a path: its code alone decides what is trained."""
+
+_places: dict[str, Path] = {}
+"""Where the configuration has each network today, by the digest of its code."""
 
 
 class NetworkFile(Model):
@@ -26,8 +33,12 @@ class NetworkFile(Model):
 
     @property
     def location(self) -> Path:
-        """The path, `~` expanded; a relative one starts at the folder the workflow runs in."""
-        return Path(self.file).expanduser()
+        """The path, `~` expanded; a relative one starts at the folder the workflow runs in.
+
+        A run tells where the file lay when it was trained. It is read where the configuration has the
+        same code today, if it has.
+        """
+        return _places.get(self.code) or Path(self.file).expanduser()
 
 
 def read_network_files(
@@ -48,7 +59,19 @@ def read_network_files(
         if names and arch not in names:
             raise ConfigError(unknown(network.file, "@network", arch, names, what="network"))
         files[arch] = NetworkFile(file=network.file, code=network_code(source))
+        _places[files[arch].code] = Path(network.file).expanduser()
     return files
+
+
+def with_places(settings: Mapping[str, Any], files: Mapping[str, NetworkFile]) -> dict[str, Any]:
+    """The JSON of resolved settings, which tells no places, with those of the `files` of networks."""
+    placed = dict(settings)
+    for key in ("network", "teacher_network"):
+        match settings.get(key):
+            case {"arch": str(arch), "own": {**own}, **more} if arch in files:
+                own = {"file": files[arch].file, **own}
+                placed[key] = {**more, "arch": arch, "own": own}
+    return placed
 
 
 def network_code(source: str) -> str:
@@ -65,7 +88,7 @@ def _read(file: str, key: str) -> str:
         raise ConfigError(f"{key}: found {file!r}, no such file") from None
     except SyntaxError as error:
         raise ConfigError(f"{file}: line {error.lineno}: is not Python: {error.msg}") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError) as error:  # the last: `~` of nobody
         raise ConfigError(f"{key}: {file} cannot be read: {error}") from None
     return source
 

@@ -9,7 +9,7 @@ from crossarch.config.complain import unknown
 from crossarch.config.configuration import Configuration
 from crossarch.config.files import UpstreamFile
 from crossarch.config.model import Model, Resolved
-from crossarch.config.own import NetworkFile
+from crossarch.config.own import OWN_PLACE, NetworkFile
 from crossarch.config.runs import RunId
 from crossarch.config.schema import (
     Arch,
@@ -66,6 +66,7 @@ class RunSettings(Resolved):
     """
 
     WITHOUT_EFFECT: ClassVar[Mapping[str, Any]] = {"evaluate_every": True}
+    PLACES: ClassVar[Mapping[str, Any]] = {"network": OWN_PLACE, "teacher_network": OWN_PLACE}
 
     run: RunId
     network: NetworkSettings

@@ -7,10 +7,11 @@ import torch
 from torch import Tensor
 
 from crossarch.config.schema import Dataset, DistilledSet, Source
-from crossarch.data.formats import channels_first, one_if_grey, read_set
+from crossarch.data.doubts import check_balance, check_scale, doubt_soft_labels
+from crossarch.data.formats import channels_first, class_folders, one_if_grey, read_set
 from crossarch.data.store import ImageSet, check_every_class, check_set, save_set
 from crossarch.data.whitening import Whitener
-from crossarch.errors import DataError, warn
+from crossarch.errors import DataError
 
 
 def prepare_distilled(
@@ -30,7 +31,7 @@ def prepare_distilled(
     `whitener` moves raw pixels into the source's space. `class_order[i]` is the number that this
     pipeline gives to the set's class i; None: the same. `metadata` is stored with the set. Raises
     DataError when count, shape, label kind or values are not those of the set, and when hard labels
-    leave out a class.
+    are not `ipc` of each class. Warns of labels and pixels that can hardly be meant.
     """
     file = str(paths[0])
     loaded = read_set(entry.form, paths)
@@ -39,10 +40,6 @@ def prepare_distilled(
     labels = loaded.labels.float() if source.labels == "soft" else _whole(loaded.labels, file)
     canonical = ImageSet(images, labels)
     check_set(canonical, file, dataset.classes, str(paths[-1]))
-    if source.labels == "soft" and _are_probabilities(labels):
-        t = dataset.label_temperature
-        others = f"targets are softmax(label / {t}), which are others; {t} ln(p) would keep them"
-        warn(f"{paths[-1]}: the labels are probabilities; {others}")
     expected = (ipc * dataset.classes, *dataset.image_shape)
     if tuple(canonical.images.shape) != expected:
         raise DataError(
@@ -51,6 +48,10 @@ def prepare_distilled(
         )
     if source.labels == "hard":
         check_every_class(labels, dataset.classes, str(paths[-1]))
+        check_balance(labels, _class_names(entry, dataset, paths[-1]), ipc, str(paths[-1]))
+    else:
+        doubt_soft_labels(labels, dataset.label_temperature, str(paths[-1]))
+    check_scale(images, dataset, entry.whitening or source.whitening, file)
     if class_order is not None:
         canonical = ImageSet(images, _reordered(labels, class_order))
     save_set(destination, canonical, {"labels": source.labels, "ipc": str(ipc), **(metadata or {})})
@@ -88,10 +89,11 @@ def _check_kind_of_labels(labels: Tensor, source: Source, file: str) -> None:
         )
 
 
-def _are_probabilities(labels: Tensor) -> bool:
-    """Whether each row of labels (N, classes) is one of probabilities."""
-    sums = labels.double().sum(1)
-    return bool((labels >= 0).all()) and bool((sums - 1).abs().max() < 1e-3)
+def _class_names(entry: DistilledSet, dataset: Dataset, file: Path) -> list[str]:
+    """What the classes of a set are called in its file: by folders, or by numbers."""
+    if entry.form == "folder":
+        return [folder.name for folder in class_folders(file)]
+    return [str(number) for number in range(dataset.classes)]
 
 
 def _whole(labels: Tensor, file: str) -> Tensor:

@@ -31,6 +31,7 @@ from crossarch.data.whitening import fit_whitener, load_whitener, save_whitener,
 from crossarch.errors import DataError
 from crossarch.fetch.ensure import ensure_download
 from crossarch.fetch.places import cache_directory
+from crossarch.files import files_of
 from crossarch.layout import Layout
 from crossarch.locks import locked
 from crossarch.progress import working
@@ -256,5 +257,5 @@ def _once(
 
 
 def _last_change(path: Path) -> int:
-    """When a file was changed last, or anything in a folder (nanoseconds)."""
-    return max(each.stat().st_mtime_ns for each in (path, *path.rglob("*")))
+    """When a file was changed last, or any file of a folder (nanoseconds; 0 if it has none)."""
+    return max((each.stat().st_mtime_ns for each in files_of(path)), default=0)

@@ -16,6 +16,7 @@ from crossarch.data.flax import read_flax
 from crossarch.data.images import IMAGE_SUFFIXES, decode
 from crossarch.data.store import ZIP_HEAD, ImageSet, check_kind, load_pt, load_tensors
 from crossarch.errors import DataError
+from crossarch.files import seen_in
 
 NAMES = ("images", "labels")
 
@@ -96,7 +97,7 @@ def _folder(paths: Sequence[Path]) -> ImageSet:
     folder = paths[0]
     found = []
     for label, of_class in enumerate(class_folders(folder)):
-        files = [path for path in _seen_in(of_class) if path.suffix.lower() in IMAGE_SUFFIXES]
+        files = [path for path in seen_in(of_class) if path.suffix.lower() in IMAGE_SUFFIXES]
         if not files:
             raise DataError(f"{of_class}: found no images, needed: at least one for each class")
         found += [(path, label) for path in files]
@@ -114,11 +115,7 @@ def class_folders(folder: Path) -> list[Path]:
     """The subfolders of a folder of images, in the order that their classes are read in."""
     if not folder.is_dir():
         raise DataError(f"{folder}: is not a folder of images")
-    return [path for path in _seen_in(folder) if path.is_dir()]
-
-
-def _seen_in(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    return [path for path in seen_in(folder) if path.is_dir()]
 
 
 READERS: dict[SetFormat, Callable[[Sequence[Path]], ImageSet]] = {

@@ -1,5 +1,6 @@
 """config.yaml: what to run, and on what."""
 
+import re
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -113,7 +114,11 @@ class Selection(Model):
 
     @field_validator("results")
     @classmethod
-    def _one_word(cls, results: str) -> str:
-        if len(results.split()) != 1:
-            raise ValueError("a path without blanks, which the rules hand to a shell")
+    def _plain(cls, results: str) -> str:
+        """The rules write it into commands of a shell and into patterns of Snakemake as it is."""
+        if not re.fullmatch(r"[\w./][\w./~+=@%,:-]*", results):
+            raise ValueError(
+                "a path of letters, digits and ._/~+=@%,:- (no blanks, it goes through a shell), which "
+                "begins with a letter, a digit or one of ._/~"
+            )
         return results

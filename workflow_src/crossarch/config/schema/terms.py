@@ -18,8 +18,15 @@ def _each_once(values: tuple[T, ...]) -> tuple[T, ...]:
     return values
 
 
+def _expanded(path: str) -> str:
+    try:
+        return str(Path(path).expanduser())
+    except RuntimeError:
+        raise ValueError("the home of a user that exists (~ or ~name), or no ~ before it") from None
+
+
 # A path; `~` is the user's home.
-Place = Annotated[str, Field(min_length=1), AfterValidator(lambda path: str(Path(path).expanduser()))]
+Place = Annotated[str, Field(min_length=1), AfterValidator(_expanded)]
 Distinct = Annotated[tuple[T, ...], AfterValidator(_each_once)]
 Chosen = Annotated[Distinct[T], Field(min_length=1)]
 Float = Annotated[float, BeforeValidator(number)]
