@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections import defaultdict
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 from statistics import fmean
 
@@ -162,15 +162,35 @@ def test_what_reproduces_is_counted() -> None:
     assert f" reproduce as they were tested, and {then} on originals." in page
 
 
-def test_gains_are_as_long_in_every_panel_of_the_headline(
+@pytest.fixture
+def headline_page(
     configuration: Configuration, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """Panels of another IPC lie elsewhere on the axis; nothing lies outside."""
+) -> Figure:
+    """The headline of the published runs, laid out."""
     drawn: list[Figure] = []
-    monkeypatch.setattr(headline_figure, "save", lambda page, _: drawn.append(page) or [])
+
+    def keep(page: Figure, _: Path) -> list[Path]:
+        page.canvas.draw()
+        drawn.append(page)
+        return []
+
+    monkeypatch.setattr(headline_figure, "save", keep)
     cells = scorecard_cells(configuration, collect_runs(RUNS))
     headline_figure.draw_headline(configuration, cells, tmp_path / "headline")
-    panels = drawn[0].axes
+    return drawn[0]
+
+
+def test_titles_of_the_headline_fit_beside_each_other(headline_page: Figure) -> None:
+    boxes = [panel.title.get_window_extent() for panel in headline_page.axes]
+    assert len(boxes) > 1
+    assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
+    assert boxes[0].x0 > 0
+    assert boxes[-1].x1 < headline_page.bbox.x1
+
+
+def test_gains_are_as_long_in_every_panel_of_the_headline(headline_page: Figure) -> None:
+    """Panels of another IPC lie elsewhere on the axis; nothing lies outside."""
+    panels = headline_page.axes
     limits = [panel.get_xlim() for panel in panels]
     assert len(panels) > 1
     assert len({round(high - low, 6) for low, high in limits}) == 1

@@ -8,7 +8,6 @@ from matplotlib.axes import Axes
 
 from crossarch.config import Configuration
 from crossarch.printing.style import COLOURS, GREY, canvas, save
-from crossarch.printing.words import plural
 
 BEFORE, AFTER = "baseline", "full"
 LOOKS = {"ours": COLOURS["vermillion"], "paper": GREY}
@@ -43,7 +42,7 @@ def draw_headline(configuration: Configuration, cells: pd.DataFrame, stem: Path)
         grid = page.subplots(1, len(panels), squeeze=False)[0]
         for axes, (settings, dataset, ipc, of_set) in zip(grid, panels, strict=True):
             _panel(configuration, axes, of_set, str(settings.arch))
-            axes.set_title(f"{dataset}{settings.title}, {plural(ipc, 'image')} per class")
+            axes.set_title(f"{dataset}{settings.title}, IPC {ipc}")
         _same_scale(grid)
         handles, labels = grid[0].get_legend_handles_labels()
         page.legend(handles, labels, loc="outside lower center", ncols=3)
