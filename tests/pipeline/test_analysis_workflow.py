@@ -159,7 +159,8 @@ def test_mistakes_are_one_line(arguments: list[str], said: str, workspace: Works
 
 def test_by_hand_nothing_measured_is_said(workspace: Workspace) -> None:
     finished = workspace.crossarch("analyse", "selection", "--json")
-    assert finished.returncode == 0, finished.stderr
-    told = json.loads(finished.stdout)
-    assert told["found"] == "Not measured yet."
-    assert len(told["files"]) == 5
+    assert finished.returncode == 1
+    assert finished.stderr.count("\n") == 1
+    assert "analyse selection: found no finished run" in finished.stderr
+    assert not finished.stdout
+    assert not (workspace.folder / "results" / "analysis").exists()

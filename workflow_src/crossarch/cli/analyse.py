@@ -114,9 +114,8 @@ def analyse(
         _measure(configuration, layout, analysis, missing, device, slots_per_gpu, threads)
     if analysis in MEASURED and not chosen:
         about = _recorded(layout, analysis, about)
-    if not chosen:
-        _check_measured(configuration, layout, cast(Summarised, analysis), about)
-    files, told = _summarise(configuration, layout, cast(Summarised, analysis), about, page)
+    by_hand = not (chosen or page)
+    files, told = _summarise(configuration, layout, cast(Summarised, analysis), about, page, by_hand)
     tell_files(files, as_json, found=told)
 
 
@@ -141,19 +140,6 @@ def _recorded(layout: Layout, analysis: str, runs: Sequence[RunId]) -> list[RunI
         typer.echo(f"left out: {file}: {reason}", err=True)
     records = {run: layout.analysis_record(analysis, run) for run in runs}
     return [run for run, file in records.items() if file.exists() and file not in stale]
-
-
-def _check_measured(
-    configuration: Configuration, layout: Layout, analysis: Summarised, runs: Sequence[RunId]
-) -> None:
-    """Raise DataError where nothing was measured, rather than let an empty page look finished."""
-    from crossarch.analysis.summary import findings
-
-    if not findings(configuration, layout, analysis, runs).told:
-        raise DataError(
-            f"analyse {analysis}: found no finished run that it says something of, needed: at least one;"
-            f" `snakemake {analysis}` trains what is missing"
-        )
 
 
 def _measure(
@@ -184,13 +170,22 @@ def _summarise(
     analysis: Summarised,
     runs: Sequence[RunId],
     page: Path | None,
+    by_hand: bool,
 ) -> tuple[list[Path], str]:
-    """Write the table, the figure and the page; gives the files and what was found, in words."""
-    from crossarch.analysis.summary import write_findings
+    """Write the table, the figure and the page; gives the files and what was found, in words.
+
+    Raises DataError where nothing was found `by_hand`: Snakemake would take an empty page for its own.
+    """
+    from crossarch.analysis.summary import findings, write_findings
     from crossarch.report.marked import check_marked, renew
 
     if page:
         check_marked(page, analysis)
+    if by_hand and not findings(configuration, layout, analysis, runs).told:
+        raise DataError(
+            f"analyse {analysis}: found no finished run that it says something of, needed: at least one;"
+            f" `snakemake {analysis}` trains what is missing"
+        )
     files, told = write_findings(configuration, layout, analysis, runs)
     if page:
         renew(page, analysis, told)
