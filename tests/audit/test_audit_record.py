@@ -15,7 +15,7 @@ from textures import DATASET, SPACES, textures, whiteners  # type: ignore[import
 from crossarch import digests
 from crossarch.audit.examine import examine
 from crossarch.audit.pixels import pixel_statistics
-from crossarch.audit.record import Audit, audited_file, read_audit, read_audit_of
+from crossarch.audit.record import Audit, read_audit, read_audit_of
 from crossarch.audit.summary import write_summary
 from crossarch.config import Configuration, SetId, chosen_sets, load_configuration, stand_in_title
 from crossarch.data.store import ImageSet
@@ -53,7 +53,7 @@ def test_a_stand_in_is_called_one() -> None:
 
 def test_an_audit_of_other_bytes_than_the_set_has_now_is_refused(audit: Audit, tmp_path: Path) -> None:
     layout = Layout(tmp_path)
-    path, file = layout.audit(AUDITED), audited_file(CONFIGURATION, layout, AUDITED)
+    path, file = layout.audit(AUDITED), layout.distilled_set(CONFIGURATION, AUDITED)
     for each in (path, file):
         each.parent.mkdir(parents=True)
     file.write_bytes(b"the set")

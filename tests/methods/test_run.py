@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from uncounted import UNCOUNTED
 
 from crossarch.config import (
     NetworkFile,
@@ -209,19 +210,6 @@ def mine(settings):
     convolution = utils.{kind}(nn.Conv2d(settings.channels, 4, 3))
     layers = [convolution, nn.AdaptiveAvgPool2d(1), nn.Flatten()]
     return nn.Sequential(*layers, nn.Linear(4, settings.classes))
-"""
-UNCOUNTED = """
-from torch import nn
-from crossarch.models import network
-
-@network("mine")
-class Mine(nn.Module):
-    def __init__(self, settings):
-        super().__init__()
-        self.scales = nn.Linear(settings.channels, settings.classes).weight
-
-    def forward(self, x):
-        return (x.mean((2, 3))[:, None] * self.scales).sum(2)
 """
 
 

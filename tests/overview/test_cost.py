@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from uncounted import UNCOUNTED
 
 from crossarch.config import Configuration, load_configuration, parse_run, resolve
 from crossarch.overview import plan_view
@@ -91,21 +92,6 @@ def test_a_network_that_was_not_measured_is_counted_as_such(
     [cost] = costs(configuration, runs, read_measured([file]))
     assert (cost.measured, cost.of_other_networks) == (1, 1)
     assert cost.hours > 1.5
-
-
-UNCOUNTED = """
-from torch import nn
-from crossarch.models import network
-
-@network("mine")
-class Mine(nn.Module):
-    def __init__(self, settings):
-        super().__init__()
-        self.scales = nn.Linear(settings.channels, settings.classes).weight
-
-    def forward(self, x):
-        return (x.mean((2, 3))[:, None] * self.scales).sum(2)
-"""
 
 
 def test_runs_whose_work_cannot_be_counted_are_left_out_and_told(tmp_path: Path) -> None:

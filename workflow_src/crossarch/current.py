@@ -21,7 +21,7 @@ from crossarch.config import (
 )
 from crossarch.config.complain import validated
 from crossarch.errors import ConfigError
-from crossarch.files import read_mapping, sha256_of
+from crossarch.files import mapping_at, read_mapping, sha256_of
 from crossarch.layout import Layout
 
 Digest = Callable[[Path], str]
@@ -54,8 +54,7 @@ def outdated(configuration: Configuration, file: Path, digest: Digest = sha256_o
         made = validated(RunSettings, known, "settings")
     except ConfigError as error:  # what it was made with exists no longer
         return str(error)
-    inputs = data.get("inputs")
-    inputs = inputs if isinstance(inputs, Mapping) else {}
+    inputs = mapping_at(data, "inputs")
     return (
         difference(made, today)
         or _reason_of_sets(configuration, file, today, inputs, digest)
@@ -74,7 +73,7 @@ def outdated_set(
     record = layout.distillation(target)
     if reason := outdated_distillation(configuration, target, record):
         return reason
-    inputs = read_mapping(record).get("inputs") if record.exists() else None
+    inputs = mapping_at(read_mapping(record), "inputs") if record.exists() else {}
     whitening = set_whitening(configuration, target.source, target.dataset, target.ipc)
     made_of = {
         "real": layout.images(target.dataset, "train"),
@@ -106,12 +105,11 @@ def _reason_of_sets(
 
 
 def _other_bytes(
-    layout: Layout, done: str, inputs: object, files: Mapping[str, Path], digest: Digest
+    layout: Layout, done: str, inputs: Mapping[str, Any], files: Mapping[str, Path], digest: Digest
 ) -> str | None:
     """Which of `files`, by their names among the `inputs` of a record, has other bytes than it tells."""
-    known = inputs if isinstance(inputs, Mapping) else {}
     for name, path in files.items():
-        if known.get(name) and path.exists() and digest(path) != known[name]:
+        if inputs.get(name) and path.exists() and digest(path) != inputs[name]:
             return f"{done} than lies in {path.relative_to(layout.results)} now"
     return None
 

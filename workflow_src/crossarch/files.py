@@ -95,6 +95,12 @@ def read_mapping(file: Path) -> Mapping[str, Any]:
     return data
 
 
+def mapping_at(data: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """The mapping under a key of such a file; an empty one where there is none."""
+    found = data.get(key)
+    return found if isinstance(found, Mapping) else {}
+
+
 def _below(path: Path, above: frozenset[Path]) -> Iterator[Path]:
     """As `files_of`, in any order; `above` are the folders on the way there, links resolved."""
     if path.is_dir():

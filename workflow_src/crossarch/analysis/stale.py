@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from crossarch.config import RunId
-from crossarch.files import read_mapping
+from crossarch.files import mapping_at, read_mapping
 from crossarch.layout import Layout
 
 
@@ -46,17 +46,11 @@ def _compared(
     """What a record and the metrics of its run both tell of the training: key, there and here."""
     yield "digest", record.get("digest"), metrics.get("digest")
     checkpoint = f"{record.get('checkpoint')}.safetensors"
-    read, inputs = _mapping(_mapping(record, "provenance"), "inputs"), _mapping(metrics, "inputs")
+    read, inputs = mapping_at(mapping_at(record, "provenance"), "inputs"), mapping_at(metrics, "inputs")
     known = {
         "distilled": inputs.get("distilled"),
-        "weights": _mapping(metrics, "weights").get(checkpoint),
+        "weights": mapping_at(metrics, "weights").get(checkpoint),
     }
     for name, expected in known.items():
         if expected and read.get(name):
             yield f"provenance.inputs.{name}", read[name], expected
-
-
-def _mapping(of: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    """The mapping under a key; an empty one where there is none."""
-    found = of.get(key)
-    return found if isinstance(found, Mapping) else {}

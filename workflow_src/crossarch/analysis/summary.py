@@ -91,15 +91,25 @@ def findings(
 
 
 def write_findings(
-    configuration: Configuration, layout: Layout, analysis: Summarised, runs: Sequence[RunId]
+    configuration: Configuration,
+    layout: Layout,
+    analysis: Summarised,
+    runs: Sequence[RunId],
+    may_be_empty: bool = True,
 ) -> tuple[list[Path], str]:
     """Write the table, the figure and the page of an analysis; gives the files and the text.
 
-    `runs` are as in `findings`. What the configuration chooses and is not among them, the page counts.
+    `runs` are as in `findings`; DataError where nothing was found in them, unless it `may_be_empty`.
+    What the configuration chooses and is not among them, the page counts.
     """
     ended = _Ended(configuration, layout, analysis, runs)
     synthetic = any_synthetic(ended.collected["device"])
     found = _FIND[analysis](ended)
+    if not (found.told or may_be_empty):
+        raise DataError(
+            f"analyse {analysis}: found no finished run that it says something of, needed: at least one;"
+            f" `snakemake {analysis}` trains what is missing"
+        )
     csv, page, *_ = layout.analysis_files(analysis)
     told = f"{NOTICE}. {found.told}" if synthetic and found.told else found.told
     text = _text(configuration, analysis, told, runs)

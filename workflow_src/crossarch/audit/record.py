@@ -121,15 +121,9 @@ class Audit(Model):
         )
 
 
-def audited_file(configuration: Configuration, layout: Layout, audited: SetId) -> Path:
-    """The distilled set that an audit is of."""
-    owner = configuration.stored_under(audited.source, audited.dataset)
-    return layout.distilled(audited.source, owner, audited.ipc)
-
-
 def read_audit_of(configuration: Configuration, layout: Layout, audited: SetId) -> Audit:
     """Read the audit of a set; DataError also if it is of other bytes than the set has now."""
-    path, file = layout.audit(audited), audited_file(configuration, layout, audited)
+    path, file = layout.audit(audited), layout.distilled_set(configuration, audited)
     audit = read_audit(path)
     if audit.sha256 and file.exists() and sha256_of(file) != audit.sha256:
         command = f"crossarch audit {audited.source} {audited.dataset} {audited.ipc}"

@@ -27,7 +27,7 @@ from crossarch.cli.options import (
 from crossarch.config import Configuration, RunId, parse_run
 from crossarch.config.complain import unknown
 from crossarch.config.schema import ANALYSES, MEASURED, SUMMARISED, Summarised
-from crossarch.errors import ConfigError, DataError
+from crossarch.errors import ConfigError
 from crossarch.layout import Layout, layout_of
 from crossarch.progress import tracked
 
@@ -114,8 +114,11 @@ def analyse(
         _measure(configuration, layout, analysis, missing, device, slots_per_gpu, threads)
     if analysis in MEASURED and not chosen:
         about = _recorded(layout, analysis, about)
-    by_hand = not (chosen or page)
-    files, told = _summarise(configuration, layout, cast(Summarised, analysis), about, page, by_hand)
+    # By hand Snakemake would take an empty page for its own.
+    may_be_empty = bool(chosen or page)
+    files, told = _summarise(
+        configuration, layout, cast(Summarised, analysis), about, page, may_be_empty
+    )
     tell_files(files, as_json, found=told)
 
 
@@ -170,23 +173,15 @@ def _summarise(
     analysis: Summarised,
     runs: Sequence[RunId],
     page: Path | None,
-    by_hand: bool,
+    may_be_empty: bool,
 ) -> tuple[list[Path], str]:
-    """Write the table, the figure and the page; gives the files and what was found, in words.
-
-    Raises DataError where nothing was found `by_hand`: Snakemake would take an empty page for its own.
-    """
-    from crossarch.analysis.summary import findings, write_findings
+    """Write the table, the figure and the page; gives the files and what was found, in words."""
+    from crossarch.analysis.summary import write_findings
     from crossarch.report.marked import check_marked, renew
 
     if page:
         check_marked(page, analysis)
-    if by_hand and not findings(configuration, layout, analysis, runs).told:
-        raise DataError(
-            f"analyse {analysis}: found no finished run that it says something of, needed: at least one;"
-            f" `snakemake {analysis}` trains what is missing"
-        )
-    files, told = write_findings(configuration, layout, analysis, runs)
+    files, told = write_findings(configuration, layout, analysis, runs, may_be_empty)
     if page:
         renew(page, analysis, told)
         files.append(page)

@@ -13,7 +13,7 @@ from crossarch.config import NetworkSettings, RunSettings
 from crossarch.data import ImageSet
 from crossarch.data.store import load_fitting, load_pt, load_tensors, save_tensors
 from crossarch.errors import DataError, warn
-from crossarch.files import read_mapping, write_text
+from crossarch.files import mapping_at, read_mapping, write_text
 from crossarch.models import build, describe, gflop_an_epoch, gflop_an_evaluation
 from crossarch.running.progress import OnProgress
 from crossarch.running.provenance import provenance
@@ -149,8 +149,7 @@ def check_weights(weights: Path, found: str, metrics: Mapping[str, Any]) -> None
 
     Metrics that tell none of that file, as older ones do, agree with every file.
     """
-    recorded = metrics.get("weights")
-    expected = recorded.get(weights.name, found) if isinstance(recorded, Mapping) else found
+    expected = mapping_at(metrics, "weights").get(weights.name, found)
     if found != expected:
         raise DataError(
             f"{weights}: found SHA-256 {found}, but {weights.with_name(OUTPUTS[-1])} has {expected}: it "
