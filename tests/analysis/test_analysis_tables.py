@@ -166,9 +166,21 @@ def test_protocols_are_compared_seed_by_seed() -> None:
     last = find_protocols(configured(accuracy="last"), runs).table.set_index("protocol")
     assert last.loc["released", "difference"] == -2.25
     assert found.told.startswith("`released` differs from `paper` by -2.5 points in one cell.")
-    assert found.rows.labels == ["full@released", "full@released_as_is"]
+    assert found.rows.labels == ["frepo IPC 1, full@released", "frepo IPC 1, full@released_as_is"]
     assert found.rows.points["value"].tolist() == [-2.5, -1.0]
     check_nothing(find_protocols(configured(), runs_of([])))
+
+
+def test_the_same_protocol_on_two_sets_is_two_rows() -> None:
+    runs = runs_of(
+        [
+            row(40.0 + change, 40.0, source=source, arch="alexnet", recipe="full", protocol=protocol)
+            for source in ("frepo", "mtt")
+            for protocol, change in (("paper", 0.0), ("released", 3.0 if source == "mtt" else -2.0))
+        ]
+    )
+    points = find_protocols(configured(accuracy="best"), runs).rows.points.set_index("row")["value"]
+    assert points.to_dict() == {"frepo IPC 1, full@released": -2.0, "mtt IPC 1, full@released": 3.0}
 
 
 # --- whitening ---------------------------------------------------------------------------------------

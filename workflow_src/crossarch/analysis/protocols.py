@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from crossarch.analysis.cells import CELL, frame, interval, told
+from crossarch.analysis.cells import CELL, frame, interval, set_and_recipe, told
 from crossarch.analysis.chosen import OTHERS, REFERENCE
 from crossarch.analysis.findings import Findings, Rows
 from crossarch.config import Configuration, RunId, resolve
@@ -19,10 +19,10 @@ def find_protocols(configuration: Configuration, runs: pd.DataFrame) -> Findings
     of `collect_runs`; the selection says which accuracy counts. Runs are compared seed by seed. Columns:
     data set, source, IPC, network, recipe, protocol, n (seeds), paper, other (means), difference in
     points, low and high (95% interval of the mean difference over seeds, missing below three). Drawn
-    are the differences of each recipe and protocol.
+    are the differences of each set, recipe and protocol.
     """
     table = _table(configuration, runs)
-    names = table["recipe"] + "@" + table["protocol"]
+    names = set_and_recipe(table) + "@" + table["protocol"]
     rows = Rows(AXIS, table.assign(row=names, value=table["difference"]))
     return Findings(TITLE, table, _in_words(table), rows)
 

@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
 from urllib.parse import unquote, urlsplit
 
-from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator, model_validator
 
 from crossarch.config.model import Int, Model
 
@@ -48,10 +48,24 @@ class UpstreamFile(Model):
         return relative_path(self.url)
 
 
+def expanded(path: str) -> str:
+    """`path` with the home that `~` stands for; raises ValueError for a user who is not there."""
+    try:
+        return str(Path(path).expanduser())
+    except RuntimeError:
+        raise ValueError("the home of a user that exists (~ or ~name), or no ~ before it") from None
+
+
+def _as_written(path: str) -> str:
+    """The path as it is written, if it can be `expanded`: on another machine it may lie elsewhere."""
+    expanded(path)
+    return path
+
+
 class LocalFile(Model):
     """A file or folder of the user's own, written as its path alone; it is read where it lies."""
 
-    path: str = Field(min_length=1)
+    path: Annotated[str, Field(min_length=1), AfterValidator(_as_written)]
 
     @model_validator(mode="before")
     @classmethod
@@ -61,7 +75,7 @@ class LocalFile(Model):
     @property
     def location(self) -> Path:
         """The path, `~` expanded; a relative one starts at the folder the workflow runs in."""
-        return Path(self.path).expanduser()
+        return Path(expanded(self.path))
 
 
 def _form(value: Any) -> str:

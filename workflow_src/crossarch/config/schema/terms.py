@@ -1,11 +1,11 @@
 """Words and numbers that several files of `config/` have in common."""
 
 from collections.abc import Hashable
-from pathlib import Path
 from typing import Annotated, Literal, TypeVar, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
+from crossarch.config.files import expanded
 from crossarch.config.model import Int, number
 
 T = TypeVar("T", bound=Hashable)
@@ -18,15 +18,8 @@ def _each_once(values: tuple[T, ...]) -> tuple[T, ...]:
     return values
 
 
-def _expanded(path: str) -> str:
-    try:
-        return str(Path(path).expanduser())
-    except RuntimeError:
-        raise ValueError("the home of a user that exists (~ or ~name), or no ~ before it") from None
-
-
 # A path; `~` is the user's home.
-Place = Annotated[str, Field(min_length=1), AfterValidator(_expanded)]
+Place = Annotated[str, Field(min_length=1), AfterValidator(expanded)]
 Distinct = Annotated[tuple[T, ...], AfterValidator(_each_once)]
 Chosen = Annotated[Distinct[T], Field(min_length=1)]
 Float = Annotated[float, BeforeValidator(number)]
