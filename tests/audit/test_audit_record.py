@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import math
 import re
 import shutil
 import subprocess
@@ -90,7 +91,8 @@ def test_mtts_constants_count_as_those_of_frepo(audit: Audit) -> None:
     share = f"{audit.spaces['standardise'].share:.0%}"
     assert other.warning is not None
     assert f"configured as standardise-mtt (best in {share})" in other.warning
-    assert other.model_copy(update={"best": "standardise"}).warning is None
+    fitting = {**audit.spaces, "standardise": audit.spaces["zca-frepo"]}
+    assert other.model_copy(update={"best": "standardise", "spaces": fitting}).warning is None
 
 
 def test_another_space_than_the_configured_one_is_warned_of_in_one_line(audit: Audit) -> None:
@@ -119,6 +121,22 @@ def test_pixels_on_another_scale_are_warned_of(factor: float) -> None:
     found = re.search(r"its pixels deviate (\S+) times as much as those of the test set", warning)
     assert found
     assert float(found[1]) == pytest.approx(factor, rel=0.1)
+
+
+def test_pixels_that_fit_no_space_are_warned_of() -> None:
+    """Stripes of one frequency: one space is the nearest in all resamples, and far."""
+    stripes = torch.arange(16).float().mul(math.pi / 4).cos().expand(40, 3, 16, 16)
+    audit = examined(
+        stripes + 1e-3 * torch.randn(40, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    )
+    assert audit.warning is not None
+    found = re.fullmatch(
+        r"frepo/cifar10-jpeg/ipc10: its pixels fit no space: from the nearest, "
+        rf"{audit.best}, their spectrum is off by a factor of (\S+)",
+        audit.warning,
+    )
+    assert found
+    assert float(found[1]) > math.e
 
 
 def test_pixels_in_another_space_and_on_another_scale_are_told_both() -> None:

@@ -1,5 +1,6 @@
 """The loop: gradients, pool, resuming, and that it does make better sets."""
 
+import errno
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -15,11 +16,12 @@ from torch import Generator, Tensor, nn
 from crossarch.config import LabelSettings
 from crossarch.config.outdated import difference
 from crossarch.config.schema import CheckpointTest
-from crossarch.data import ImageSet
+from crossarch.data import ImageSet, load_set, save_set, save_whitener
 from crossarch.distil import frepo
 from crossarch.distil.frepo import Distilled, set_accuracy
 from crossarch.distil.pool import Pool, calibrate, fresh_network
 from crossarch.distil.ridge import ridge_loss
+from crossarch.distil.run import distil_set
 from crossarch.errors import DataError, Interrupted, TrainingError
 
 
@@ -219,6 +221,34 @@ def test_a_stopped_distillation_ends_with_the_same_bits(tmp_path: Path, step: in
         replace(one.history, seconds_distilling=0.0, seconds_evaluation=0.0) for one in (resumed, whole)
     ]
     assert timeless[0] == timeless[1]
+
+
+def test_a_set_whose_record_cannot_be_written_is_not_taken_for_an_earlier_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk: what is left must not look like a set that nothing is known of."""
+    train, test, whitener = digits()
+    places = {
+        name: tmp_path / f"{name}.safetensors" for name in ("real", "test", "whitener", "distilled")
+    }
+    save_set(places["real"], train, {})
+    save_set(places["test"], test, {})
+    save_whitener(places["whitener"], whitener)
+    places["distilled"].write_bytes(b"an earlier one")
+    record = tmp_path / "metrics.json"
+    record.write_text("{}")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("crossarch.distil.run.save_set", full)
+        with pytest.raises(OSError, match="No space left"):
+            distil_set(settings(steps=1), **places, record=record, state_root=tmp_path)
+    assert not record.exists()
+    assert not places["distilled"].exists()
+    distil_set(settings(steps=1), **places, record=record, state_root=tmp_path)
+    assert load_set(places["distilled"]).images.shape == (10, 1, 16, 16)
 
 
 def test_a_damaged_state_gives_way_to_the_one_before(

@@ -246,6 +246,10 @@ MISTAKES: dict[str, tuple[str, tuple[Any, ...], Any, list[str]]] = {
         *(SELECT, ("results",), "~nobody-of-this-name/results"),
         ["results: found '~nobody-of-this-name/results', allowed: the home of a user"],
     ),
+    "a set whose path has braces": (
+        *(SOURCE, ("mtt", "sets", "digits"), {1: {"file": "my{set}.npz"}}),
+        ["mtt.sets.digits.1.file", "found 'my{set}.npz'", "allowed: a path without braces"],
+    ),
     "a set in the home of nobody": (
         *(SOURCE, ("mtt", "sets", "digits"), {1: {"file": "~nobody-of-this-name/set.npz"}}),
         ["mtt.sets.digits.1.file", "'~nobody-of-this-name/set.npz'", "allowed: the home of a user"],

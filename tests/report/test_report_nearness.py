@@ -11,9 +11,9 @@ from synthetic_runs import configured
 from crossarch.report.nearness import PAPER_SEEDS, reproduces, seed_margins, widened
 
 
-def cells_of(*rows: tuple[str, int, float]) -> pd.DataFrame:
+def cells_of(*rows: tuple[str, int, float], ipc: int = 1) -> pd.DataFrame:
     """Cells of FRePo's set: network, number of seeds, their standard deviation."""
-    cells = [{"source": "frepo", "arch": arch, "n": n, "std": std} for arch, n, std in rows]
+    cells = [{"source": "frepo", "ipc": ipc, "arch": arch, "n": n, "std": std} for arch, n, std in rows]
     return pd.DataFrame(cells, index=[f"{place}" for place in range(len(cells))])
 
 
@@ -33,6 +33,15 @@ def test_margins_by_hand() -> None:
     expected += [4.303 * 0.5 * reach for reach in (three, one)]
     assert found.tolist() == pytest.approx(expected, rel=1e-3)
     assert found.index.tolist() == cells.index.tolist()
+
+
+def test_seeds_of_another_ipc_say_nothing() -> None:
+    one, ten = cells_of(("vgg11", 3, 2.0)), cells_of(("vgg11", 3, 0.5), ("vgg11", 1, math.nan), ipc=10)
+    both = seed_margins(configured(), pd.concat([one, ten], ignore_index=True))
+    alone = [*seed_margins(configured(), one), *seed_margins(configured(), ten)]
+    assert both.tolist() == pytest.approx(alone)
+    unknown = seed_margins(configured(), pd.concat([one, ten.iloc[1:]], ignore_index=True))
+    assert unknown.isna().tolist() == [False, True]
 
 
 def test_without_several_seeds_nothing_is_told() -> None:

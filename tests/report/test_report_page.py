@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import re
 import shutil
 from html.parser import HTMLParser
 from pathlib import Path
@@ -18,6 +19,7 @@ from crossarch.config import load_configuration
 from crossarch.errors import DataError
 from crossarch.layout import Layout
 from crossarch.printing.synthetic import NOTICE, SYNTHETIC
+from crossarch.report import render_scorecard
 from crossarch.report.figures import render_figure
 from crossarch.report.page import render_page
 from crossarch.report.page.results import LOSSES, rows
@@ -204,7 +206,7 @@ def test_claims_and_the_audit_are_sections_where_they_are_made(tmp_path: Path) -
     layout.report.mkdir(parents=True, exist_ok=True)
     layout.audits.mkdir()
     cells, summary, _ = layout.scorecard_files()
-    cells.write_text("table,ours\ntable2,44.2\n")
+    cells.write_text("table,measured_on,ours,protocol\ntable2,cifar10,44.2,paper\n")
     claim = "name,measured_on,held,units,paper_held,of,low,high,verdict"
     summary.write_text(f"kind,{claim}\nagreement,table2,x,,,,,,,\nclaim,a > b,x,3,4,64,64,1,2,holds\n")
     audit = "source,dataset,ipc,shape,labels,balance,std,neighbour_correlation,best,confidence,share"
@@ -216,3 +218,23 @@ def test_claims_and_the_audit_are_sections_where_they_are_made(tmp_path: Path) -
     assert "<td>a &gt; b</td>" in text
     assert text.count("<td>likely</td>") == 1
     assert "<td>agreement</td>" not in text
+
+
+def test_what_another_selection_left_is_not_shown(tmp_path: Path) -> None:
+    """Figure 1 and the scorecard were made of CIFAR-10's runs; Figure 6 needs none."""
+    layout = Layout(tmp_path)
+    of_cifar10 = configured()
+    runs = runs_of([run_row(44.0), run_row(40.0, arch="alexnet")])
+    for name in ("figure1", "figure6"):
+        render_figure(of_cifar10, name, runs, layout.figures)
+    render_scorecard(of_cifar10, runs, layout)
+    for changes, shown in (
+        ({}, {"figure1", "figure6", "claims", "scorecard"}),
+        ({"datasets": ["cifar100"]}, {"figure6"}),
+        ({"protocol": "released"}, {"figure6"}),
+    ):
+        path = render_page(configured(**changes), runs_of([]), layout)
+        sections = {attributes.get("id") for attributes, _ in page_of(path).all("section")}
+        numbers = re.findall(r"<strong>Figure (\d):", path.read_text(encoding="utf-8"))
+        tables = sections & {"claims", "scorecard"}
+        assert tables | {f"figure{number}" for number in numbers} == shown, changes

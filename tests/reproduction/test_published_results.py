@@ -28,6 +28,7 @@ from crossarch.config import (
 from crossarch.current import outdated_runs
 from crossarch.errors import DataError
 from crossarch.layout import Layout
+from crossarch.printing.synthetic import SYNTHETIC
 from crossarch.report import render_scorecard, render_table
 from crossarch.report.figures import headline as headline_figure
 from crossarch.report.marked import marks
@@ -146,18 +147,25 @@ def test_what_reproduces_is_counted() -> None:
     allowed = {}
     for cell in cells:
         key = (cell["set"], cell["network"], cell["recipe"])
+        if cell["seeds allow"] == "—":
+            assert cell["reproduces"] == "—"
+            continue
         allowed[key] = float(cell["seeds allow"].removeprefix("± "))
         distance = abs(float(cell["difference"]))
         if abs(distance - allowed[key]) > 0.11:  # of rounded ones
             assert cell["reproduces"] == ("yes" if distance < allowed[key] else "no")
     for cell in otherwise:
+        if cell["seeds and pairs allow"] == "—":
+            assert cell["reproduces then"] == "—"
+            continue
         margin = float(cell["seeds and pairs allow"].removeprefix("± "))
         assert margin >= allowed[cell["set"], cell["network"], cell["recipe"]]
         distance = abs(float(cell["difference then"]))
         if abs(distance - margin) > 0.11:
             assert cell["reproduces then"] == ("yes" if distance < margin else "no")
     near = sum(cell["reproduces"] == "yes" for cell in cells)
-    assert f"; {near} of the {len(cells)} are as near to the paper's as seeds alone" in page
+    judged = f"{len(allowed)}{' that can be judged' if len(allowed) < len(cells) else ''}"
+    assert f"; {near} of the {judged} are as near to the paper's as seeds alone" in page
     then = sum(cell["reproduces then"] == "yes" for cell in otherwise)
     assert f" reproduce as they were tested, and {then} on originals." in page
 
@@ -335,21 +343,28 @@ def test_every_picture_that_pages_show_is_an_output(monkeypatch: pytest.MonkeyPa
     assert {picture for picture in shown if picture.parent == in_front.parent} <= outputs
 
 
-def test_sets_of_several_data_sets_are_told_apart(tmp_path: Path) -> None:
-    """As if the same had been measured on CIFAR-100."""
-    datasets = {"datasets": ["cifar10-jpeg", "cifar100"]}
-    presets = read_overrides([PROJECT / "config" / "presets" / "reproduction.yaml"])
-    both = load_configuration(PROJECT / "config", overrides=[*presets, ("both", datasets)])
-    runs = collect_runs(RUNS)
+@pytest.fixture
+def places(tmp_path: Path) -> tuple[Layout, Path]:
+    """Results with findings, and a README with marks."""
     layout = Layout(tmp_path / "results")
     layout.results.mkdir()
     (layout.results / "findings.md").write_text("## Found\n")
     readme = tmp_path / "README.md"
     readme.write_text(f"{BEGIN}\n{END}\n")
+    return layout, readme
+
+
+def test_sets_of_several_data_sets_are_told_apart(places: tuple[Layout, Path]) -> None:
+    """As if the same had been measured on CIFAR-100."""
+    datasets = {"datasets": ["cifar10-jpeg", "cifar100"]}
+    presets = read_overrides([PROJECT / "config" / "presets" / "reproduction.yaml"])
+    both = load_configuration(PROJECT / "config", overrides=[*presets, ("both", datasets)])
+    runs = collect_runs(RUNS)
     twice = pd.concat([runs, runs.assign(dataset="cifar100")], ignore_index=True)
+    layout, readme = places
     page, *_ = render_reproduction(both, twice, layout, readme)
     sets = {row["set"] for row in table_below(page.read_text(), "## Every measured cell", place=1)}
-    assert {"CIFAR-10, FRePo, IPC 1", "CIFAR-100, FRePo, IPC 1"} <= sets
+    assert {"CIFAR-10 (JPEG copy), FRePo, IPC 1", "CIFAR-100, FRePo, IPC 1"} <= sets
     assert layout.headline.with_suffix(".svg").is_file()
 
 
@@ -367,3 +382,54 @@ def test_no_runs_at_all_are_one_line(tmp_path: Path, configuration: Configuratio
     readme.write_text(f"{BEGIN}\n{END}\n")
     with pytest.raises(DataError, match="found no finished runs"):
         render_reproduction(configuration, collect_runs([]), Layout(tmp_path), readme)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"device": SYNTHETIC}, "found synthetic runs"),
+        ({"protocol": "released"}, "found no run of a number in the paper's tables"),
+    ],
+)
+def test_runs_that_measure_nothing_are_one_line(
+    configuration: Configuration, places: tuple[Layout, Path], changes: dict[str, str], told: str
+) -> None:
+    layout, readme = places
+    runs = runs_of([run_row(44.0, dataset="cifar10-jpeg", **changes)])
+    with pytest.raises(DataError, match=told):
+        render_reproduction(configuration, runs, layout, readme)
+    assert not layout.headline.with_suffix(".svg").exists()
+
+
+def test_without_findings_nothing_is_written(
+    configuration: Configuration, places: tuple[Layout, Path]
+) -> None:
+    layout, readme = places
+    (layout.results / "findings.md").unlink()
+    with pytest.raises(FileNotFoundError):
+        render_reproduction(configuration, collect_runs(RUNS), layout, readme)
+    assert list(layout.results.iterdir()) == []
+
+
+def test_one_seed_tells_not_what_reproduces(
+    configuration: Configuration, places: tuple[Layout, Path]
+) -> None:
+    """Neither that nothing does: how much seeds vary is not known."""
+    runs = collect_runs(RUNS)
+    page, readme, *_ = render_reproduction(configuration, runs[runs["seed"] == 0], *places)
+    assert "as near to the paper's" not in readme.read_text()
+    cells = table_below(page.read_text(), "## Every measured cell", place=1)
+    assert {cell["reproduces"] for cell in cells} == {"—"}
+
+
+def test_what_is_told_of_the_runs_is_read_off_them(
+    configuration: Configuration, places: tuple[Layout, Path]
+) -> None:
+    row = run_row(44.0, dataset="cifar10-jpeg", device="NVIDIA A100", threads=8, epochs=10)
+    page, readme, *_ = render_reproduction(configuration, runs_of([row]), *places)
+    headline_of_one = "1 run (1 of them not at full length), 0 hours on NVIDIA A100, on CIFAR-10"
+    assert headline_of_one in readme.read_text()
+    text = page.read_text()
+    assert "on NVIDIA A100 (somewhere), 8 threads a run" in text
+    assert "rank correlation" not in readme.read_text()
+    assert "nan" not in text

@@ -33,8 +33,9 @@ def outdated_runs(configuration: Configuration, files: Iterable[Path]) -> dict[P
     Of a run are compared its settings, the bytes of its training and test set as far as those lie in
     its results, all of this of its teacher, and the bytes of the weights that taught, as far as metrics
     and weights of the teacher lie beside it (as under `results/runs`). How often a run was
-    tested (`evaluate_every`) is not: it changes what is known of a training, never the training. Raises
-    DataError for a file that is not JSON.
+    tested (`evaluate_every`) is not: it changes what is known of a training, never the training itself.
+    (A teacher that is the best of its tests may be another one where it was tested at other times; its
+    weights are compared where they lie there.) Raises DataError for a file that is not JSON.
     """
     digest = cache(sha256_of)  # several runs are trained on one set
     reasons = {file: outdated(configuration, file, digest) for file in map(Path, files)}

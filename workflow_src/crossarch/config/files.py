@@ -59,6 +59,8 @@ def expanded(path: str) -> str:
 def _as_written(path: str) -> str:
     """The path as it is written, if it can be `expanded`: on another machine it may lie elsewhere."""
     expanded(path)
+    if set(path) & {"{", "}"}:  # in a rule they stand for a wildcard
+        raise ValueError("a path without braces")
     return path
 
 

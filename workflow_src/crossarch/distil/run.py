@@ -72,7 +72,8 @@ def distil_set(
             "origin": f"distilled from {settings.target.dataset} by FRePo ({settings.digest})",
             "whitening": settings.whitening,
         }
-        record.unlink(missing_ok=True)  # of an earlier one: it would speak of another set
+        for earlier in (record, distilled):  # each would speak of another one, were this cut short
+            earlier.unlink(missing_ok=True)
         save_set(distilled, outcome.image_set, metadata)
         content = make_record(settings, outcome, chosen, threads, inputs)
         write_text(record, json.dumps(content, indent=1) + "\n")

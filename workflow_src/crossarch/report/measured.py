@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from crossarch.printing.numbers import all_values
+from crossarch.config import Configuration
+from crossarch.printing.numbers import LIST_SEPARATOR, all_values
 from crossarch.printing.words import listed, plural
 
 
@@ -21,3 +22,21 @@ def accuracies_told(measured: pd.DataFrame) -> str:
         "last": "last epoch",
     }
     return f"Accuracy: {listed(kinds[kind] for kind in measured['accuracy'].unique())}."
+
+
+def epochs_told(configuration: Configuration, measured: pd.DataFrame) -> list[str]:
+    """A sentence if runs of cells were shorter or longer than their recipes say, by `recipe_epochs`."""
+    each = exploded(measured, "epochs")
+    other = each[each["epochs"] != each["recipe_epochs"].astype(str)]
+    if other.empty:
+        return []
+    parts = []
+    for (epochs, full), group in other.groupby(["epochs", "recipe_epochs"], sort=False):
+        titles = map(configuration.recipe_book.title, group["recipe"].unique())
+        parts.append(f"{epochs} instead of {full} ({listed(titles)})")
+    return [f"Epochs: {', '.join(parts)}."]
+
+
+def exploded(cells: pd.DataFrame, column: str) -> pd.DataFrame:
+    """One row for each value of a column that may hold several."""
+    return cells.assign(**{column: cells[column].str.split(LIST_SEPARATOR)}).explode(column)

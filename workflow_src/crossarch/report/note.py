@@ -3,9 +3,9 @@
 import pandas as pd
 
 from crossarch.config import Configuration
-from crossarch.printing.numbers import LIST_SEPARATOR, all_values, printed
+from crossarch.printing.numbers import all_values, printed
 from crossarch.printing.words import listed
-from crossarch.report.measured import accuracies_told, seeds_told
+from crossarch.report.measured import accuracies_told, epochs_told, exploded, seeds_told
 
 
 def note(configuration: Configuration, cells: pd.DataFrame) -> str:
@@ -17,7 +17,7 @@ def note(configuration: Configuration, cells: pd.DataFrame) -> str:
     if not measured.empty:
         sentences += [
             accuracies_told(measured),
-            *_epochs(configuration, measured),
+            *epochs_told(configuration, measured),
             _whitening(configuration, measured),
             f"Device: {listed(all_values(measured['device']))}.",
         ]
@@ -42,21 +42,8 @@ def _count(cells: pd.DataFrame) -> str:
     return f"{count}, {seeds_told(measured)} per cell{spread}."
 
 
-def _epochs(configuration: Configuration, measured: pd.DataFrame) -> list[str]:
-    """A sentence if runs were shorter or longer than their recipes say."""
-    each = _exploded(measured, "epochs")
-    other = each[each["epochs"] != each["recipe_epochs"].astype(str)]
-    if other.empty:
-        return []
-    parts = []
-    for (epochs, full), group in other.groupby(["epochs", "recipe_epochs"], sort=False):
-        titles = map(configuration.recipe_book.title, group["recipe"].unique())
-        parts.append(f"{epochs} instead of {full} ({listed(titles)})")
-    return [f"Epochs: {', '.join(parts)}."]
-
-
 def _whitening(configuration: Configuration, measured: pd.DataFrame) -> str:
-    each = _exploded(measured, "whitening")
+    each = exploded(measured, "whitening")
     names = each["whitening"].unique()
     if len(names) == 1:
         return f"Test whitening: {names[0]}."
@@ -83,8 +70,3 @@ def _legend(cells: pd.DataFrame) -> list[str]:
     missing = bool((cells["applicable"] & (cells["n"] == 0)).any())
     meanings = ["— not run"] * missing + ["- not applicable"] * (not cells["applicable"].all())
     return [f"Dashes: {', '.join(meanings)}."] if meanings else []
-
-
-def _exploded(cells: pd.DataFrame, column: str) -> pd.DataFrame:
-    """One row for each value of a column that may hold several."""
-    return cells.assign(**{column: cells[column].str.split(LIST_SEPARATOR)}).explode(column)

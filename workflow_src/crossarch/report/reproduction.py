@@ -12,11 +12,13 @@ import pandas as pd
 from tabulate import tabulate
 
 from crossarch.analysis.cells import ALL, CELL
-from crossarch.config import Configuration
+from crossarch.config import Configuration, RunId, run_recipe
 from crossarch.errors import DataError
 from crossarch.files import write_text
 from crossarch.layout import Layout
 from crossarch.printing.numbers import printed, printed_range, printed_signed
+from crossarch.printing.synthetic import any_synthetic
+from crossarch.printing.words import listed, plural
 from crossarch.report.blocks import NOT_RUN
 from crossarch.report.figures.headline import draw_headline
 from crossarch.report.markdown import escaped
@@ -33,16 +35,22 @@ def render_reproduction(
 ) -> list[Path]:
     """Write `README.md` and the headline's picture below `layout`, and the paragraph in `readme`.
 
-    `readme` keeps all but what stands between the two marks. Raises DataError if it lacks them, or where
-    there are no runs.
+    `readme` keeps all but what stands between the two marks. Raises DataError if it lacks them, where no
+    run measures a number of the paper, and for synthetic runs, which nothing was measured by.
     """
     check_marked(readme, REPRODUCED)
     if runs.empty:
         raise DataError(f"{layout.results}: found no finished runs, needed: at least one")
+    if any_synthetic(runs["device"]):
+        raise DataError(f"{layout.results}: found synthetic runs, allowed: runs that were trained")
     cells = scorecard_cells(configuration, runs)
+    if not cells["n"].any():
+        raise DataError(
+            f"{layout.results}: found no run of a number in the paper's tables, needed: at least one"
+        )
+    findings = (layout.results / FINDINGS).read_text(encoding="utf-8")
     told = headline(configuration, runs, cells)
     pictures = draw_headline(configuration, cells, layout.headline)
-    findings = (layout.results / FINDINGS).read_text(encoding="utf-8")
     page = layout.results / "README.md"
     effects = tested_otherwise(layout)
     write_text(page, reproduction_page(configuration, runs, cells, told, effects, findings))
@@ -73,13 +81,14 @@ def headline(configuration: Configuration, runs: pd.DataFrame, cells: pd.DataFra
     whole = summary[(summary["kind"] == "agreement")].iloc[-1]
     claims = summary[(summary["kind"] == "claim") & (summary["n"] > 0)]
     counted = _with_margins(configuration, _measured_once(cells))
+    correlation = whole["rank_correlation"]
+    ranks = "" if pd.isna(correlation) else f" (rank correlation {correlation:+.2f})"
     lines = [
-        f"{len(runs)} runs at full length, {_hours(runs):.0f} hours of one CPU core, "
-        f"{_datasets(configuration, measured)}. {counted['n'].sum()} of them measure {whole['n']} of "
-        f"the {whole['of']} numbers in the paper's tables, the others look for reasons. On average ours "
-        f"are {printed_signed(whole['ours'] - whole['paper'])} points from the paper's (rank correlation"
-        f" {whole['rank_correlation']:+.2f}); {counted['reproduces'].sum()} of the {whole['n']} are as "
-        "near to the paper's as seeds alone would leave them.",
+        f"{plural(len(runs), 'run')} {_length(configuration, runs)}, {_hours(runs):.0f} hours "
+        f"{_of_devices(runs)}, {_datasets(configuration, measured)}. {counted['n'].sum()} of them "
+        f"measure {whole['n']} of the {whole['of']} numbers in the paper's tables, the others look for "
+        f"reasons. On average ours are {printed_signed(whole['ours'] - whole['paper'])} points from the "
+        f"paper's{ranks}{_near(counted)}.",
         "",
         "| claim | holds here | our gain (95%) | by the last test | our gain then (95%) | the paper's "
         "| verdict |",
@@ -105,6 +114,36 @@ CLAIMS = (
     " on one set (for *same order* one recipe on one set). Networks on one set share its CNN and its "
     "teachers, so nothing is said about other sets."
 )
+
+
+def _near(cells: pd.DataFrame) -> str:
+    """How many cells reproduce, of those of which it can be told; nothing where it can of none."""
+    judged = int(cells["margin"].notna().sum())
+    if not judged:
+        return ""
+    which = "" if judged == len(cells) else " that can be judged"
+    return (
+        f"; {cells['reproduces'].sum()} of the {judged}{which} are as near to the paper's as seeds "
+        "alone would leave them"
+    )
+
+
+def _length(configuration: Configuration, runs: pd.DataFrame) -> str:
+    """Whether all trainings have the epochs of their recipes, or how many have not."""
+    names = list(RunId.model_fields)
+    asked = [
+        run_recipe(configuration, RunId.model_validate(run)).epochs
+        for run in runs[names].to_dict("records")
+    ]
+    other = int((runs["epochs"] != asked).sum())
+    return f"({other} of them not at full length)" if other else "at full length"
+
+
+def _of_devices(runs: pd.DataFrame) -> str:
+    devices = sorted(set(runs["device"]))
+    if devices == ["cpu"] and set(runs["threads"]) == {1}:
+        return "of one CPU core"
+    return f"on {listed(devices)}"
 
 
 def _gain_and_interval(claim: "pd.Series[Any]") -> str:
@@ -295,8 +334,9 @@ REPRODUCES = (
     "A cell *reproduces* where the difference is no larger than *seeds allow*: two means of the same "
     "distribution, ours of so many seeds and the paper's of "
     f"{PAPER_SEEDS}, lie that near in 95% of cases (Student's t; the deviation is pooled over the cells "
-    "with several seeds, those of the sets' own networks apart). With one seed that is wide: *yes* says "
-    "that seeds can explain the difference, not that there is none."
+    "of the same IPC with several seeds, those of the sets' own networks apart; without such cells it "
+    "is not known). With one seed that is wide: *yes* says that seeds can explain the difference, not "
+    "that there is none."
 )
 
 
@@ -312,11 +352,11 @@ def _yes_or_no(reproduced: bool, margin: float) -> str:
 
 
 def _with_sets(configuration: Configuration, cells: pd.DataFrame) -> pd.DataFrame:
-    """`cells` with a column `set`: `FRePo, IPC 1`, behind its data set where they are of several."""
+    """`cells` with a column `set`: `FRePo, IPC 1`, behind what it was measured on where that differs."""
     sources = cells["source"].map(lambda name: configuration.source(name).title)
     sets = sources + ", IPC " + cells["ipc"].astype(str)
-    if cells["dataset"].nunique() > 1:
-        sets = cells["dataset"].map(lambda name: configuration.dataset(name).title) + ", " + sets
+    if cells["measured_on"].nunique() > 1:
+        sets = cells["measured_on"].map(lambda name: configuration.dataset(name).title) + ", " + sets
     return cells.assign(set=sets)
 
 
@@ -330,7 +370,7 @@ def _explained(
     configuration: Configuration, measured: pd.DataFrame, effects: pd.DataFrame
 ) -> Sequence[str]:
     """The distance to the paper when cells are tested otherwise; nothing without effects."""
-    known = measured.drop(columns="dataset").rename(columns={"measured_on": "dataset"})
+    known = measured.assign(dataset=measured["measured_on"])
     merged = known.merge(effects, on=CELL).sort_values(["source", "arch", "recipe"], kind="stable")
     if merged.empty:
         return []
@@ -351,11 +391,15 @@ def _explained(
         }
         for _, row in _with_sets(configuration, merged).iterrows()
     ]
+    judged = int(merged["margin"].notna().sum())
+    which = "" if judged == len(merged) else " that can be judged"
     counted = (
-        f"Of these {len(merged)} cells {merged['reproduces'].sum()} reproduce as they were tested, and "
-        f"{merged['then'].sum()} on originals."
+        f"Of the {judged} cells{which} {merged['reproduces'].sum()} reproduce as they were tested, and "
+        f"{merged['then'].sum()} on originals. "
+        if judged
+        else ""
     )
-    return ["## How far from the paper, tested otherwise", f"{counted} {OTHERWISE}", _pipe(rows, 3)]
+    return ["## How far from the paper, tested otherwise", f"{counted}{OTHERWISE}", _pipe(rows, 3)]
 
 
 OTHERWISE = (
@@ -397,8 +441,9 @@ def _made_with(runs: pd.DataFrame) -> str:
     machines = ", ".join(sorted(set(runs["machine"].dropna())))
     days = sorted(text[:10] for text in runs["finished"])
     devices = ", ".join(sorted(set(runs["device"])))
+    threads = " or ".join(plural(int(count), "thread") for count in sorted(set(runs["threads"])))
     return (
-        f"{_hours(runs):.1f} hours in all, on {devices} ({machines}), one thread a run, beside other "
+        f"{_hours(runs):.1f} hours in all, on {devices} ({machines}), {threads} a run, beside other "
         "work: a run's time hangs on what ran beside it, and is an upper bound. "
         f"{days[0]} to {days[-1]}, commits {', '.join(commits)}."
     )

@@ -45,6 +45,8 @@ SCORECARD = pa.DataFrameSchema(
         "paper_std": pa.Column(float, _COUNT, nullable=True),
         "difference": pa.Column(float, nullable=True),
         "seeds": pa.Column(str, nullable=True),
+        "recipe_epochs": pa.Column("Int64", pa.Check.ge(1), nullable=True),
+        "epochs": pa.Column(str, nullable=True),
         "protocol": pa.Column(str),
         "accuracy": pa.Column(str, pa.Check.isin(["best", "last"])),
         "device": pa.Column(str, nullable=True),
@@ -81,24 +83,29 @@ def scorecard_cells(configuration: Configuration, runs: pd.DataFrame) -> pd.Data
     """One row for each number that the paper prints, in the order of its tables.
 
     `runs` is the table of `collect_runs`; which of them count is up to the selection, as in tables.
-    A number that was measured on the table's own data set is compared there; else on a stand-in for
-    it, which `measured_on` names. Columns: table, dataset (the paper's), source, ipc, recipe, arch,
-    measured_on, n (seeds), ours, std, paper, paper_std (percent), difference (points), seeds,
-    protocol, accuracy (`best` or `last`) and device. What was not measured has n = 0 and nothing in
-    ours.
+    Those of one source and IPC are compared on one test set, since a gain of one recipe over another
+    has to be on the same images: on the table's own data set or on a stand-in for it, whichever more of
+    them were measured on; `measured_on` names it. Columns: table, dataset (the paper's), source, ipc,
+    recipe, arch, measured_on, n (seeds), ours, std, paper, paper_std (percent), difference (points),
+    seeds, recipe_epochs (what the configuration asks for), epochs (of the runs), protocol, accuracy
+    (`best` or `last`) and device. What was not measured has n = 0 and nothing in ours.
     """
-    parts = [
-        _table_part(configuration, name, table, runs)
-        for name, table in configuration.tables.items()
-        if table.paper
-    ]
-    if not parts:
+    tables = {name: table for name, table in configuration.tables.items() if table.paper}
+    if not tables:
         raise ConfigError(
             f"{configuration.directory}/tables.yaml: found no table with a file of the paper's numbers "
             "(`paper`), which the scorecard is about"
         )
-    frame = pd.concat(parts, ignore_index=True).assign(
-        protocol=configuration.selection.protocol, accuracy=configuration.selection.accuracy
+    paper = pd.concat(
+        paper_numbers(configuration, table).assign(table=name, dataset=table.dataset)
+        for name, table in tables.items()
+    )
+    measured = pd.concat(_measured(configuration, name, table, runs) for name, table in tables.items())
+    rows = paper.merge(_on_one_test_set(measured), on=["table", "dataset", *_KEY], how="left")
+    frame = rows.assign(
+        n=rows["n"].fillna(0).astype(int),
+        protocol=configuration.selection.protocol,
+        accuracy=configuration.selection.accuracy,
     )
     return checked(frame[list(SCORECARD.columns)].round(DECIMALS), SCORECARD, "scorecard")
 
@@ -124,25 +131,31 @@ def scorecard_summary(configuration: Configuration, cells: pd.DataFrame) -> pd.D
     return checked(pd.DataFrame(rows).round(DECIMALS), SUMMARY, "scorecard summary")
 
 
-def _table_part(
-    configuration: Configuration, name: str, table: Table, runs: pd.DataFrame
-) -> pd.DataFrame:
-    """The rows of one table."""
-    paper = paper_numbers(configuration, table)
-    columns = [*_KEY, "measured_on", "n", "ours", "std", "difference", "seeds", "device"]
-    measured = pd.DataFrame(columns=columns)
-    if table_datasets(configuration, table):
-        cells = table_cells(configuration, table, runs)
-        of_the_paper = ~cells["dataset"].map(configuration.is_besides)
-        cells = cells[(cells["n"] > 0) & of_the_paper]
-        cells = cells.rename(columns={"dataset": "measured_on", "mean": "ours"})
-        itself_first = cells.sort_values(
-            "measured_on", key=lambda names: names != table.dataset, kind="stable"
-        )
-        measured = itself_first.drop_duplicates(_KEY)[columns]
-    measured = measured.astype({"ipc": int})
-    rows = paper.merge(measured, on=_KEY, how="left")
-    return rows.assign(table=name, dataset=table.dataset, n=rows["n"].fillna(0).astype(int))
+def _measured(configuration: Configuration, name: str, table: Table, runs: pd.DataFrame) -> pd.DataFrame:
+    """What was measured of one table, on each data set that it can be measured on."""
+    numbers = ["n", "ours", "std", "difference"]
+    told = ["measured_on", *numbers, "seeds", "recipe_epochs", "epochs", "device"]
+    columns = ["table", "dataset", *_KEY, *told]
+    if not table_datasets(configuration, table):
+        return pd.DataFrame(columns=columns).astype({"ipc": int})
+    cells = table_cells(configuration, table, runs)
+    of_the_paper = ~cells["dataset"].map(configuration.is_besides)
+    cells = cells[(cells["n"] > 0) & of_the_paper]
+    cells = cells.rename(columns={"dataset": "measured_on", "mean": "ours"})
+    return cells.assign(table=name, dataset=table.dataset)[columns]
+
+
+def _on_one_test_set(measured: pd.DataFrame) -> pd.DataFrame:
+    """Of the cells of each source and IPC those of the test set that most were measured on.
+
+    Of equals the paper's own data set comes first. What two tables print counts once.
+    """
+    of_set = ["dataset", "source", "ipc"]
+    once = measured.drop_duplicates(["dataset", *_KEY, "measured_on"])
+    counts = once.groupby([*of_set, "measured_on"], sort=False).size().rename("cells").reset_index()
+    counts = counts.assign(itself=counts["measured_on"] == counts["dataset"])
+    chosen = counts.sort_values(["cells", "itself"], kind="stable").drop_duplicates(of_set, keep="last")
+    return measured.merge(chosen[[*of_set, "measured_on"]], on=[*of_set, "measured_on"])
 
 
 def _agreement(name: str, cells: pd.DataFrame) -> dict[str, Any]:

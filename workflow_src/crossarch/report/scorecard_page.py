@@ -13,11 +13,13 @@ from crossarch.printing.numbers import LIST_SEPARATOR, all_values, printed, prin
 from crossarch.printing.words import listed
 from crossarch.report.blocks import NOT_RUN
 from crossarch.report.markdown import escaped
+from crossarch.report.measured import epochs_told
 from crossarch.report.scorecard import ALL, scorecard_cells, scorecard_summary
 
 METHOD = (
     "A cell is one number that the paper prints. Where it was measured, ours is the mean over "
-    "seeds, compared on the table's own data set or, where that was not run, on a stand-in. Rank "
+    "seeds, compared on the table's own data set or on a stand-in: all cells of a source and IPC on "
+    "the one that more of them were measured on. Rank "
     "correlations are Spearman's, of at least three cells or pairs. Intervals are 95% t intervals of "
     "the mean; they say how much it hangs on which cells were measured, as if these were independent, "
     "not how much seeds differ. What two tables print is counted once, except in the rows of the tables."
@@ -77,12 +79,13 @@ def scorecard_page(configuration: Configuration, cells: pd.DataFrame, summary: p
 
 
 def _told(configuration: Configuration, cells: pd.DataFrame) -> str:
-    """Protocol, kind of accuracy and device of what was measured."""
+    """Protocol, kind of accuracy, length of trainings and device of what was measured."""
     measured = cells[cells["n"] > 0]
     sentences = [f"Protocol: {listed(cells['protocol'].unique())}."]
     kinds = {"best": "best of the test evaluations, selected on the test set", "last": "last epoch"}
     sentences.append(f"Accuracy: {listed(kinds[kind] for kind in cells['accuracy'].unique())}.")
     if not measured.empty:
+        sentences += epochs_told(configuration, measured)
         sentences.append(f"Device: {listed(all_values(measured['device']))}.")
     stand_ins = {
         configuration.dataset(on).title: configuration.dataset(of).title

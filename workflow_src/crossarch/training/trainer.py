@@ -2,7 +2,7 @@
 
 An epoch is a permutation of the images; each batch is augmented whole, seen by the teacher if there is
 one, and makes one optimiser step. Evaluation draws no random numbers, so that how often it happens
-changes nothing but what is known about the run.
+changes nothing but what is known about the run, and which of its weights are its best.
 """
 
 import math

@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from crossarch import __version__
 from crossarch.collect.tidy import read_text_columns
-from crossarch.config import Configuration
+from crossarch.config import Configuration, renderable_figures
 from crossarch.files import write_text
 from crossarch.layout import Layout
 from crossarch.printing.numbers import printed, printed_signed
@@ -89,7 +89,7 @@ def render_page(configuration: Configuration, runs: pd.DataFrame, layout: Layout
         cells=_cells(shown),
         data=_data(configuration, shown),
         pictures=_pictures(configuration, layout),
-        plain_tables=_plain_tables(layout),
+        plain_tables=_plain_tables(configuration, layout),
         not_run=NOT_RUN,
     )
     write_text(layout.page, text)
@@ -207,12 +207,12 @@ def _cell_data(configuration: Configuration, row: Row, cell: Cell) -> dict[str, 
 
 
 def _pictures(configuration: Configuration, layout: Layout) -> list[Picture]:
-    """The chosen figures that have been rendered."""
+    """The chosen figures that have been rendered, of the runs that are selected now."""
     pictures = []
-    for name in configuration.selection.figures:
+    for name in renderable_figures(configuration):
         figure = configuration.figure(name)
         image, csv = layout.figures / f"{name}.svg", layout.figures / f"{name}.csv"
-        if image.is_file() and csv.is_file():
+        if image.is_file() and csv.is_file() and _of_selection(configuration, csv):
             encoded = base64.b64encode(image.read_bytes()).decode()
             pictures.append(
                 Picture(
@@ -226,11 +226,12 @@ def _pictures(configuration: Configuration, layout: Layout) -> list[Picture]:
     return pictures
 
 
-def _plain_tables(layout: Layout) -> list[PlainTable]:
+def _plain_tables(configuration: Configuration, layout: Layout) -> list[PlainTable]:
     """Claims and cells of the scorecard and the audit of the distilled sets, as far as they are made."""
     cells, summary, _ = layout.scorecard_files()
     tables = []
-    if summary.is_file():
+    scored = cells.is_file() and _of_selection(configuration, cells)
+    if scored and summary.is_file():
         lines = _text(summary)
         claims = lines.loc[lines["kind"] == "claim", _CLAIMS]
         note = (
@@ -238,7 +239,7 @@ def _plain_tables(layout: Layout) -> list[PlainTable]:
             "second, is above 0. low and high are the 95% interval of its mean."
         )
         tables.append(PlainTable("claims", "Claims", note, claims))
-    if cells.is_file():
+    if scored:
         note = "Every number that the paper prints, beside ours."
         tables.append(PlainTable("scorecard", "Scorecard", note, _text(cells)))
     audit = layout.audit_table
@@ -249,6 +250,19 @@ def _plain_tables(layout: Layout) -> list[PlainTable]:
         )
         tables.append(PlainTable("audit", "Audit", note, _text(audit)[_AUDIT]))
     return tables
+
+
+def _of_selection(configuration: Configuration, csv: Path) -> bool:
+    """Whether what a CSV tells was measured on selected data sets, under the selected protocol.
+
+    Another selection may have left it. What needs no runs names neither.
+    """
+    table, selection = read_text_columns(csv), configuration.selection
+    tested_on = "measured_on" if "measured_on" in table else "dataset"
+    chosen = {tested_on: selection.datasets, "protocol": (selection.protocol,)}
+    return all(
+        table[column].dropna().isin(values).all() for column, values in chosen.items() if column in table
+    )
 
 
 def _text(csv: Path) -> pd.DataFrame:
