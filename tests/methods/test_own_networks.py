@@ -255,6 +255,32 @@ class Viewed(nn.Module):
         return self.classifier(x.view(len(x), -1))
 """
 
+ATTENDING = """
+class Attending(nn.Module):
+    def __init__(self, settings):
+        super().__init__()
+        self.stem = nn.Conv2d(settings.channels, 16, 4, stride=4)
+        self.branches = nn.ModuleList([nn.MultiheadAttention(16, 2, batch_first=True)])
+        self.head = nn.Linear(16, settings.classes)
+
+    def forward(self, images):
+        x = self.stem(images).flatten(2).transpose(1, 2)
+        for branch in self.branches:
+            x = x + branch(x, x, x)[0]
+        return self.head(x.mean(1))
+"""
+
+
+def attending(pattern: str) -> Callable[[str], str]:
+    """The file of a network of which modules that fit the pattern have DropPath."""
+    return lambda text: (
+        text.replace('("1",)', f'("{pattern}",)').replace(
+            "return nn.Sequential(", "return Attending(settings) or ("
+        )
+        + ATTENDING
+    )
+
+
 MISTAKES: dict[str, tuple[Callable[[str], str], str]] = {
     "not registered": (
         lambda text: text.replace('"mine"', '"other"'),
@@ -332,6 +358,14 @@ MISTAKES: dict[str, tuple[Callable[[str], str], str]] = {
     "pattern that fits nothing": (
         lambda text: text.replace('("1",)', '("features.*",)'),
         "mine: droppath: found no module that fits 'features.*', allowed: 0, 1",
+    ),
+    "a list of branches": (
+        attending("branches"),
+        "mine: droppath: 'branches' is never called, needed: modules whose output is added to a skip",
+    ),
+    "weights of a layer that is not called": (
+        attending("branches.*.out_proj"),
+        "mine: droppath: 'branches.0.out_proj' is never called",
     ),
     "no DropPath where the recipe has it": (
         lambda text: text.replace(', droppath=("1",)', ""),

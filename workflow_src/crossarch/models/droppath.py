@@ -9,6 +9,7 @@ a GPU would wait for the CPU to learn how many there are.
 """
 
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from fnmatch import fnmatchcase
 from typing import cast
 
@@ -138,6 +139,22 @@ def drop_branches(network: nn.Module, patterns: Iterable[str]) -> None:
         drop = BranchDrop()
         setattr(module, _BRANCH_DROP, drop)
         module.register_forward_hook(drop)
+
+
+@contextmanager
+def watched_drops(network: nn.Module) -> Iterator[dict[str, list[Tensor]]]:
+    """What every block and branch with DropPath gives, by its name, one entry for each call."""
+    given: dict[str, list[Tensor]] = {}
+    with ExitStack() as hooks:
+        for name, module in network.named_modules():
+            if isinstance(module, DropPathBlock) or hasattr(module, _BRANCH_DROP):
+                outputs = given[name] = []
+
+                def keep(_: nn.Module, __: object, output: Tensor, kept: list[Tensor] = outputs) -> None:
+                    kept.append(output)
+
+                hooks.enter_context(module.register_forward_hook(keep))
+        yield given
 
 
 def droppath_parts(network: nn.Module) -> Iterator[DropPathBlock | BranchDrop]:

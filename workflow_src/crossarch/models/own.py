@@ -6,7 +6,7 @@ Whatever goes wrong in the file is an error of one line that names it.
 import importlib.util
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from crossarch.config import NetworkFile, NetworkSettings, network_code
 from crossarch.errors import ConfigError
 from crossarch.models.copies import copied
-from crossarch.models.droppath import drop_branches, droppath_parts
+from crossarch.models.droppath import drop_branches, droppath_parts, watched_drops
 
 Make = Callable[[NetworkSettings], nn.Module]
 M = TypeVar("M", bound=Make)
@@ -64,10 +64,9 @@ def network(name: str, *, droppath: Sequence[str] = ()) -> Callable[[M], M]:
 def build_own(settings: NetworkSettings, own: NetworkFile) -> nn.Module:
     """The network of the user's file, with DropPath where the settings ask for it.
 
-    It is tried out on two images of zeros. Raises ConfigError where the file does not register the
-    network, was edited since the settings were made, raises something itself, has no DropPath where
-    the settings ask for it, nothing to train, cannot be copied, or where the network's output in
-    training or evaluation is not (N, classes) float32.
+    Raises ConfigError where the file does not register the network, was edited since the settings were
+    made, raises something itself, has no DropPath where the settings ask for it, or where `_try_out`
+    finds that it could not be trained or tested.
     """
     registered = _load(own, settings.arch)
     with errors_of(own):
@@ -93,7 +92,8 @@ def _try_out(made: nn.Module, settings: NetworkSettings, own: NetworkFile) -> No
     """Two images through the network, in training and in evaluation, in either order in memory.
 
     Then it is copied, as an evaluation does between steps of training. Neither its weights and
-    statistics nor the random numbers to come change.
+    statistics nor the random numbers to come change. Raises ConfigError where it has nothing to train,
+    gives other than logits (N, classes) float32, does not call what has DropPath, or cannot be copied.
     """
     if not any(parameter.requires_grad for parameter in made.parameters()):
         raise ConfigError(f"{own.file}: {settings.arch}: found no parameters to train")
@@ -102,7 +102,12 @@ def _try_out(made: nn.Module, settings: NetworkSettings, own: NetworkFile) -> No
     needed = (2, settings.classes)
     before = {name: tensor.clone() for name, tensor in made.state_dict().items()}
     for training, order in product((False, True), formats):
-        with errors_of(own), torch.set_grad_enabled(training), torch.random.fork_rng(devices=[]):
+        with (
+            errors_of(own),
+            torch.set_grad_enabled(training),
+            torch.random.fork_rng(devices=[]),
+            watched_drops(made) as given,
+        ):
             logits = made.train(training)(images.contiguous(memory_format=order))
         found = (
             f"{tuple(logits.shape)} {str(logits.dtype).removeprefix('torch.')}"
@@ -115,6 +120,8 @@ def _try_out(made: nn.Module, settings: NetworkSettings, own: NetworkFile) -> No
                 f"{'training' if training else 'evaluation'} for images of shape "
                 f"{tuple(images.shape)}, needed: {needed} float32"
             )
+        if training:
+            _check_drops(given, f"{own.file}: {settings.arch}: droppath")
     try:
         copied(made)
     except Exception as error:
@@ -122,6 +129,16 @@ def _try_out(made: nn.Module, settings: NetworkSettings, own: NetworkFile) -> No
             f"{own.file}: {settings.arch}: cannot be copied, as evaluating it does: {_told(error)}"
         ) from None
     made.load_state_dict(before)
+
+
+def _check_drops(given: Mapping[str, Sequence[Tensor]], where: str) -> None:
+    """Raise ConfigError for a block or branch with DropPath that gave nothing: nobody called it."""
+    for name, outputs in given.items():
+        if not outputs:
+            raise ConfigError(
+                f"{where}: {name!r} is never called, needed: modules whose output is added to a skip "
+                "path"
+            )
 
 
 def _load(own: NetworkFile, arch: str) -> Registered:
