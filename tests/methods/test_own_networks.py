@@ -281,6 +281,21 @@ def attending(pattern: str) -> Callable[[str], str]:
     )
 
 
+def changing(how: str) -> Callable[[str], str]:
+    """The file of a network that changes the images it is given by that statement."""
+    return lambda text: (
+        text.replace("nn.Flatten(),", "Changing(), nn.Flatten(),").replace('("1",)', '("2",)')
+        + CHANGING.replace("...", how)
+    )
+
+
+CHANGING = """
+class Changing(nn.Module):
+    def forward(self, x):
+        ...
+        return x
+"""
+
 MISTAKES: dict[str, tuple[Callable[[str], str], str]] = {
     "not registered": (
         lambda text: text.replace('"mine"', '"other"'),
@@ -359,6 +374,13 @@ MISTAKES: dict[str, tuple[Callable[[str], str], str]] = {
         lambda text: text.replace('("1",)', '("features.*",)'),
         "mine: droppath: found no module that fits 'features.*', allowed: 0, 1",
     ),
+    "changes its input": (
+        changing("x -= 0.5"),
+        "mine: changes its input in place, needed: images left as they were given (`images = images - "
+    ),
+    "changes no zero of its input": (changing("x.mul_(2)"), "mine: changes its input in place"),
+    "changes its input behind autograd": (changing("x.data -= 0.5"), "mine: changes its input in place"),
+    "changes a view of its input": (changing("x.flatten(1)[:, 0] = 1"), "mine: changes its input in pl"),
     "a list of branches": (
         attending("branches"),
         "mine: droppath: 'branches' is never called, needed: modules whose output is added to a skip",

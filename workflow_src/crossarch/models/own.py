@@ -93,22 +93,24 @@ def _try_out(made: nn.Module, settings: NetworkSettings, own: NetworkFile) -> No
 
     Then it is copied, as an evaluation does between steps of training. Neither its weights and
     statistics nor the random numbers to come change. Raises ConfigError where it has nothing to train,
-    gives other than logits (N, classes) float32, does not call what has DropPath, or cannot be copied.
+    gives other than logits (N, classes) float32, changes its input, does not call what has DropPath, or
+    cannot be copied.
     """
     if not any(parameter.requires_grad for parameter in made.parameters()):
         raise ConfigError(f"{own.file}: {settings.arch}: found no parameters to train")
-    images = torch.zeros(2, *settings.image_shape)
     formats = (torch.contiguous_format, torch.channels_last)
     needed = (2, settings.classes)
     before = {name: tensor.clone() for name, tensor in made.state_dict().items()}
     for training, order in product((False, True), formats):
+        images = torch.zeros(2, *settings.image_shape).contiguous(memory_format=order)
+        version = images._version  # counts what is done to a tensor in place, zeros times 2 included
         with (
             errors_of(own),
             torch.set_grad_enabled(training),
             torch.random.fork_rng(devices=[]),
             watched_drops(made) as given,
         ):
-            logits = made.train(training)(images.contiguous(memory_format=order))
+            logits = made.train(training)(images)
         found = (
             f"{tuple(logits.shape)} {str(logits.dtype).removeprefix('torch.')}"
             if isinstance(logits, Tensor)
@@ -119,6 +121,11 @@ def _try_out(made: nn.Module, settings: NetworkSettings, own: NetworkFile) -> No
                 f"{own.file}: {settings.arch}: found logits {found} in "
                 f"{'training' if training else 'evaluation'} for images of shape "
                 f"{tuple(images.shape)}, needed: {needed} float32"
+            )
+        if images._version != version or images.any():
+            raise ConfigError(
+                f"{own.file}: {settings.arch}: changes its input in place, needed: images left as they "
+                "were given (`images = images - 0.5`)"
             )
         if training:
             _check_drops(given, f"{own.file}: {settings.arch}: droppath")
