@@ -281,6 +281,24 @@ def attending(pattern: str) -> Callable[[str], str]:
     )
 
 
+TOKENS_FIRST = """
+class Attention(nn.MultiheadAttention):
+    def forward(self, x):
+        return super().forward(x, x, x)[0]
+
+class TokensFirst(nn.Module):
+    def __init__(self, settings):
+        super().__init__()
+        self.stem = nn.Conv2d(settings.channels, 16, 4, stride=4)
+        self.branch = Attention(16, 2)
+        self.head = nn.Linear(16, settings.classes)
+
+    def forward(self, images):
+        x = self.stem(images).flatten(2).permute(2, 0, 1)
+        return self.head((x + self.branch(x)).mean(0))
+"""
+
+
 def changing(how: str) -> Callable[[str], str]:
     """The file of a network that changes the images it is given by that statement."""
     return lambda text: (
@@ -317,7 +335,7 @@ MISTAKES: dict[str, tuple[Callable[[str], str], str]] = {
     ),
     "fails on images": (
         lambda text: text.replace("size**2", "size"),
-        "RuntimeError: mat1 and mat2 shapes cannot be multiplied (2x3072 and 96x10)",
+        "RuntimeError: mat1 and mat2 shapes cannot be multiplied (3x3072 and 96x10)",
     ),
     "one order in memory alone": (
         lambda text: (
@@ -335,14 +353,14 @@ MISTAKES: dict[str, tuple[Callable[[str], str], str]] = {
     ),
     "wrong shape": (
         lambda text: text.replace("settings.classes)", "settings.classes + 1)"),
-        "mine: found logits (2, 11) float32 in evaluation for images of shape (2, 3, 32, 32), needed: "
-        "(2, 10) float32",
+        "mine: found logits (3, 11) float32 in evaluation for images of shape (3, 3, 32, 32), needed: "
+        "(3, 10) float32",
     ),
     "no logits": (
         lambda text: text.replace(
             "Linear(inputs, settings.classes)", "LSTM(inputs, settings.classes)"
         ).replace('"1"', '"0"'),
-        "mine: found logits tuple in evaluation for images of shape (2, 3, 32, 32), needed: (2, 10) f",
+        "mine: found logits tuple in evaluation for images of shape (3, 3, 32, 32), needed: (3, 10) f",
     ),
     "another output in training": (
         lambda text: (
@@ -352,7 +370,7 @@ MISTAKES: dict[str, tuple[Callable[[str], str], str]] = {
     ),
     "whole numbers": (
         lambda text: text.replace("settings.classes)", "settings.classes), Rounded()") + ROUNDED,
-        "mine: found logits (2, 10) int64 in evaluation",
+        "mine: found logits (3, 10) int64 in evaluation",
     ),
     "nothing to train": (
         lambda text: text.replace("nn.Linear(inputs, settings.classes)", "nn.Identity()"),
@@ -376,7 +394,7 @@ MISTAKES: dict[str, tuple[Callable[[str], str], str]] = {
     ),
     "changes its input": (
         changing("x -= 0.5"),
-        "mine: changes its input in place, needed: images left as they were given (`images = images - "
+        "mine: changes its input in place, needed: images left as they were given (`images = images - ",
     ),
     "changes no zero of its input": (changing("x.mul_(2)"), "mine: changes its input in place"),
     "changes its input behind autograd": (changing("x.data -= 0.5"), "mine: changes its input in place"),
@@ -388,6 +406,15 @@ MISTAKES: dict[str, tuple[Callable[[str], str], str]] = {
     "weights of a layer that is not called": (
         attending("branches.*.out_proj"),
         "mine: droppath: 'branches.0.out_proj' is never called",
+    ),
+    "a branch of tokens before samples": (
+        lambda text: (
+            text.replace('("1",)', '("branch",)').replace(
+                "return nn.Sequential(", "return TokensFirst(settings) or ("
+            )
+            + TOKENS_FIRST
+        ),
+        "mine: droppath: 'branch' gives shape (64, 3, 16) for 3 images, needed: samples first",
     ),
     "no DropPath where the recipe has it": (
         lambda text: text.replace(', droppath=("1",)', ""),

@@ -12,7 +12,7 @@ from crossarch.config import NetworkFile, NetworkSettings, RunSettings
 from crossarch.errors import ConfigError
 from crossarch.models.build import build
 from crossarch.models.droppath import droppath_parts
-from crossarch.models.own import errors_of
+from crossarch.models.own import TRIED, errors_of
 
 FORWARD, FORWARD_AND_BACKWARD = 2.0, 6.0  # operations of one multiply-accumulate
 
@@ -51,7 +51,7 @@ def _macs(network: nn.Module, settings: NetworkSettings) -> tuple[int | None, st
     if settings.own is None:
         return _macs_of_layers(network, torch.zeros(1, *settings.image_shape)), None
     try:
-        return _all_macs(network, torch.zeros(2, *settings.image_shape), settings.own), None
+        return _all_macs(network, torch.zeros(TRIED, *settings.image_shape), settings.own), None
     except ConfigError as error:
         return None, f"the work of {settings.arch} cannot be counted: {error}"
 
@@ -76,7 +76,7 @@ def _macs_of_layers(network: nn.Module, image: Tensor) -> int:
 def _all_macs(network: nn.Module, images: Tensor, own: NetworkFile) -> int:
     """Those of any network for one of `images`, by PyTorch's own counter, which takes seconds to load.
 
-    A network that was tried out on two images may not take one. Raises ConfigError where the network
+    A network that was tried out on some images may not take one. Raises ConfigError where the network
     does not work under the counter, or has nothing that it counts.
     """
     from torch.utils.flop_counter import FlopCounterMode

@@ -142,15 +142,15 @@ def drop_branches(network: nn.Module, patterns: Iterable[str]) -> None:
 
 
 @contextmanager
-def watched_drops(network: nn.Module) -> Iterator[dict[str, list[Tensor]]]:
+def watched_drops(network: nn.Module) -> Iterator[dict[str, list[object]]]:
     """What every block and branch with DropPath gives, by its name, one entry for each call."""
-    given: dict[str, list[Tensor]] = {}
+    given: dict[str, list[object]] = {}
     with ExitStack() as hooks:
         for name, module in network.named_modules():
             if isinstance(module, DropPathBlock) or hasattr(module, _BRANCH_DROP):
                 outputs = given[name] = []
 
-                def keep(_: nn.Module, __: object, output: Tensor, kept: list[Tensor] = outputs) -> None:
+                def keep(_: nn.Module, __: object, output: object, kept: list[object] = outputs) -> None:
                     kept.append(output)
 
                 hooks.enter_context(module.register_forward_hook(keep))

@@ -22,6 +22,7 @@ from crossarch.errors import ConfigError
 from crossarch.models.copies import copied
 from crossarch.models.droppath import drop_branches, droppath_parts, watched_drops
 
+TRIED = 3  # images that a network is tried out on: rarely a number of anything else in it
 Make = Callable[[NetworkSettings], nn.Module]
 M = TypeVar("M", bound=Make)
 
@@ -89,20 +90,20 @@ def build_own(settings: NetworkSettings, own: NetworkFile) -> nn.Module:
 
 
 def _try_out(made: nn.Module, settings: NetworkSettings, own: NetworkFile) -> None:
-    """Two images through the network, in training and in evaluation, in either order in memory.
+    """Images of zeros through the network, in training and in evaluation, in either order in memory.
 
     Then it is copied, as an evaluation does between steps of training. Neither its weights and
     statistics nor the random numbers to come change. Raises ConfigError where it has nothing to train,
-    gives other than logits (N, classes) float32, changes its input, does not call what has DropPath, or
-    cannot be copied.
+    gives other than logits (N, classes) float32, changes its input, does not call what has DropPath or
+    has another dimension first there, or cannot be copied.
     """
     if not any(parameter.requires_grad for parameter in made.parameters()):
         raise ConfigError(f"{own.file}: {settings.arch}: found no parameters to train")
     formats = (torch.contiguous_format, torch.channels_last)
-    needed = (2, settings.classes)
+    needed = (TRIED, settings.classes)
     before = {name: tensor.clone() for name, tensor in made.state_dict().items()}
     for training, order in product((False, True), formats):
-        images = torch.zeros(2, *settings.image_shape).contiguous(memory_format=order)
+        images = torch.zeros(TRIED, *settings.image_shape).contiguous(memory_format=order)
         version = images._version  # counts what is done to a tensor in place, zeros times 2 included
         with (
             errors_of(own),
@@ -138,14 +139,23 @@ def _try_out(made: nn.Module, settings: NetworkSettings, own: NetworkFile) -> No
     made.load_state_dict(before)
 
 
-def _check_drops(given: Mapping[str, Sequence[Tensor]], where: str) -> None:
-    """Raise ConfigError for a block or branch with DropPath that gave nothing: nobody called it."""
+def _check_drops(given: Mapping[str, Sequence[object]], where: str) -> None:
+    """Raise ConfigError for what has DropPath and is never called, or gives other than samples first.
+
+    DropPath drops along the first dimension.
+    """
     for name, outputs in given.items():
         if not outputs:
             raise ConfigError(
                 f"{where}: {name!r} is never called, needed: modules whose output is added to a skip "
                 "path"
             )
+        for output in outputs:
+            if isinstance(output, Tensor) and output.shape[:1] != (TRIED,):
+                raise ConfigError(
+                    f"{where}: {name!r} gives shape {tuple(output.shape)} for {TRIED} images, needed: "
+                    "samples first"
+                )
 
 
 def _load(own: NetworkFile, arch: str) -> Registered:
