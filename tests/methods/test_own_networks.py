@@ -23,7 +23,7 @@ from crossarch.config import (
 from crossarch.config.schema import ARCHS
 from crossarch.errors import ConfigError
 from crossarch.models import build, describe, gflop_an_epoch, gflop_an_evaluation, set_keep_rate
-from crossarch.models.droppath import drop_branches
+from crossarch.models.droppath import ResidualBlock, SingleBranchBlock, drop_branches
 from crossarch.models.folding import folded
 from crossarch.printing.style import Look, look_of
 
@@ -91,6 +91,24 @@ def test_branches_are_named_one_by_one() -> None:
         drop_branches(network, ["*.brnch"])
     with pytest.raises(ValueError, match=r"found '0.branch' inside '0'"):
         drop_branches(network, ["0", "*.branch"])
+
+
+@pytest.mark.parametrize(
+    ("pattern", "told"),
+    [
+        ("0.main", "found '0.main' inside '0'"),
+        ("0.shortcut", "found '0.shortcut' inside '0'"),
+        ("0", "found '0', which has DropPath already"),
+        ("1", "found '1.0' inside '1'"),
+    ],
+)
+def test_a_block_of_ours_is_not_dropped_twice(pattern: str, told: str) -> None:
+    block = ResidualBlock(nn.Linear(3, 3), nn.Identity())
+    inner = SingleBranchBlock(nn.Linear(3, 3), nn.Identity())
+    network = nn.Sequential(block, nn.Sequential(inner, nn.Linear(3, 3)), Residual())
+    with pytest.raises(ValueError, match=told):
+        drop_branches(network, ["2.branch", pattern])
+    drop_branches(network, ["2.branch", "1.1"])
 
 
 @pytest.mark.parametrize("arch", EXAMPLES)

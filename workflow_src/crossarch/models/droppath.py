@@ -11,6 +11,7 @@ a GPU would wait for the CPU to learn how many there are.
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from fnmatch import fnmatchcase
+from itertools import permutations
 from typing import cast
 
 import torch
@@ -121,8 +122,8 @@ _BRANCH_DROP = "crossarch_branch_drop"
 def drop_branches(network: nn.Module, patterns: Iterable[str]) -> None:
     """Give DropPath to every module of `network` whose name fits one of the shell patterns.
 
-    Raises ValueError for a pattern that no module fits, and for a branch inside another one, which would
-    be dropped twice.
+    Raises ValueError for a pattern that no module fits, and for what would be dropped twice: a branch
+    inside another one, a block of ours, a part of one, what has one inside.
     """
     chosen: dict[str, nn.Module] = {}
     named = {name: module for name, module in network.named_modules() if name}
@@ -131,10 +132,15 @@ def drop_branches(network: nn.Module, patterns: Iterable[str]) -> None:
         if not fitting:
             raise ValueError(f"found no module that fits {pattern!r}, allowed: {', '.join(named)}")
         chosen |= fitting
+    blocks = [name for name, module in named.items() if isinstance(module, DropPathBlock)]
     for name in chosen:
-        outer = next((other for other in chosen if name.startswith(f"{other}.")), None)
-        if outer is not None:
-            raise ValueError(f"found {name!r} inside {outer!r}, allowed: branches apart from each other")
+        if name in blocks:
+            raise ValueError(f"found {name!r}, which has DropPath already, allowed: branches without it")
+    for inner, outer in permutations((*chosen, *blocks), 2):
+        if inner.startswith(f"{outer}.") and chosen.keys() & {inner, outer}:
+            raise ValueError(
+                f"found {inner!r} inside {outer!r}, allowed: branches apart from each other"
+            )
     for module in chosen.values():
         drop = BranchDrop()
         setattr(module, _BRANCH_DROP, drop)
