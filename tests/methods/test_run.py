@@ -22,7 +22,7 @@ from crossarch.config import (
     resolve,
 )
 from crossarch.data import ImageSet, save_set
-from crossarch.data.store import load_metadata, load_tensors, save_tensors
+from crossarch.data.store import load_metadata, load_set, load_tensors, save_tensors
 from crossarch.errors import DataError, Interrupted, TrainingError
 from crossarch.models import build
 from crossarch.running import state as state_module
@@ -161,6 +161,27 @@ def test_labels_of_another_kind_than_the_source_s_are_refused(
             train_run(**arguments)
     else:
         train_run(**arguments)
+
+
+def test_a_test_set_of_soft_labels_is_refused(arguments: dict[str, Any]) -> None:
+    test: Path = arguments["test"]
+    soft = torch.randn(6, CLASSES)
+    save_set(test, ImageSet(load_set(test).images, soft), {"whitening": arguments["settings"].whitening})
+    with pytest.raises(DataError) as caught:
+        train_run(**arguments)
+    assert str(caught.value) == f"{test}: found soft labels, needed: hard, to test on"
+
+
+def test_a_test_set_in_another_space_than_the_run_s_is_refused(arguments: dict[str, Any]) -> None:
+    test: Path = arguments["test"]
+    needed = arguments["settings"].whitening
+    save_set(test, load_set(test), {"whitening": "zca-frepo"})
+    assert needed != "zca-frepo"
+    with pytest.raises(DataError) as caught:
+        train_run(**arguments)
+    assert str(caught.value) == f"{test}: found whitening zca-frepo, needed: {needed}, as the run has it"
+    save_set(test, load_set(test), {"whitening": needed})
+    train_run(**arguments)
 
 
 def test_a_file_that_is_not_there_is_told(arguments: dict[str, Any], tmp_path: Path) -> None:

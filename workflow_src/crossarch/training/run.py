@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from crossarch.config import NetworkSettings, RunSettings
 from crossarch.data import ImageSet
-from crossarch.data.store import load_fitting, load_pt, load_tensors, save_tensors
+from crossarch.data.store import load_fitting, load_metadata, load_pt, load_tensors, save_tensors
 from crossarch.errors import DataError, warn
 from crossarch.files import mapping_at, read_mapping, write_text
 from crossarch.models import build, describe, gflop_an_epoch, gflop_an_evaluation
@@ -191,6 +191,10 @@ def load_network(settings: NetworkSettings, weights: Path) -> nn.Module:
 
 
 def _load_sets(settings: RunSettings, distilled: Path, test: Path) -> tuple[ImageSet, ImageSet]:
+    """What a run is trained on and tested on, which may be any files where it is trained by hand.
+
+    Raises DataError for labels of another kind, and for a test set that tells another whitening.
+    """
     network = settings.network
     training_set, test_set = (
         load_fitting(path, network.classes, network.image_shape, torch.float32)
@@ -200,6 +204,13 @@ def _load_sets(settings: RunSettings, distilled: Path, test: Path) -> tuple[Imag
     if kind != settings.labels.kind:
         raise DataError(
             f"{distilled}: found {kind} labels, needed: {settings.labels.kind}; prepare the set again"
+        )
+    if test_set.labels.is_floating_point():
+        raise DataError(f"{test}: found soft labels, needed: hard, to test on")
+    space = load_metadata(test).get("whitening", settings.whitening)
+    if space != settings.whitening:
+        raise DataError(
+            f"{test}: found whitening {space}, needed: {settings.whitening}, as the run has it"
         )
     return training_set, test_set
 
