@@ -345,7 +345,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch, results: list[float]) -> list[dict
     """Let evaluation find `results` one after the other; the weights of each are collected."""
     weights: list[dict[str, Tensor]] = []
 
-    def measure(network: nn.Module, images: Tensor, labels: Tensor) -> float:
+    def measure(network: nn.Module, images: Tensor, labels: Tensor, of: str) -> float:
         weights.append({k: v.detach().clone() for k, v in network.state_dict().items()})
         return results[len(weights) - 1]
 
@@ -397,6 +397,26 @@ def test_an_absurd_learning_rate_stops_the_run_and_names_the_epoch(name: str) ->
     schedule = StepSchedule(name="step", milestones=(3,), factor=1e38)
     with pytest.raises(TrainingError, match=r"in epoch [45]\b"):
         run(settings.model_copy(update={"schedule": schedule}))
+
+
+def test_a_training_that_diverges_right_before_a_test_stops_there_and_keeps_its_states(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The only step of epoch 4 has a finite loss and leaves weights that are none."""
+    monkeypatch.setattr("crossarch.running.state.SAVE_EVERY", -1.0)
+    schedule = StepSchedule(name="step", milestones=(3,), factor=1e38)
+    settings = tiny("baseline", epochs=9, batch_size=IMAGES, evaluate_every=1, schedule=schedule)
+    told: list[float | None] = []
+    with pytest.raises(TrainingError) as caught:
+        run(settings, state_folder=tmp_path, progress=lambda epoch, loss, result: told.append(result))
+    assert str(caught.value) == (
+        f"{settings.run.path}: epoch 4: found logits of test images that are not finite"
+    )
+    assert len(told) == 3
+    kept = load_state(tmp_path)
+    assert kept is not None
+    assert kept["epoch"] == 3
+    assert [e["accuracy"] for e in kept["history"]["evaluations"]] == told
 
 
 # --- Interrupted and resumed ----------------------------------------------------------------------
@@ -717,6 +737,18 @@ def test_accuracy_counts_the_largest_logits_in_percent() -> None:
     network = Fixed().train()
     assert accuracy(network, images, labels) == pytest.approx(100.0 * right / 257)
     assert network.training
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("place", [0, 149])
+def test_logits_that_are_not_finite_are_no_answers(value: float, place: int) -> None:
+    """The largest of logits that are NaN would be the first: class 0."""
+    images = torch.zeros(150, CLASSES, 1, 1)
+    network, labels = nn.Flatten(), torch.zeros(150).long()
+    assert accuracy(network, images, labels) == 100.0
+    images[place, 1] = value
+    with pytest.raises(TrainingError, match=r"^it: found logits of test images that are not finite$"):
+        accuracy(network, images, labels, of="it")
 
 
 def test_accuracy_leaves_no_trace() -> None:

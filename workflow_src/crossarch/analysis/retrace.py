@@ -64,7 +64,8 @@ def measure_teachers(job: Job) -> TeacherRecord:
             for network in networks
         ]
         accuracies = [
-            accuracy(network, training.test_images, training.test_labels) for network in networks
+            accuracy(network, training.test_images, training.test_labels, job.run.path)
+            for network in networks
         ]
         return TeacherRecord(
             images=len(test.images),

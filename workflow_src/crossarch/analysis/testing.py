@@ -53,7 +53,8 @@ def measure_whitening(job: Job) -> WhiteningRecord:
             path = ensure_test_set(job.configuration, job.layout, job.run.dataset, space)
             inputs[space] = sha256_of(path)
             test = finished.load_set(path)
-            spaces[space] = round(accuracy(network, test.images.to(device), test.labels.to(device)), 4)
+            images, labels = test.images.to(device), test.labels.to(device)
+            spaces[space] = round(accuracy(network, images, labels, job.run.path), 4)
         return WhiteningRecord(
             images=len(test.images),
             own=own,
@@ -115,7 +116,7 @@ def measure_statistics(job: Job) -> StatisticsRecord:
     with job.where.taken() as device:
         network, images, labels = network.to(device), test.images.to(device), test.labels.to(device)
         job.progress("Statistics", 0, 2)
-        running = accuracy(network, images, labels)
+        running = accuracy(network, images, labels, job.run.path)
         job.progress("Statistics", 1, 2)
         # A test set may be sorted by class, and a batch of one class has statistics of its own.
         order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0)).to(device)

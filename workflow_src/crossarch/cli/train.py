@@ -164,7 +164,8 @@ def evaluate(
     test = load_set(ensure_test_set(configuration, layout, dataset, space))
     network, images, labels = network.to(chosen), test.images.to(chosen), test.labels.to(chosen)
     parts = list(zip(images.split(PART), labels.split(PART), strict=True))
-    right = sum(accuracy(network, *part) * len(part[1]) for part in tracked(parts, "Evaluating"))
+    tests = tracked(parts, "Evaluating")
+    right = sum(accuracy(network, *part, of=str(weights)) * len(part[1]) for part in tests)
     answer = {
         "accuracy": round(right / len(labels), 4),
         "images": len(test.images),

@@ -121,7 +121,8 @@ def set_accuracy(
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
-    return accuracy(network, test_images, test_labels)
+    of = f"{settings.target.path}: a network trained on the set"
+    return accuracy(network, test_images, test_labels, of)
 
 
 class _Distillation:

@@ -75,8 +75,9 @@ def train(
     """Train the network of `settings` from scratch, or go on from a state in `state_folder`.
 
     `training_set` holds float32 images in their own space and labels of the settings' kind; `test_set`
-    float32 images in the settings' whitening and class indices. Raises TrainingError when the loss is
-    not finite, naming the epoch, and Interrupted when `stop` asks for an end, after saving the state.
+    float32 images in the settings' whitening and class indices. Raises TrainingError when the loss, or
+    a logit of a test, is not finite, naming the epoch, and Interrupted when `stop` asks for an end,
+    after saving the state.
     """
     if (teacher is None) != (settings.distillation is None):
         raise TrainingError(f"{settings.run.path}: a teacher is needed exactly if the recipe distils")
@@ -182,9 +183,13 @@ class Training:
         return done % self.settings.evaluate_every == 0 or done == self.settings.epochs
 
     def evaluate(self, done: int) -> float:
-        """Test accuracy in percent after `done` finished epochs; the best weights so far are kept."""
+        """Test accuracy in percent after `done` finished epochs; the best weights so far are kept.
+
+        Raises TrainingError where logits are not finite.
+        """
         started = time.perf_counter()
-        result = accuracy(self.network, self.test_images, self.test_labels)
+        of = f"{self.settings.run.path}: epoch {done}"
+        result = accuracy(self.network, self.test_images, self.test_labels, of)
         earlier = self.history.best["accuracy"] if self.history.evaluations else -1.0
         self.history.evaluations.append({"epoch": done, "accuracy": result})
         if result > earlier:
