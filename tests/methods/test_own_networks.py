@@ -332,6 +332,33 @@ class Changing(nn.Module):
         return x
 """
 
+STATE = """
+import torch
+
+class Stateful(nn.Linear):
+    def get_extra_state(self):
+        return ...
+
+    def set_extra_state(self, state):
+        pass
+"""
+
+
+def with_state(value: str) -> Callable[[str], str]:
+    """The file of a network with a layer that has that value as its extra state."""
+    return lambda text: text.replace("nn.Linear(", "Stateful(") + STATE.replace("...", value)
+
+
+LAZY_IN_TRAINING = """
+class LazyInTraining(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.more = nn.LazyLinear(3)
+
+    def forward(self, x):
+        return x + self.more(x).mean() if self.training else x
+"""
+
 MISTAKES: dict[str, tuple[Callable[[str], str], str]] = {
     "not registered": (
         lambda text: text.replace('"mine"', '"other"'),
@@ -410,6 +437,20 @@ MISTAKES: dict[str, tuple[Callable[[str], str], str]] = {
         lambda text: text.replace('("1",)', '("features.*",)'),
         "mine: droppath: found no module that fits 'features.*', allowed: 0, 1",
     ),
+    "state that is no tensor": (
+        with_state('{"calls": 3}'),
+        "mine: found '1._extra_state' of type dict in its state, needed: tensors, which can be saved",
+    ),
+    "state that cannot be told": (
+        with_state("1 / 0"),
+        "line 14: ZeroDivisionError: division by zero",
+    ),
+    "lazy, and called in training alone": (
+        lambda text: (
+            text.replace("settings.classes)", "settings.classes), LazyInTraining()") + LAZY_IN_TRAINING
+        ),
+        "mine: found '2.more.weight' without a shape, needed: lazy modules that are called in eva",
+    ),
     "changes its input": (
         changing("x -= 0.5"),
         "mine: changes its input in place, needed: images left as they were given (`images = images - ",
@@ -461,6 +502,36 @@ def test_a_network_that_keeps_what_it_computed_is_copied(tmp_path: Path, kind: s
     assert all(torch.equal(tensor, fast.state_dict()[name]) for name, tensor in kept.items())
 
 
+LAZY = FINE.replace("nn.Linear(inputs, ", "nn.LazyLinear(").replace(
+    "nn.Flatten(),", "nn.LazyBatchNorm2d(), nn.Flatten(),"
+)
+
+
+@pytest.mark.filterwarnings("ignore:Lazy modules are a new feature")
+def test_what_is_made_by_the_first_images_is_made_when_the_network_is(tmp_path: Path) -> None:
+    settings = without_droppath(tmp_path, LAZY).network
+    plain = nn.Sequential(nn.BatchNorm2d(3), nn.Flatten(), nn.Linear(3 * 32**2, 10))
+    torch.manual_seed(0)
+    expected, after = nn.Linear(3 * 32**2, 10), torch.rand(())
+    torch.manual_seed(0)
+    network = build(settings)
+    assert torch.rand(()) == after
+    assert {k: v.shape for k, v in network.state_dict().items()} == {
+        k: v.shape for k, v in plain.state_dict().items()
+    }
+    assert torch.equal(network[2].weight, expected.weight)
+    assert torch.equal(network[0].running_var, torch.ones(3))
+    assert network.training
+    assert describe(settings).parameters == sum(p.numel() for p in plain.parameters())
+    assert folded(network)(torch.randn(5, 3, 32, 32)).shape == (5, 10)
+
+
+def test_more_state_is_restored_where_it_is_a_tensor(tmp_path: Path) -> None:
+    network = build(without_droppath(tmp_path, with_state("torch.tensor(7)")(FINE)).network)
+    assert network.state_dict()["1._extra_state"] == 7
+
+
+@pytest.mark.filterwarnings("ignore:Lazy modules are a new feature")
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_in_the_file_is_one_line_that_names_it(tmp_path: Path, mistake: str) -> None:
     spoil, told = MISTAKES[mistake]

@@ -254,6 +254,18 @@ def test_a_network_that_computes_its_weights_is_trained_to_the_end(
     assert metrics["evaluations"][-1]["epoch"] == 2
 
 
+@pytest.mark.filterwarnings("ignore:Lazy modules are a new feature")
+def test_a_network_that_its_first_images_make_is_trained_and_loaded(
+    arguments: dict[str, Any], tmp_path: Path
+) -> None:
+    text = COMPUTED.replace("utils.{kind}(nn.Conv2d(settings.channels, 4, 3))", "nn.LazyConv2d(4, 3)")
+    given = with_own(arguments, tmp_path / "mine.py", text)
+    train_run(**given)
+    weights = arguments["folder"] / "best.safetensors"
+    loaded = load_network(given["settings"].network, weights).state_dict()
+    assert all(torch.equal(tensor, loaded[name]) for name, tensor in load_tensors(weights).items())
+
+
 def test_work_that_cannot_be_counted_is_told_before_the_first_epoch_and_null(
     arguments: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

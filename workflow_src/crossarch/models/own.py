@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from crossarch.config import NetworkFile, NetworkSettings, network_code
 from crossarch.errors import ConfigError
@@ -93,15 +94,17 @@ def _try_out(made: nn.Module, settings: NetworkSettings, own: NetworkFile) -> No
     """Images of zeros through the network, in training and in evaluation, in either order in memory.
 
     Then it is copied, as an evaluation does between steps of training. Neither its weights and
-    statistics nor the random numbers to come change. Raises ConfigError where it has nothing to train,
-    gives other than logits (N, classes) float32, changes its input, does not call what has DropPath or
-    has another dimension first there, or cannot be copied.
+    statistics nor the random numbers to come change, but that lazy modules get their weights. Raises
+    ConfigError where it has nothing to train or what cannot be saved, gives other than logits
+    (N, classes) float32, changes its input, does not call what has DropPath or has another dimension
+    first there, or cannot be copied.
     """
     if not any(parameter.requires_grad for parameter in made.parameters()):
         raise ConfigError(f"{own.file}: {settings.arch}: found no parameters to train")
     formats = (torch.contiguous_format, torch.channels_last)
     needed = (TRIED, settings.classes)
-    before = {name: tensor.clone() for name, tensor in made.state_dict().items()}
+    _make_lazy(made, settings, own)
+    before = _state(made, settings, own)
     for training, order in product((False, True), formats):
         images = torch.zeros(TRIED, *settings.image_shape).contiguous(memory_format=order)
         version = images._version  # counts what is done to a tensor in place, zeros times 2 included
@@ -137,6 +140,39 @@ def _try_out(made: nn.Module, settings: NetworkSettings, own: NetworkFile) -> No
             f"{own.file}: {settings.arch}: cannot be copied, as evaluating it does: {_told(error)}"
         ) from None
     made.load_state_dict(before)
+
+
+def _make_lazy(made: nn.Module, settings: NetworkSettings, own: NetworkFile) -> None:
+    """Let lazy modules, which their first forward pass initialises, be made by images of zeros.
+
+    Raises ConfigError for one that is not called in evaluation.
+    """
+
+    def lazy() -> list[str]:
+        tensors = chain(made.named_parameters(), made.named_buffers())
+        return [name for name, tensor in tensors if is_lazy(tensor)]
+
+    if lazy():
+        with errors_of(own), torch.no_grad():
+            made.eval()(torch.zeros(TRIED, *settings.image_shape))
+    if left := lazy():
+        raise ConfigError(
+            f"{own.file}: {settings.arch}: found {left[0]!r} without a shape, needed: lazy modules that "
+            "are called in evaluation"
+        )
+
+
+def _state(made: nn.Module, settings: NetworkSettings, own: NetworkFile) -> dict[str, Tensor]:
+    """A copy of weights and statistics. Raises ConfigError for what is no tensor: it cannot be saved."""
+    with errors_of(own):
+        state = made.state_dict()
+    for name, value in state.items():
+        if not isinstance(value, Tensor):
+            raise ConfigError(
+                f"{own.file}: {settings.arch}: found {name!r} of type {type(value).__name__} in its "
+                "state, needed: tensors, which can be saved"
+            )
+    return {name: tensor.clone() for name, tensor in state.items()}
 
 
 def _check_drops(given: Mapping[str, Sequence[object]], where: str) -> None:
