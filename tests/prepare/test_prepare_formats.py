@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import zipfile
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -111,6 +112,38 @@ def test_pairs_and_single_files(tmp_path: Path, images: torch.Tensor, labels: to
     same("npy", [x, y], images, labels)
     save_file({"images": images.contiguous(), "labels": labels}, one)
     same("safetensors", [one], images, labels)
+
+
+@pytest.mark.parametrize("other", [np.array(["a text"]), np.array([Marker()], dtype=object), None])
+def test_what_else_an_npz_holds_is_not_read(
+    tmp_path: Path, images: torch.Tensor, labels: torch.Tensor, other: Any, monkeypatch: Any
+) -> None:
+    """Neither texts, nor what would run code, nor what is larger than a set may be."""
+    path = tmp_path / "set.npz"
+    needed = images.nbytes + labels.nbytes + 1000
+    monkeypatch.setattr("crossarch.data.archives.LIMIT_BYTES", needed)
+    more = np.zeros(needed + 1, np.uint8) if other is None else other
+    np.savez_compressed(path, images=images.numpy(), labels=labels.numpy(), more=more)
+    same("npz", [path], images, labels)
+
+
+def test_an_npz_that_is_too_large_is_not_loaded(
+    tmp_path: Path, labels: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "set.npz"
+    np.savez_compressed(path, images=np.zeros((1000, 1000), np.uint8), labels=labels.numpy())
+    monkeypatch.setattr("crossarch.data.archives.LIMIT_BYTES", 1_000_000)
+    monkeypatch.setattr("numpy.lib.format.read_array", None)
+    unpacked = 2 * 128 + 1_000_000 + labels.nbytes
+    assert not_read("npz", path) == f"{path}: unpacks to {unpacked} bytes, allowed: 1000000"
+
+
+def test_a_member_of_an_npz_that_is_no_array(tmp_path: Path) -> None:
+    path = tmp_path / "set.npz"
+    with zipfile.ZipFile(path, "w") as files:
+        files.writestr("images", "a text")
+        files.writestr("labels", "a text")
+    assert not_read("npz", path) == f"{path}: images: found no array of numpy"
 
 
 def test_other_byte_order(tmp_path: Path, images: torch.Tensor, labels: torch.Tensor) -> None:

@@ -45,7 +45,7 @@ def reading(archive: Path) -> Iterator[zipfile.ZipFile]:
     """A zip whose members may be read; DataError if it is damaged or too large."""
     try:
         with zipfile.ZipFile(archive) as files:
-            _check_size(archive, sum(member.file_size for member in files.infolist()))
+            check_size(archive, sum(member.file_size for member in files.infolist()))
             for member in files.infolist():
                 if member.flag_bits & _ENCRYPTED:
                     raise DataError(f"{archive}: {member.filename} is encrypted")
@@ -61,7 +61,7 @@ def unpack_tar(archive: Path, folder: Path) -> None:
             members, unpacked = [], 0
             for member in files:
                 unpacked += member.size
-                _check_size(archive, unpacked)  # before its bytes are passed over to find the next one
+                check_size(archive, unpacked)  # before its bytes are passed over to find the next one
                 members.append(member)
                 if not (member.isfile() or member.isdir()):
                     raise DataError(f"{archive}: found {member.name!r}, needed: only files and folders")
@@ -104,11 +104,12 @@ def check_pickle(path: Path, name: str) -> None:
         raise DataError(f"{name}: is not a whole pickle: {_brief(error)}") from None
 
 
+def check_size(archive: Path, unpacked: int) -> None:
+    """Raise DataError for more bytes than `LIMIT_BYTES`."""
+    if unpacked > LIMIT_BYTES:
+        raise DataError(f"{archive}: unpacks to {unpacked} bytes, allowed: {LIMIT_BYTES}")
+
+
 def _brief(error: Exception) -> str:
     lines = str(error).splitlines()
     return lines[0].rstrip(":") if lines else type(error).__name__
-
-
-def _check_size(archive: Path, unpacked: int) -> None:
-    if unpacked > LIMIT_BYTES:
-        raise DataError(f"{archive}: unpacks to {unpacked} bytes, allowed: {LIMIT_BYTES}")

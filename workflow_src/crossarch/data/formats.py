@@ -3,15 +3,17 @@
 No reader runs code from a file: pickles are refused (`weights_only`, `allow_pickle=False`).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
+from numpy.lib.npyio import NpzFile
 from torch import Tensor
 
 from crossarch.config.schema import SetFormat
+from crossarch.data.archives import check_size
 from crossarch.data.flax import read_flax
 from crossarch.data.images import IMAGE_SUFFIXES, decode
 from crossarch.data.store import ZIP_HEAD, ImageSet, check_kind, load_pt, load_tensors
@@ -65,17 +67,22 @@ def _tensor(path: Path) -> Tensor:
 
 
 def _npy(path: Path) -> Tensor:
-    loaded = _numpy(path)
-    if isinstance(loaded, Mapping):
-        raise DataError(f"{path}: found an .npz of {', '.join(loaded)}, needed: one array")
-    return _as_tensor(loaded, path)
+    with _numpy(path) as loaded:
+        if isinstance(loaded, NpzFile):
+            raise DataError(f"{path}: found an .npz of {', '.join(loaded)}, needed: one array")
+        return _as_tensor(loaded, path)
 
 
 def _npz(paths: Sequence[Path]) -> ImageSet:
-    loaded = _numpy(paths[0])
-    if not isinstance(loaded, Mapping):
-        raise DataError(f"{paths[0]}: found one array, needed: an .npz of {' and '.join(NAMES)}")
-    return _named(loaded, paths[0])
+    """The two arrays of an .npz; what else it holds is not read."""
+    path = paths[0]
+    with _numpy(path) as loaded:
+        if not isinstance(loaded, NpzFile):
+            raise DataError(f"{path}: found one array, needed: an .npz of {' and '.join(NAMES)}")
+        members = [] if loaded.zip is None else loaded.zip.infolist()
+        needed = [member for member in members if member.filename.removesuffix(".npy") in NAMES]
+        check_size(path, sum(member.file_size for member in needed))
+        return _named(loaded, path)
 
 
 def _safetensors(paths: Sequence[Path]) -> ImageSet:
@@ -128,11 +135,16 @@ READERS: dict[SetFormat, Callable[[Sequence[Path]], ImageSet]] = {
 }
 
 
-def _numpy(path: Path) -> Any:
+@contextmanager
+def _numpy(path: Path) -> Iterator[np.ndarray | NpzFile]:
+    """The array of an .npy, or an .npz, whose arrays are read when they are asked for."""
     check_kind(path, (ZIP_HEAD, b"\x93NUMPY"), ".npy or .npz file")
     try:
         loaded = np.load(path, allow_pickle=False)
-        return dict(loaded) if isinstance(loaded, Mapping) else loaded
+        with loaded if isinstance(loaded, NpzFile) else nullcontext():
+            yield loaded
+    except DataError:
+        raise
     except Exception as error:  # numpy, zipfile and zlib each have errors of their own
         raise DataError(f"{path}: is not a whole file of numpy arrays: {error}") from None
 
@@ -140,7 +152,11 @@ def _numpy(path: Path) -> Any:
 def _named(arrays: Mapping[str, np.ndarray], path: Path, needed: str = " and ".join(NAMES)) -> ImageSet:
     if not set(NAMES) <= set(arrays):
         raise DataError(f"{path}: found {', '.join(arrays) or 'nothing'}, needed: {needed}")
-    return ImageSet(*(_as_tensor(arrays[name], path) for name in NAMES))
+    found = {name: arrays[name] for name in NAMES}
+    for name, array in found.items():
+        if not isinstance(array, np.ndarray):  # what numpy makes of a member of a zip without its head
+            raise DataError(f"{path}: {name}: found no array of numpy")
+    return ImageSet(*(_as_tensor(array, path) for array in found.values()))
 
 
 def _as_tensor(array: np.ndarray, path: Path) -> Tensor:
