@@ -2,7 +2,9 @@
 
 import os
 import pickle
+import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -192,13 +194,33 @@ def test_grey_and_opaque_images_have_three_channels(tmp_path: Path, pixels: np.n
 def test_images_that_would_lose_something_are_refused(tmp_path: Path, pixels: np.ndarray) -> None:
     file = tmp_path / "set" / "a" / "0.png"
     write_images(tmp_path / "set", a=[pixels[0, :, :, 0].astype(np.uint16) * 257])
-    assert f"{file}: found pixels of mode I;16, needed: 8 bits a channel" in not_read(
-        "folder", tmp_path / "set"
-    )
+    assert f"{file}: found 16 bits a channel, needed: 8" in not_read("folder", tmp_path / "set")
     alpha = np.full((SIDE, SIDE), 255, np.uint8)
     alpha[0, 0] = 254
     Image.fromarray(np.dstack([pixels[1], alpha])).save(file)
     assert f"{file}: is transparent in places" in not_read("folder", tmp_path / "set")
+
+
+def png(pixels: np.ndarray, kind: int) -> bytes:
+    """A PNG of (H, W, channels) uint8 or uint16 by its standard; `kind` is its colour type."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    height, width, _ = pixels.shape
+    head = struct.pack(">IIBBBBB", width, height, 8 * pixels.itemsize, kind, 0, 0, 0)
+    big_endian = pixels.astype(pixels.dtype.newbyteorder(">"))
+    lines = b"".join(b"\0" + row.tobytes() for row in big_endian)
+    chunks = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + chunks
+
+
+@pytest.mark.parametrize(("kind", "channels"), [(0, 1), (2, 3), (4, 2), (6, 4)])
+def test_an_image_of_sixteen_bits_a_channel_is_refused(kind: int, channels: int) -> None:
+    pixels = np.full((SIDE, SIDE, channels), 255, np.uint8)
+    assert (decode(png(pixels, kind), "a.png") == 255).all()
+    with pytest.raises(DataError, match=r"^a\.png: found 16 bits a channel, needed: 8$"):
+        decode(png(pixels.astype(np.uint16) * 257, kind), "a.png")
 
 
 def test_grey_images_for_a_grey_data_set(pixels: np.ndarray) -> None:
