@@ -19,7 +19,7 @@ from crossarch.data.store import save_tensors
 from crossarch.errors import Interrupted
 from crossarch.models import build
 from crossarch.running import state
-from crossarch.training.run import train_run
+from crossarch.training.run import OUTPUTS, train_run
 
 pytestmark = pytest.mark.slow
 
@@ -118,3 +118,4 @@ def test_killed_at_twenty_random_moments(arguments: dict[str, Any], tmp_path: Pa
         assert weights.keys() == expected_weights.keys()
         assert all(weights[key].equal(expected_weights[key]) for key in weights)
         assert not list((root / "states").glob("*/unfinished")), "a run that has ended keeps no state"
+        assert sorted(path.name for path in (root / "run").iterdir()) == sorted(OUTPUTS)

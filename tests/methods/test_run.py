@@ -134,6 +134,21 @@ def test_what_is_kept_damaged_is_trained_again(
     assert load_metadata(folder / "last.safetensors")["digest"] == metrics["digest"]
 
 
+@pytest.mark.parametrize("again", ["trained", "taken"])
+def test_what_a_killed_process_left_half_written_is_removed(
+    arguments: dict[str, Any], again: str
+) -> None:
+    folder: Path = arguments["folder"]
+    if again == "taken":
+        train_run(**arguments)
+    folder.mkdir(exist_ok=True)
+    others = {".notes.txt.abc.part", ".last.safetensors.bak"}
+    for name in (*others, ".last.safetensors.a1_b2.part", ".metrics.json.x.part"):
+        (folder / name).write_bytes(b"half")
+    train_run(**arguments)
+    assert {path.name for path in folder.iterdir()} == {*OUTPUTS, *others}
+
+
 def test_results_that_are_taken_back_are_newer_than_what_they_are_made_of(
     arguments: dict[str, Any],
 ) -> None:

@@ -1,5 +1,6 @@
 """Whole files or none: everything that the project writes goes through here."""
 
+import glob
 import hashlib
 import json
 import os
@@ -41,6 +42,12 @@ def atomic_path(destination: Path) -> Iterator[Path]:
         raise OSError(error.errno, error.strerror, str(destination)) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(destination: Path) -> None:
+    """Remove what killed processes left of writing `destination`; none may be writing it now."""
+    for left in destination.parent.glob(f".{glob.escape(destination.name)}.*.part"):
+        left.unlink(missing_ok=True)
 
 
 def write_text(destination: Path, text: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from crossarch.errors import DataError, TrainingError
-from crossarch.files import read_mapping, sha256_of
+from crossarch.files import read_mapping, remove_leftovers, sha256_of
 from crossarch.running.ended import keep_ended, take_ended
 from crossarch.running.memory import is_out_of_memory, keep_freed_memory
 from crossarch.running.provenance import device_name
@@ -65,6 +65,8 @@ def done_once(
     torch.set_num_threads(threads)
     keep_freed_memory()
     with alone(work.states, work.name, work.deed):
+        for output in work.outputs:
+            remove_leftovers(output)
         try:
             if take_ended(work.states, work.outputs):
                 print(f"{work.name}: had ended already ({work.states})", file=sys.stderr)
