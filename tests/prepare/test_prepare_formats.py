@@ -1,5 +1,6 @@
 """The forms of distilled sets: read as they were written, or refused in one line, never run."""
 
+import io
 import os
 import pickle
 import struct
@@ -221,6 +222,16 @@ def test_an_image_of_sixteen_bits_a_channel_is_refused(kind: int, channels: int)
     assert (decode(png(pixels, kind), "a.png") == 255).all()
     with pytest.raises(DataError, match=r"^a\.png: found 16 bits a channel, needed: 8$"):
         decode(png(pixels.astype(np.uint16) * 257, kind), "a.png")
+
+
+@pytest.mark.parametrize("values", [np.int32, np.float32])
+def test_an_image_of_another_kind_of_numbers_is_refused(values: type) -> None:
+    stream = io.BytesIO()
+    Image.fromarray(np.ones((SIDE, SIDE), values)).save(stream, "tiff")
+    with pytest.raises(
+        DataError, match=r"^a\.png: found pixels of mode [IF], needed: 8 bits a channel$"
+    ):
+        decode(stream.getvalue(), "a.png")
 
 
 def test_grey_images_for_a_grey_data_set(pixels: np.ndarray) -> None:
