@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +15,12 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.figure import Figure as Canvas
 from PIL import Image
 from synthetic_runs import CONFIG, configured, run_row, runs_of
 
+from crossarch.analysis import drawing
+from crossarch.analysis.findings import Rows
 from crossarch.config import (
     Configuration,
     SetId,
@@ -29,9 +32,9 @@ from crossarch.config import (
 from crossarch.config.schema import ARCHS
 from crossarch.errors import ConfigError, DataError
 from crossarch.layout import Layout
-from crossarch.printing.style import ARCH_COLOURS, ARCH_MARKERS, COLOURS
+from crossarch.printing.style import ARCH_COLOURS, ARCH_MARKERS, COLOURS, save
 from crossarch.printing.synthetic import NOTICE, SYNTHETIC
-from crossarch.report.figures import FORMATS, draw_distillation, render_figure
+from crossarch.report.figures import FORMATS, accuracy, draw_distillation, render_figure
 from crossarch.report.figures.accuracy import widened
 from crossarch.report.figures.points import points
 from crossarch.report.figures.render import draw_csv
@@ -300,6 +303,82 @@ def test_files_are_fit_for_print(tmp_path: Path, name: str) -> None:
     assert "<dc:date>" not in svg
     with Image.open(tmp_path / f"{name}.png") as image:
         assert image.width == pytest.approx(300 * inches, abs=1)
+
+
+def with_networks(directory: Path, titles: Sequence[str], **selection: object) -> Configuration:
+    """The project's configuration with networks `net0`, `net1` ... of these titles besides."""
+    networks = {}
+    for number, title in enumerate(titles):
+        file = directory / f"net{number}.py"
+        file.write_text("pass\n")
+        networks[f"net{number}"] = {"file": str(file), "title": title}
+    return configured(own_networks=networks, **selection)
+
+
+def drawn_page(
+    monkeypatch: pytest.MonkeyPatch, configuration: Configuration, runs: pd.DataFrame, directory: Path
+) -> Canvas:
+    """Figure 1 as it is saved, laid out."""
+    pages = []
+
+    def keep(page: Canvas, stem: Path) -> list[Path]:
+        pages.append(page)
+        return save(page, stem)
+
+    monkeypatch.setattr(accuracy, "save", keep)
+    render_figure(configuration, "figure1", runs, directory)
+    return pages[0]
+
+
+LONG_TITLE = "Wide residual network 28-10 "
+
+
+@pytest.mark.parametrize(
+    "titles",
+    [
+        [LONG_TITLE + "A", LONG_TITLE + "B"],
+        [f"{LONG_TITLE}{number}" for number in range(8)],
+        [LONG_TITLE * 8 + "end"],
+        ["W" * 150],
+    ],
+    ids=["two", "eight", "wider than the page", "one word"],
+)
+def test_a_legend_stays_on_the_page_whatever_networks_are_called(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, titles: list[str]
+) -> None:
+    page = drawn_page(monkeypatch, with_networks(tmp_path, titles), runs_of([run_row(40.0)]), tmp_path)
+    box = page.legends[0].get_window_extent()
+    assert box.x0 >= 0
+    assert box.y0 >= 0
+    assert box.x1 <= page.bbox.width
+    assert box.y1 <= min(axes.get_tightbbox().y0 for axes in page.axes)  # below the panels
+    assert all(axes.get_window_extent().height > 0.55 * 2.3 * page.dpi for axes in page.axes)
+    shown = "".join(text.get_text() for text in page.legends[0].get_texts())
+    assert all("".join(title.split()) in "".join(shown.split()) for title in titles)
+
+
+def test_the_legend_of_an_analysis_stays_on_the_page(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    configuration = with_networks(tmp_path, [f"{LONG_TITLE}{number}" for number in range(8)])
+    archs = list(configuration.archs)
+    values = pd.DataFrame({"row": "full", "arch": archs, "value": range(len(archs))})
+    pages = []
+    monkeypatch.setattr(drawing, "save", lambda page, stem: pages.append(page) or save(page, stem))
+    drawing.draw_rows(configuration, Rows("points", values), tmp_path / "rows", synthetic=False)
+    box = pages[0].legends[0].get_window_extent()
+    assert box.x0 >= 0
+    assert box.x1 <= pages[0].bbox.width
+    assert box.y1 <= pages[0].axes[0].get_tightbbox().y0
+
+
+def test_a_legend_of_the_papers_networks_has_five_columns(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    page = drawn_page(monkeypatch, configured(), runs_of([run_row(40.0)]), tmp_path)
+    places = {round(text.get_window_extent().x0) for text in page.legends[0].get_texts()}
+    assert len(places) == 5
+    assert page.get_figheight() == pytest.approx(2.3 + 2 * 0.14 + 0.15)
 
 
 def test_lines_stay_apart_without_colour() -> None:

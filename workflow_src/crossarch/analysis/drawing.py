@@ -7,17 +7,27 @@ from matplotlib.axes import Axes
 
 from crossarch.analysis.findings import Rows
 from crossarch.config import Configuration
-from crossarch.printing.style import COLOURS, GREY, canvas, look_of, save, say_nothing, watermark
+from crossarch.printing.style import (
+    COLOURS,
+    GREY,
+    canvas,
+    legend_below,
+    look_of,
+    save,
+    say_nothing,
+    watermark,
+)
 from crossarch.printing.synthetic import NOTICE
 
-_ROW, _MARGIN, _LEGEND = 0.3, 0.7, 0.3  # inches
+_ROW, _MARGIN, _LEGEND, _LEGEND_ROW = 0.3, 0.7, 0.3, 0.14  # inches
 _ASIDE = 0.3  # of a row, from the markers to the mean with its interval
 
 
 def draw_rows(configuration: Configuration, rows: Rows, stem: Path, synthetic: bool) -> list[Path]:
     """Write `<stem>.{pdf,svg,png}`; says so on its face where there is nothing; gives the files."""
     labels = rows.labels
-    with canvas(columns=2, height=_ROW * max(len(labels), 2) + _MARGIN + _LEGEND) as page:
+    height = _ROW * max(len(labels), 2) + _MARGIN + _LEGEND
+    with canvas(columns=2, height=height) as page:
         axes = page.subplots()
         axes.set_xlabel(rows.axis)
         axes.set_yticks(range(len(labels)), labels)
@@ -32,7 +42,8 @@ def draw_rows(configuration: Configuration, rows: Rows, stem: Path, synthetic: b
         _means(axes, rows.means, places)
         if labels:
             handles, names = axes.get_legend_handles_labels()
-            page.legend(handles, names, loc="outside lower center", ncols=6)
+            lines = legend_below(page, dict(zip(names, handles, strict=True)), most=6)
+            page.set_figheight(height + _LEGEND_ROW * max(0, lines - 1))
         if synthetic:
             watermark(page, NOTICE)
         return save(page, stem)

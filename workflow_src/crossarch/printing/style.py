@@ -1,13 +1,17 @@
 """How figures look, and how they become files whose bytes depend on nothing but what is drawn."""
 
-from collections.abc import Iterator, Sequence
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import matplotlib.style
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
 
 from crossarch.files import atomic_path
 
@@ -102,6 +106,50 @@ def save(figure: Figure, stem: Path) -> list[Path]:
         with atomic_path(file) as temporary:
             figure.savefig(temporary, format=kind, metadata=_METADATA[kind])
     return files
+
+
+def legend_below(
+    page: Figure, entries: Mapping[str, Artist], most: int, apart: float | None = None
+) -> int:
+    """A legend below the panels, no wider than the page; gives how many lines of text stand in it.
+
+    `entries` are the handles by their labels, in at most `most` columns of about one length, `apart`
+    times the size of the letters. A label that is wider than the page by itself is wrapped.
+    """
+    labels = [_wrapped(page, handle, label) for label, handle in entries.items()]
+    for rows in range(-(-len(labels) // most), len(labels) + 1):
+        columns = -(-len(labels) // rows)
+        legend = _legend(page, list(entries.values()), labels, columns, apart)
+        if _fits(page, legend) or columns == 1:
+            break
+        legend.remove()
+    lines = [label.count("\n") + 1 for label in labels]
+    long, short = len(labels) % columns, len(labels) // columns  # how many columns have one row more
+    ends = [place * short + min(place, long) for place in range(columns + 1)]
+    return max(sum(lines[begin:end]) for begin, end in pairwise(ends))
+
+
+def _legend(
+    page: Figure, handles: Sequence[Artist], labels: Sequence[str], columns: int, apart: float | None
+) -> Legend:
+    where = "outside lower center"
+    return page.legend(handles, labels, loc=where, ncols=columns, columnspacing=apart)
+
+
+def _fits(page: Figure, legend: Legend) -> bool:
+    return bool(legend.get_window_extent().width <= page.bbox.width)
+
+
+def _wrapped(page: Figure, handle: Artist, label: str) -> str:
+    """The label in as few lines as a legend of it alone needs to be no wider than the page."""
+    for letters in range(len(label), 0, -1):
+        lines = label if letters == len(label) else textwrap.fill(label, letters)
+        legend = _legend(page, [handle], [lines], 1, None)
+        fits = _fits(page, legend)
+        legend.remove()
+        if fits:
+            return lines
+    return label
 
 
 def say_nothing(axes: Axes, words: str = "no run measured yet") -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FixedLocator, NullLocator
@@ -12,7 +13,7 @@ from matplotlib.transforms import ScaledTranslation
 
 from crossarch.config import Configuration, figure_panels
 from crossarch.config.schema import Accuracies, Figure, Line, Panel
-from crossarch.printing.style import COLOURS, canvas, look_of, save, say_nothing, watermark
+from crossarch.printing.style import COLOURS, canvas, legend_below, look_of, save, say_nothing, watermark
 from crossarch.printing.synthetic import NOTICE, any_synthetic
 from crossarch.report.figures.points import read_points
 
@@ -36,10 +37,7 @@ def draw_accuracies(configuration: Configuration, figure: Figure, csv: Path) -> 
     datasets = list(points["dataset"].unique())
     panels = {name: figure_panels(configuration, drawing, name) for name in datasets}
     every = [panel for row in panels.values() for panel in row]
-    labels = dict.fromkeys(line.label for panel in every for line in _all_lines(panel))
-    rows = -(-len(labels) // _LEGEND_COLUMNS[figure.columns])
-    height = _ROW_HEIGHT * len(datasets) + _LEGEND_ROW * rows + _MARGIN
-    with canvas(figure.columns, height) as page:
+    with canvas(figure.columns, _ROW_HEIGHT * len(datasets)) as page:
         columns = max(map(len, panels.values()))
         grid = page.subplots(len(datasets), columns, sharey="row", squeeze=False)
         for row, dataset in zip(grid, datasets, strict=True):
@@ -53,7 +51,9 @@ def draw_accuracies(configuration: Configuration, figure: Figure, csv: Path) -> 
                 row[0].set_ylim(widened(low, high, _LEAST_SPAN))
             title = configuration.dataset(dataset).title
             row[0].set_ylabel(f"Test accuracy (%)\n{title}")
-        _legend(page, every, own, columns=-(-len(labels) // rows))
+        most = _LEGEND_COLUMNS[figure.columns]
+        lines = legend_below(page, _handles(page, every, own), most, apart=1.4)
+        page.set_figheight(_ROW_HEIGHT * len(datasets) + _LEGEND_ROW * lines + _MARGIN)
         if any_synthetic(points["device"]):
             watermark(page, NOTICE)
         return save(page, csv.with_suffix(""))
@@ -127,15 +127,13 @@ def _look(line: Line, own: Sequence[str], marker: bool = True) -> dict[str, Any]
     return look
 
 
-def _legend(page: Canvas, panels: Sequence[Panel], own: Sequence[str], columns: int) -> None:
-    """One entry for each line of the figure, below the panels, whether measured or not."""
-    handles = {}
+def _handles(page: Canvas, panels: Sequence[Panel], own: Sequence[str]) -> dict[str, Artist]:
+    """What stands in the legend, by its label: each line of the figure, whether measured or not."""
+    handles: dict[str, Artist] = {}
     axes = page.axes[0]
     for panel in panels:
         for line in _all_lines(panel):
             if line.label not in handles:
                 look = _look(line, own, marker=line not in panel.references)
                 (handles[line.label],) = axes.plot([], [], **look)
-    page.legend(
-        handles.values(), handles.keys(), loc="outside lower center", ncols=columns, columnspacing=1.4
-    )
+    return handles
