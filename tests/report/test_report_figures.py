@@ -7,6 +7,8 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from PIL import Image
 from synthetic_runs import CONFIG, configured, run_row, runs_of
@@ -29,7 +32,7 @@ from crossarch.config import (
     load_configuration,
     renderable_figures,
 )
-from crossarch.config.schema import ARCHS
+from crossarch.config.schema import ARCHS, Accuracies
 from crossarch.errors import ConfigError, DataError
 from crossarch.layout import Layout
 from crossarch.printing.style import ARCH_COLOURS, ARCH_MARKERS, COLOURS, save
@@ -328,6 +331,70 @@ def drawn_page(
     monkeypatch.setattr(accuracy, "save", keep)
     render_figure(configuration, "figure1", runs, directory)
     return pages[0]
+
+
+def markers(page: Canvas) -> list[tuple[Axes, float, float]]:
+    """Of each drawn line its axes, and where its first marker is and its first x would be, in points."""
+    return [
+        (
+            axes,
+            72 / page.dpi * there,
+            72 / page.dpi * axes.transData.transform((bars[0].get_xdata()[0], 0))[0],
+        )
+        for axes in page.axes
+        for bars in axes.containers
+        for there in [bars[0].get_transform().transform((bars[0].get_xdata()[0], 0))[0]]
+    ]
+
+
+@pytest.mark.parametrize(("ipc", "panels"), [([1, 10, 50], 2), ([1], 2), ([1, 10, 50], 5), ([1], 5)])
+def test_markers_of_many_networks_stay_at_their_x_and_within_the_axes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ipc: list[int], panels: int
+) -> None:
+    usual = with_networks(tmp_path, [f"WRN {number}" for number in range(8)], ipc=ipc)
+    figure = usual.figure("figure1")
+    assert isinstance(figure.drawing, Accuracies)
+    pairs = figure.drawing.panels[:1] * panels
+    many = tuple(
+        panel.model_copy(update={"title": f"({letter})", "ipc": tuple(ipc)})
+        for letter, panel in zip("abcde", pairs, strict=False)
+    )
+    figure = figure.model_copy(update={"drawing": figure.drawing.model_copy(update={"panels": many})})
+    configuration = replace(usual, figures={**usual.figures, "figure1": figure})
+    runs = runs_of(
+        run_row(40.0, arch=arch, recipe=recipe, ipc=each)
+        for arch in configuration.archs
+        for recipe in ("baseline", "wo_dp_kd" if arch == "cnn" else "full")
+        for each in ipc
+    )
+    page = drawn_page(monkeypatch, configuration, runs, tmp_path)
+    found = markers(page)
+    assert len(found) == 26 * panels
+    for axes, there, x in found:
+        box = axes.get_window_extent()
+        left, right = 72 / page.dpi * box.x0, 72 / page.dpi * box.x1
+        assert left + 2.6 <= there <= right - 2.6  # half a marker and its edge
+        assert len(ipc) == 1 or abs(there - x) <= 6.0 + 1e-6
+
+
+def test_lines_without_a_measurement_take_no_place(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    configuration = with_networks(tmp_path, [f"WRN {number}" for number in range(8)])
+    page = drawn_page(monkeypatch, configuration, runs_of([run_row(40.0)]), tmp_path)
+    ((_, there, x),) = markers(page)
+    assert there == pytest.approx(x)
+
+
+@given(st.integers(0, 40), st.floats(0.1, 20), st.floats(0.1, 60))
+def test_lines_are_set_aside_about_their_x(lines: int, apart: float, most: float) -> None:
+    asides = accuracy.set_aside(lines, apart, most)
+    assert len(asides) == lines
+    assert sum(asides) == pytest.approx(0, abs=1e-6)
+    assert all(abs(aside) <= most * (1 + 1e-9) for aside in asides)
+    steps = [after - before for before, after in pairwise(asides)]
+    assert all(0 < step <= apart * (1 + 1e-9) for step in steps)
+    assert steps == pytest.approx(steps[:1] * len(steps))
 
 
 LONG_TITLE = "Wide residual network 28-10 "

@@ -21,6 +21,10 @@ _ROW_HEIGHT, _LEGEND_ROW, _MARGIN = 2.3, 0.14, 0.15  # inches
 _LEGEND_COLUMNS = {1: 2, 2: 5}
 _APART = 0.9  # points between lines, to the side, so that equal accuracies do not hide each other
 _APART_AT_ONE_PLACE = 14.0  # where no line has anywhere to go to
+_ASIDE = 6.0  # points, at most, from a line to its x
+_ASIDE_AT_ONE_PLACE = 0.25  # of a panel's share of the page
+_MARKER, _BESIDE = 3.0, 40.0  # points, from the middle of a marker to its edge; beside an axis
+_ROOM = 0.06  # of an axis, at its ends
 _LEAST_SPAN = 5.0  # points of accuracy along an axis: what differs by less than seeds do looks so
 
 
@@ -43,7 +47,8 @@ def draw_accuracies(configuration: Configuration, figure: Figure, csv: Path) -> 
         for row, dataset in zip(grid, datasets, strict=True):
             of_dataset = points[points["dataset"] == dataset]
             for axes, panel in zip(row, panels[dataset], strict=False):
-                _draw_panel(axes, panel, of_dataset[of_dataset["panel"] == panel.title], own)
+                of_panel = of_dataset[of_dataset["panel"] == panel.title]
+                _draw_panel(axes, panel, of_panel, own, 72 * page.get_figwidth() / columns)
             for axes in row[len(panels[dataset]) :]:
                 axes.set_axis_off()
             if of_dataset["n"].any():
@@ -69,7 +74,10 @@ def _all_lines(panel: Panel) -> tuple[Line, ...]:
     return (*panel.lines, *panel.references)
 
 
-def _draw_panel(axes: Axes, panel: Panel, points: pd.DataFrame, own: Sequence[str]) -> None:
+def _draw_panel(
+    axes: Axes, panel: Panel, points: pd.DataFrame, own: Sequence[str], share: float
+) -> None:
+    """Draw a panel; `share` is how much of the page's width it has, in points."""
     axes.set_title(panel.title, loc="left")
     axes.set_xlabel(panel.x.title)
     axes.set_xscale(panel.x.scale)
@@ -77,11 +85,17 @@ def _draw_panel(axes: Axes, panel: Panel, points: pd.DataFrame, own: Sequence[st
     axes.xaxis.set_major_locator(FixedLocator(places))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xticks(places, [f"{place:g}" for place in places])
-    _leave_room(axes, panel, places)
-    apart = _APART if len(places) > 1 else _APART_AT_ONE_PLACE
-    for number, line in enumerate(panel.lines):
-        aside = apart * (number - (len(panel.lines) - 1) / 2)
-        _draw_line(axes, _look(line, own), points[points["line"] == line.label], aside)
+    of_line = {line.label: points[points["line"] == line.label] for line in panel.lines}
+    measured = [line for line in panel.lines if of_line[line.label]["n"].any()]
+    several = len(places) > 1
+    asides = set_aside(
+        len(measured),
+        _APART if several else _APART_AT_ONE_PLACE,
+        most=_ASIDE if several else _ASIDE_AT_ONE_PLACE * share,
+    )
+    _leave_room(axes, panel, places, room_for(max(asides, default=0.0) + _MARKER, share - _BESIDE))
+    for line, aside in zip(measured, asides, strict=True):
+        _draw_line(axes, _look(line, own), of_line[line.label], aside)
     for line in panel.references:
         level = points.loc[points["line"] == line.label, "mean"].dropna()
         if not level.empty:
@@ -91,21 +105,34 @@ def _draw_panel(axes: Axes, panel: Panel, points: pd.DataFrame, own: Sequence[st
         axes.yaxis.set_tick_params(labelleft=False)
 
 
-def _leave_room(axes: Axes, panel: Panel, places: list[float]) -> None:
+def set_aside(lines: int, apart: float, most: float) -> list[float]:
+    """How far lines are drawn beside their x: `apart` from the next, or less to stay within `most`."""
+    step = min(apart, 2 * most / max(1, lines - 1))
+    return [step * (number - (lines - 1) / 2) for number in range(lines)]
+
+
+def room_for(needed: float, width: float) -> float:
+    """What to leave at both ends of an axis, as a part of what lies between its first and last place.
+
+    Enough for `needed` points, where the axis is `width` points long.
+    """
+    between = width - 2 * needed
+    return max(_ROOM, needed / between) if between > 0 else 1.0
+
+
+def _leave_room(axes: Axes, panel: Panel, places: list[float], room: float) -> None:
     """An x axis over all places, also those at which nothing was measured."""
     first, last = places[0], places[-1]
     if panel.x.scale == "log":
-        room = (last / first) ** 0.06 if last > first else 2.0
+        room = (last / first) ** room if last > first else 2.0
         axes.set_xlim(first / room, last * room)
     else:
-        room = 0.06 * (last - first) or 1.0
+        room = room * (last - first) or 1.0
         axes.set_xlim(first - room, last + room)
 
 
 def _draw_line(axes: Axes, look: dict[str, Any], points: pd.DataFrame, aside: float) -> None:
     """Measured points with their error bars, joined where neighbours were measured."""
-    if not points["n"].any():
-        return
     where = axes.transData + ScaledTranslation(aside / 72, 0, axes.figure.dpi_scale_trans)
     x, mean, std = points["x"], points["mean"], points["std"]
     for edge in (mean - std.fillna(0.0), mean + std.fillna(0.0)):
