@@ -68,6 +68,72 @@ def test_its_title_stands_where_the_papers_data_set_stood(own: Configuration, tm
     assert "CIFAR" not in words
 
 
+@pytest.fixture
+def mine(tmp_path: Path) -> Configuration:
+    """A set of the user's own of digits, distilled with ResNet18, five images per class."""
+    directory = Path(shutil.copytree(CONFIG, tmp_path / "config"))
+    sources = yaml.safe_load((directory / "sources.yaml").read_text())
+    usual = {key: sources["mtt"][key] for key in ("widths", "norm", "labels", "whitening")}
+    sets = {"digits": {5: {"file": "mine.npz"}}}
+    sources["mine"] = {**usual, "title": "My set", "arch": "resnet18", "sets": sets}
+    (directory / "sources.yaml").write_text(yaml.safe_dump(sources, sort_keys=False))
+    selection = {"datasets": ["digits"], "sources": ["mine"], "seeds": [0]}
+    return load_configuration(directory, overrides=[("test", selection)])
+
+
+def of_mine(*archs: str) -> pd.DataFrame:
+    return runs_of(run_row(40.0, dataset="digits", source="mine", ipc=5, arch=arch) for arch in archs)
+
+
+@pytest.mark.parametrize(
+    ("name", "recipes", "more"),
+    [
+        ("table2", "baseline, wo_dp_kd, wo_dp, wo_kd and full", "Gaps in brackets are those to"),
+        ("table7", "wo_dp_kd, wo_dp, wo_kd and full", "Mean ± standard deviation over random seeds."),
+        (
+            "table8",
+            "baseline, wo_dp_kd-2fold, wo_dp-2fold, wo_kd-2fold and full-2fold",
+            "Gaps in brackets are those to",
+        ),
+    ],
+)
+def test_captions_of_tables_tell_the_sets_that_are_in_them(
+    mine: Configuration, tmp_path: Path, name: str, recipes: str, more: str
+) -> None:
+    render_table(mine, name, of_mine("alexnet"), tmp_path)
+    caption = (tmp_path / f"{name}.md").read_text().split("\n\n")[1]
+    told = "Test accuracies (%) on Digits of models trained on My set, distilled with ResNet18, IPC 5. "
+    assert caption.startswith(told.replace("_", "\\_"))
+    assert f"Recipes: {recipes}. {more}".replace("_", "\\_") in caption
+    assert not any(word in caption for word in ("FRePo", "one image", "CIFAR", "CNN", "Table"))
+
+
+def test_the_caption_of_a_figure_tells_the_sets_that_are_in_it(
+    mine: Configuration, tmp_path: Path
+) -> None:
+    render_figure(mine, "figure1", of_mine("alexnet"), tmp_path)
+    caption = (tmp_path / "figure1.md").read_text().split("\n\n")[2]
+    assert caption.startswith(
+        "Test accuracies on Digits over the number of images per class (IPC), of models trained on My "
+        "set, distilled with ResNet18, IPC 5. Dashed: Baseline. Solid: w/o DP & KD and Full."
+    )
+    assert "CNN" not in caption.split("Measured on")[0]
+
+
+def test_captions_of_several_sources_and_data_sets(own: Configuration, tmp_path: Path) -> None:
+    made = "distilled with the 3-layer CNN, IPC"
+    told = f"FRePo, {made} 1 and 7; MTT, {made} 7"
+    render_table(own, "table2", measured(), tmp_path)
+    assert f"trained on {told}." in (tmp_path / "table2.md").read_text()
+    selection = own.selection.model_copy(update={"datasets": ("cifar10-jpeg", "mine")})
+    both = load_configuration(own.directory, selection=selection.model_dump())
+    render_figure(both, "figure1", measured(), tmp_path)
+    caption = (tmp_path / "figure1.md").read_text().split("\n\n")[2]
+    assert caption.startswith(both.figure("figure1").caption)  # as it is: of CIFAR-10
+    assert "Test accuracies on My images over the number of images per class (IPC), of models" in caption
+    assert f"trained on {told}." in caption
+
+
 def test_a_figure_over_ipc_has_a_panel_for_each_source(own: Configuration) -> None:
     points = figure_points(own, "figure1")
     panels = {(point.panel, point.run.source, point.x) for point in points}

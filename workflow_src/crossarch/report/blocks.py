@@ -12,6 +12,8 @@ import pandas as pd
 from crossarch.config import Configuration, network_widths
 from crossarch.config.schema import Table
 from crossarch.printing.numbers import LIST_SEPARATOR, printed, printed_signed
+from crossarch.printing.words import listed
+from crossarch.report.measured import trained_on_told
 from crossarch.report.note import note, settings_note
 
 NOT_RUN = "—"
@@ -112,7 +114,7 @@ def _block(configuration: Configuration, table: Table, dataset: str, cells: pd.D
     )
     return Block(
         title=f"{title}: ours and the paper's" if comparison else title,
-        caption=caption if comparison else _caption(configuration, table, dataset),
+        caption=caption if comparison else _caption(configuration, table, cells),
         headings=tuple(_factors(table)) or SET_AND_METHOD,
         archs=tuple(_arch_title(configuration, arch, cells) for arch in cells["arch"].unique()),
         rows=tuple(
@@ -162,9 +164,25 @@ def _about(configuration: Configuration, table: Table, text: str, dataset: str) 
     return text.replace(configuration.dataset(table.dataset).title, measured_on)
 
 
-def _caption(configuration: Configuration, table: Table, dataset: str) -> str:
-    """The table's caption: the sets are still those of what a stand-in stands in for."""
-    return _about(configuration, table, table.caption, configuration.distilled_from(dataset))
+def _caption(configuration: Configuration, table: Table, cells: pd.DataFrame) -> str:
+    """The table's caption: the sets are still those of what a stand-in stands in for.
+
+    Of a data set that no table is about, what its cells say: the table's own words are about other sets.
+    """
+    dataset = str(cells["dataset"].iloc[0])
+    if not configuration.is_besides(dataset):
+        return _about(configuration, table, table.caption, configuration.distilled_from(dataset))
+    read = (
+        "Gaps in brackets are those to the baseline of the sets' own network; the best method of each "
+        "network is bold."
+        if table.layout == "main"
+        else "Mean ± standard deviation over random seeds."
+    )
+    return (
+        f"Test accuracies (%) on {configuration.dataset(dataset).title} of models trained on "
+        f"{trained_on_told(configuration, cells)}. IPC: images per class. Recipes: "
+        f"{listed(cells['recipe'].unique())}. {read}"
+    )
 
 
 def _recipe_title(configuration: Configuration, recipe: str) -> str:

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from crossarch.config import Configuration
+from crossarch.config import Configuration, network_widths
 from crossarch.printing.numbers import LIST_SEPARATOR, all_values
 from crossarch.printing.words import listed, plural
 
@@ -40,3 +40,26 @@ def epochs_told(configuration: Configuration, measured: pd.DataFrame) -> list[st
 def exploded(cells: pd.DataFrame, column: str) -> pd.DataFrame:
     """One row for each value of a column that may hold several."""
     return cells.assign(**{column: cells[column].str.split(LIST_SEPARATOR)}).explode(column)
+
+
+def trained_on_told(configuration: Configuration, rows: pd.DataFrame) -> str:
+    """What the networks of cells or points of one data set were trained on, by `source` and `ipc`.
+
+    `FRePo, distilled with the 3-layer CNN, IPC 1 and 10; My set, distilled with ResNet18, IPC 5`.
+    """
+    dataset = str(rows["dataset"].iloc[0])
+    return "; ".join(
+        f"{configuration.source(str(source)).title}, {_made(configuration, str(source), dataset)}, IPC "
+        f"{listed(sorted(of_source['ipc'].unique()))}"
+        for source, of_source in rows.groupby("source", sort=False)
+    )
+
+
+def _made(configuration: Configuration, source: str, dataset: str) -> str:
+    """How a source came to its sets for a data set."""
+    settings = configuration.source(source)
+    if settings.kind == "drawn":
+        return "drawn from the training images"
+    if settings.arch == "cnn":
+        return f"distilled with the {len(network_widths(configuration, source, dataset))}-layer CNN"
+    return f"distilled with {configuration.arch_title(settings.arch)}"

@@ -7,14 +7,14 @@ from typing import Any
 import pandas as pd
 
 from crossarch.collect.runs import KEY
-from crossarch.config import Configuration
+from crossarch.config import Configuration, figure_panels
 from crossarch.config.schema import Accuracies, CurvatureDrawing, Figure, ScheduleCurve
 from crossarch.printing.numbers import LIST_SEPARATOR
 from crossarch.printing.synthetic import NOTICE, any_synthetic
 from crossarch.printing.words import listed, plural
 from crossarch.report.figures.curvature_table import EIGENVALUE, read_curvature
 from crossarch.report.figures.points import read_points
-from crossarch.report.measured import accuracies_told, seeds_told
+from crossarch.report.measured import accuracies_told, seeds_told, trained_on_told
 
 MADE_UP = f"{NOTICE}. These numbers were made up to try out the figure."
 
@@ -28,10 +28,7 @@ def caption(configuration: Configuration, name: str, csv: Path) -> str:
     sentences = [figure.caption]
     if isinstance(figure.drawing, Accuracies):
         points = read_points(csv)
-        names = dict.fromkeys(configuration.distilled_from(name) for name in points["dataset"])
-        titles = listed(configuration.dataset(name).title for name in names)
-        about = configuration.dataset(figure.drawing.dataset).title
-        sentences = [figure.caption.replace(about, titles)]
+        sentences = list(_of_accuracies(configuration, figure, figure.drawing, points))
         for dataset, group in points.groupby("dataset", sort=False):
             sentences += _of_dataset(configuration, str(dataset), group)
     elif isinstance(figure.drawing, CurvatureDrawing):
@@ -46,6 +43,36 @@ def caption_file(name: str, figure: Figure, text: str) -> str:
     """The caption as Markdown, with the figure above it."""
     number = name.removeprefix("figure")
     return f"# Figure {number}: {figure.title}\n\n![{figure.title}]({name}.png)\n\n{text}\n"
+
+
+def _of_accuracies(
+    configuration: Configuration, figure: Figure, drawing: Accuracies, points: pd.DataFrame
+) -> Iterator[str]:
+    """What the figure shows: its own words for its own data set; they tell of no others' sets."""
+    besides = points["dataset"].map(configuration.is_besides)
+    names = dict.fromkeys(map(configuration.distilled_from, points.loc[~besides, "dataset"]))
+    if names:
+        titles = listed(configuration.dataset(name).title for name in names)
+        yield figure.caption.replace(configuration.dataset(drawing.dataset).title, titles)
+    for dataset, group in points[besides].groupby("dataset", sort=False):
+        title = configuration.dataset(str(dataset)).title
+        yield (
+            f"Test accuracies on {title} over the number of images per class (IPC), of models trained "
+            f"on {trained_on_told(configuration, group)}."
+        )
+        yield from _dashes(configuration, drawing, str(dataset))
+        yield "DropPath and distillation do not apply to the network that a set was distilled with."
+
+
+def _dashes(configuration: Configuration, drawing: Accuracies, dataset: str) -> Iterator[str]:
+    """`Dashed: Baseline.`: for each kind of line the recipes that are drawn so."""
+    recipes: dict[str, dict[str, None]] = {}
+    for panel in figure_panels(configuration, drawing, dataset):
+        for line in panel.lines:
+            if line.recipe:
+                title = configuration.recipe_book.title(line.recipe)
+                recipes.setdefault(line.dash, {})[title] = None
+    yield from (f"{dash.capitalize()}: {listed(titles)}." for dash, titles in recipes.items())
 
 
 def _of_dataset(configuration: Configuration, dataset: str, points: pd.DataFrame) -> Iterator[str]:
