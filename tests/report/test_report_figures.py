@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.axes import Axes
+from matplotlib.cbook import is_math_text
 from matplotlib.figure import Figure as Canvas
+from matplotlib.text import Text
 from PIL import Image
 from synthetic_runs import CONFIG, configured, run_row, runs_of
 
@@ -37,7 +40,15 @@ from crossarch.errors import ConfigError, DataError
 from crossarch.layout import Layout
 from crossarch.printing.style import ARCH_COLOURS, ARCH_MARKERS, COLOURS, save
 from crossarch.printing.synthetic import NOTICE, SYNTHETIC
-from crossarch.report.figures import FORMATS, accuracy, draw_distillation, render_figure
+from crossarch.report.figures import (
+    FORMATS,
+    accuracy,
+    curvature,
+    distillation,
+    draw_distillation,
+    headline,
+    render_figure,
+)
 from crossarch.report.figures.accuracy import widened
 from crossarch.report.figures.points import points
 from crossarch.report.figures.render import draw_csv
@@ -395,6 +406,70 @@ def test_lines_are_set_aside_about_their_x(lines: int, apart: float, most: float
     steps = [after - before for before, after in pairwise(asides)]
     assert all(0 < step <= apart * (1 + 1e-9) for step in steps)
     assert steps == pytest.approx(steps[:1] * len(steps))
+
+
+@pytest.mark.parametrize("title", ["WRN $k_$", "WRN ($5 vs $10)", r"a \$ b $ c"])
+def test_dollars_in_titles_are_dollars(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, project: Path, title: str
+) -> None:
+    directory = Path(shutil.copytree(CONFIG, tmp_path / "config"))
+
+    def rename(file: str, change: Callable[[dict[str, Any]], None]) -> None:
+        data = yaml.safe_load((directory / file).read_text())
+        change(data)
+        (directory / file).write_text(yaml.safe_dump(data, sort_keys=False))
+
+    def rename_figures(data: dict[str, Any]) -> None:
+        panel = data["figure1"]["drawing"]["panels"][0]
+        panel["title"] = panel["x"]["title"] = panel["lines"][0]["label"] = title
+        recipes = data["figure8"]["drawing"]["recipes"]
+        recipes[title] = recipes.pop("Lion")
+
+    rename("sources.yaml", lambda data: data["frepo"].update(title=title))
+    rename("sources.yaml", lambda data: data["own-frepo"].update(title=f"{title} of ours"))
+    rename("datasets.yaml", lambda data: data["cifar10-jpeg"].update(title=title))
+    rename("figures.yaml", rename_figures)
+    (tmp_path / "net.py").write_text("pass\n")
+    chosen = {
+        "own_networks": {"net": {"file": str(tmp_path / "net.py"), "title": title}},
+        "datasets": ["cifar10-jpeg", "cifar10"],
+    }
+    configuration = load_configuration(directory, overrides=[("test", chosen)])
+    pages: dict[str, Canvas] = {}
+
+    def keep(page: Canvas, stem: Path) -> list[Path]:
+        pages[stem.name] = page
+        return save(page, stem)
+
+    for module in (accuracy, curvature, distillation, drawing, headline):
+        monkeypatch.setattr(module, "save", keep)
+    archs = ("alexnet", "net")
+    runs = [
+        run_row(40.0, arch=arch, recipe=recipe, dataset=dataset)
+        for arch in archs
+        for recipe in ("baseline", "full")
+        for dataset in ("cifar10", "cifar10-jpeg")
+    ]
+    render_figure(configuration, "figure1", runs_of(runs), tmp_path)
+    eigenvalues = pd.read_csv(project / "results/reproduction/figures/figure8.csv", dtype=str)
+    both = [eigenvalues, eigenvalues.assign(dataset="cifar10")]
+    pd.concat(both).to_csv(tmp_path / "figure8.csv", index=False)
+    draw_csv(configuration, "figure8", tmp_path / "figure8.csv")
+    Path(shutil.copytree(project / "results/reproduction/distil", tmp_path / "distil"))
+    target = SetId(source="own-frepo", dataset="cifar10-jpeg", ipc=1)
+    draw_distillation(configuration, Layout(tmp_path), target)
+    of_cells = pd.DataFrame(runs).assign(ours=40.0, paper=41.0, n=1)
+    headline.draw_headline(configuration, of_cells, tmp_path / "headline")
+    values = pd.DataFrame({"row": title, "arch": archs, "value": 1.0})
+    drawing.draw_rows(configuration, Rows("points", values), tmp_path / "rows", synthetic=False)
+    assert len(pages) == 5
+    for name, page in pages.items():
+        ticks = [label for axes in page.axes for label in axes.get_yticklabels()]
+        words = [text.get_text() for text in (*page.findobj(Text), *ticks)]
+        told = [word.replace(r"\$", "$") for word in words]
+        assert any(title in word for word in told), name
+        ours = [word for word in words if "mathdefault" not in word]  # powers at the ticks of axes
+        assert not any(map(is_math_text, ours)), name
 
 
 LONG_TITLE = "Wide residual network 28-10 "

@@ -13,6 +13,7 @@ from crossarch.printing.style import (
     canvas,
     legend_below,
     look_of,
+    plain,
     save,
     say_nothing,
     watermark,
@@ -30,7 +31,7 @@ def draw_rows(configuration: Configuration, rows: Rows, stem: Path, synthetic: b
     with canvas(columns=2, height=height) as page:
         axes = page.subplots()
         axes.set_xlabel(rows.axis)
-        axes.set_yticks(range(len(labels)), labels)
+        axes.set_yticks(range(len(labels)), [plain(label) for label in labels])
         axes.set_ylim(max(len(labels), 1) - 0.5, -0.5)
         axes.grid(visible=False, axis="y")
         axes.axvline(0.0, color=GREY, linewidth=0.6)

@@ -108,6 +108,11 @@ def save(figure: Figure, stem: Path) -> list[Path]:
     return files
 
 
+def plain(text: str) -> str:
+    """`text`, a title say, for matplotlib, to which what stands between two `$` is mathematics."""
+    return text.replace("$", r"\$")
+
+
 def legend_below(
     page: Figure, entries: Mapping[str, Artist], most: int, apart: float | None = None
 ) -> int:
@@ -133,7 +138,9 @@ def _legend(
     page: Figure, handles: Sequence[Artist], labels: Sequence[str], columns: int, apart: float | None
 ) -> Legend:
     where = "outside lower center"
-    return page.legend(handles, labels, loc=where, ncols=columns, columnspacing=apart)
+    return page.legend(
+        handles, [plain(label) for label in labels], loc=where, ncols=columns, columnspacing=apart
+    )
 
 
 def _fits(page: Figure, legend: Legend) -> bool:

@@ -13,7 +13,16 @@ from matplotlib.transforms import ScaledTranslation
 
 from crossarch.config import Configuration, figure_panels
 from crossarch.config.schema import Accuracies, Figure, Line, Panel
-from crossarch.printing.style import COLOURS, canvas, legend_below, look_of, save, say_nothing, watermark
+from crossarch.printing.style import (
+    COLOURS,
+    canvas,
+    legend_below,
+    look_of,
+    plain,
+    save,
+    say_nothing,
+    watermark,
+)
 from crossarch.printing.synthetic import NOTICE, any_synthetic
 from crossarch.report.figures.points import read_points
 
@@ -55,7 +64,7 @@ def draw_accuracies(configuration: Configuration, figure: Figure, csv: Path) -> 
                 low, high = row[0].get_ylim()
                 row[0].set_ylim(widened(low, high, _LEAST_SPAN))
             title = configuration.dataset(dataset).title
-            row[0].set_ylabel(f"Test accuracy (%)\n{title}")
+            row[0].set_ylabel(f"Test accuracy (%)\n{plain(title)}")
         most = _LEGEND_COLUMNS[figure.columns]
         lines = legend_below(page, _handles(page, every, own), most, apart=1.4)
         page.set_figheight(_ROW_HEIGHT * len(datasets) + _LEGEND_ROW * lines + _MARGIN)
@@ -78,8 +87,8 @@ def _draw_panel(
     axes: Axes, panel: Panel, points: pd.DataFrame, own: Sequence[str], share: float
 ) -> None:
     """Draw a panel; `share` is how much of the page's width it has, in points."""
-    axes.set_title(panel.title, loc="left")
-    axes.set_xlabel(panel.x.title)
+    axes.set_title(plain(panel.title), loc="left")
+    axes.set_xlabel(plain(panel.x.title))
     axes.set_xscale(panel.x.scale)
     places = sorted(points["x"].dropna().unique())
     axes.xaxis.set_major_locator(FixedLocator(places))

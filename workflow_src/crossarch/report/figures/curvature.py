@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from crossarch.config import Configuration
 from crossarch.config.schema import CurvatureDrawing, Figure
-from crossarch.printing.style import COLOURS, canvas, save, say_nothing, watermark
+from crossarch.printing.style import COLOURS, canvas, plain, save, say_nothing, watermark
 from crossarch.printing.synthetic import NOTICE, any_synthetic
 from crossarch.report.figures.curvature_table import EIGENVALUE, LANDSCAPE, read_curvature
 
@@ -39,7 +39,7 @@ def draw_curvature(configuration: Configuration, figure: Figure, csv: Path) -> l
             of_dataset = table[table["dataset"] == dataset]
             _draw_row(row, drawing, of_dataset, _levels(losses))
             if len(datasets) > 1:
-                row.suptitle(configuration.dataset(dataset).title)
+                row.suptitle(plain(configuration.dataset(dataset).title))
         if any_synthetic(table["device"]):
             watermark(page, NOTICE)
         return save(page, csv.with_suffix(""))
@@ -63,7 +63,7 @@ def _draw_row(page: Any, drawing: CurvatureDrawing, table: pd.DataFrame, levels:
         surface = page.add_subplot(grid[0, 1 + place], projection="3d")
         contour = page.add_subplot(grid[1, 1 + place])
         contours.append(contour)
-        surface.set_title(f"({'bcdefghij'[place]}) {label}", loc="left")
+        surface.set_title(plain(f"({'bcdefghij'[place]}) {label}"), loc="left")
         if points.empty:
             surface.set_axis_off()
             _say_nothing(contour)
@@ -86,7 +86,7 @@ def _draw_eigenvalues(axes: Axes, drawing: CurvatureDrawing, table: pd.DataFrame
             continue
         colour, marker = COLOURS[LINES[place % len(LINES)]], MARKERS[place % len(MARKERS)]
         ranks, magnitudes = of_run["rank"].astype(int), of_run["value"].abs()
-        axes.plot(ranks, magnitudes, color=colour, marker=marker, label=label)
+        axes.plot(ranks, magnitudes, color=colour, marker=marker, label=plain(label))
         below = of_run["value"] < 0
         axes.plot(
             *(ranks[below], magnitudes[below]),

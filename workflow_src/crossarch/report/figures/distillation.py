@@ -11,7 +11,7 @@ from crossarch.config import Configuration, SetId
 from crossarch.errors import DataError
 from crossarch.files import read_mapping
 from crossarch.layout import Layout
-from crossarch.printing.style import COLOURS, GREY, canvas, look_of, save
+from crossarch.printing.style import COLOURS, GREY, canvas, look_of, plain, save
 
 CURVE = pa.DataFrameSchema(
     {
@@ -43,7 +43,7 @@ def draw_distillation(configuration: Configuration, layout: Layout, target: SetI
         colour = COLOURS[look.colour]
         (accuracies,) = axes.plot(tests["step"], tests["accuracy"], color=colour, marker=look.marker)
         axes.set(xlabel="Steps", ylabel="Test accuracy (%)")
-        axes.set_title(f"{title}, IPC {target.ipc}", loc="left")
+        axes.set_title(plain(f"{title}, IPC {target.ipc}"), loc="left")
         beside = axes.twinx()
         beside.grid(visible=False)
         losses = curve.dropna(subset="loss")

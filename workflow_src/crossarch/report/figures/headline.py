@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from crossarch.config import Configuration
-from crossarch.printing.style import COLOURS, GREY, canvas, save
+from crossarch.printing.style import COLOURS, GREY, canvas, plain, save
 
 BEFORE, AFTER = "baseline", "full"
 LOOKS = {"ours": COLOURS["vermillion"], "paper": GREY}
@@ -42,7 +42,7 @@ def draw_headline(configuration: Configuration, cells: pd.DataFrame, stem: Path)
         grid = page.subplots(1, len(panels), squeeze=False)[0]
         for axes, (settings, dataset, ipc, of_set) in zip(grid, panels, strict=True):
             _panel(configuration, axes, of_set, str(settings.arch))
-            axes.set_title(f"{dataset}{settings.title}, IPC {ipc}")
+            axes.set_title(plain(f"{dataset}{settings.title}, IPC {ipc}"))
         _same_scale(grid)
         handles, labels = grid[0].get_legend_handles_labels()
         page.legend(handles, labels, loc="outside lower center", ncols=3)
@@ -77,9 +77,10 @@ def _panel(configuration: Configuration, axes: Axes, of_set: pd.DataFrame, own: 
         axes.plot(after, places, "o", color=colour, label=f"full recipe, {label}")
         if (own, BEFORE) in values.index:
             level = float(values.loc[(own, BEFORE), whose])  # type: ignore[arg-type]
-            named = f"{configuration.arch_title(own)}, baseline" if whose == "ours" else None
+            named = plain(f"{configuration.arch_title(own)}, baseline") if whose == "ours" else None
             axes.axvline(level, color=colour, linewidth=0.9, linestyle="--", label=named)
-    axes.set_yticks(range(len(networks)), [configuration.arch_title(arch) for arch in networks])
+    titles = [plain(configuration.arch_title(arch)) for arch in networks]
+    axes.set_yticks(range(len(networks)), titles)
     axes.set_ylim(len(networks) - 0.5, -0.5)
     axes.grid(visible=False, axis="y")
     axes.set_xlabel("Test accuracy (%)")
