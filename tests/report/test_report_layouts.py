@@ -13,6 +13,7 @@ from crossarch.config import applies, grid
 from crossarch.config.schema import Table
 from crossarch.report import render_table
 from crossarch.report.blocks import blocks
+from crossarch.report.latex import latex
 from crossarch.report.markdown import markdown
 from crossarch.report.tables import paper_numbers, settings_table, table_cells, without_paper
 
@@ -172,6 +173,22 @@ def test_latex_of_every_layout_compiles(tmp_path: Path, name: str) -> None:
     for file in files:
         if file.name.endswith("-standalone.tex"):
             compiled(file)
+
+
+@pytest.mark.parametrize("title", ["[2em] longer", "*starred", " [jpeg]"])
+def test_a_title_is_no_argument_of_the_line_before_it_in_latex(tmp_path: Path, title: str) -> None:
+    """`\\\\`, `\\midrule` and `\\toprule` look for `*` or `[` also on the next line."""
+    own = {"longer": {"title": title, "base": "full"}}
+    render_table(configured(own_recipes=own), "table1", runs_of([]), tmp_path)
+    usual = configured().table("table3")
+    factors = {title: ("keep_rate",), "B": ("network",)}
+    table = usual.model_copy(update={"factors": factors, "paper": None})
+    cells = without_paper(table_cells(configured(), table, runs_of([])))
+    configuration = dataclasses.replace(configured(), tables={"mine": table})
+    fragments = [(tmp_path / "table1.tex").read_text(), latex(blocks(configuration, "mine", cells), "x")]
+    for fragment in fragments:
+        assert title.strip() in fragment
+        assert not re.search(r"(\\\\|rule)\s*[\[*]", fragment)
 
 
 def test_made_up_runs_say_so_on_the_face_of_every_table(tmp_path: Path) -> None:

@@ -198,4 +198,7 @@ def _signed(number: str | None) -> str:
 
 
 def _line(fields: Iterable[str]) -> str:
-    return " & ".join(fields).strip() + r" \\"
+    line = " & ".join(fields).strip()
+    # The end of the line before, or its rule, would take these for an argument of its own.
+    guard = "{}" if line.startswith(("[", "*")) else ""
+    return rf"{guard}{line} \\"
