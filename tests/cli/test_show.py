@@ -160,6 +160,17 @@ def test_compare_tells_only_what_differs() -> None:
     assert same["accuracy"]["last"]["difference"] == 0
 
 
+def test_compare_prints_settings_as_they_are(results: Path) -> None:
+    again = FULL.replace("seed0", "seed1")
+    shutil.copytree(results / "runs" / FULL, results / "runs" / again)
+    own = {"file": "nets/[/mine].py", "code": "0123456789abcdef"}
+    spoil(results, again, lambda data: data["run"].update(seed=1))
+    spoil(results, again, lambda data: data["settings"]["network"].update(own=own))
+    answer = invoke("compare", FULL, again, results=results)
+    assert answer.exit_code == 0
+    assert "nets/[/mine].py" in answer.stdout
+
+
 def test_compare_warns_where_runs_are_not_like_with_like(results: Path) -> None:
     again = FULL.replace("seed0", "seed1")
     shutil.copytree(results / "runs" / FULL, results / "runs" / again)

@@ -4,11 +4,13 @@ import functools
 import io
 import json
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
 
 import pytest
+import yaml
 from rich.console import Console
 from synthetic_runs import metrics_of_today
 from typer.testing import CliRunner
@@ -176,6 +178,21 @@ def test_the_matrix_counts_seeds_by_state(tmp_path: Path, run: RunId) -> None:
     assert told in lines
     assert any(line.startswith("✗ ") and "KeyError: 3" in line for line in lines)
     assert "✓ 1 done, ↻ 1 outdated, ▶ 1 running, ✗ 1 failed, · 8 missing; 12 runs" in lines[-1]
+
+
+@pytest.mark.parametrize("title", ["CIFAR-10 [/jpeg]", "CIFAR-10 [jpeg] copy", "[red]copy"])
+def test_titles_are_printed_as_they_are(tmp_path: Path, title: str) -> None:
+    config = Path(shutil.copytree(CONFIG, tmp_path / "config"))
+    for file, name in (("datasets.yaml", "cifar10"), ("tables.yaml", "table2")):
+        data = yaml.safe_load((config / file).read_text())
+        data[name]["title"] = title
+        (config / file).write_text(yaml.safe_dump(data))
+    options = ["--config", str(config), "--results", str(tmp_path), "--table", "table2"]
+    terminal = {"COLUMNS": "200"}
+    for command in ("status", "plan"):
+        answer = CliRunner().invoke(app, [command, *options], env=terminal)
+        assert answer.exit_code == 0
+        assert title in answer.stdout
 
 
 def test_the_command_prints_json(tmp_path: Path, run: RunId) -> None:

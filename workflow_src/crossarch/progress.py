@@ -10,20 +10,23 @@ T = TypeVar("T")
 def tracked(items: Sequence[T], title: str) -> Iterable[T]:
     """Go through `items` under a bar on stderr that goes away at the end."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.progress import track
 
     console = Console(stderr=True)
-    return track(items, title, console=console, transient=True, disable=not console.is_terminal)
+    hidden = not console.is_terminal
+    return track(items, escape(title), console=console, transient=True, disable=hidden)
 
 
 @contextmanager
 def working(title: str) -> Iterator[None]:
     """Say on stderr that something is being done that cannot be divided into steps."""
     from rich.console import Console
+    from rich.markup import escape
 
     console = Console(stderr=True)
     if not console.is_terminal:
         yield
         return
-    with console.status(title):
+    with console.status(escape(title)):
         yield

@@ -65,7 +65,7 @@ def comparison_view(first: ShownRun, second: ShownRun, compared: Comparison) -> 
     grid.add_column("B", overflow="fold")
     grid.add_column("B - A", justify="right")
     for key, *values in (*compared.run, *compared.settings):
-        grid.add_row(key, *map(_value, values), "")
+        grid.add_row(*(Text(text) for text in (key, *map(_value, values))), "")
     grid.add_section()
     for name, values in _accuracies(runs).items():
         grid.add_row(name, *(f"{number:.2f}" for number in values), f"{values[1] - values[0]:+.2f}")

@@ -37,7 +37,7 @@ def plan_view(plan: Plan, priced: "Sequence[Cost]", price: float | None) -> Rend
     for name in ("cells", "runs", "new", "done", "left"):
         shown.add_column(name, justify="right")
     for target in plan.targets:
-        shown.add_row(target.name, target.title, *map(str, target.counts().values()))
+        shown.add_row(target.name, Text(target.title), *map(str, target.counts().values()))
     total = plan.to_json()["all"]
     shown.add_section()
     counts = (total["runs"], total["runs"], total["done"], total["left"])
@@ -80,7 +80,8 @@ def _matrix(
     statuses: Mapping[RunId, RunStatus],
 ) -> Grid:
     """Rows of a set and recipe, columns of networks: how many seeds are in which state."""
-    shown = Grid(title=f"{name} on {configuration.dataset(dataset).title}")
+    title = f"{name} on {configuration.dataset(dataset).title}"
+    shown = Grid(title=Text(title, style="table.title"))
     shown.add_column("set")
     shown.add_column("recipe")
     for arch in table_archs(configuration, table):
