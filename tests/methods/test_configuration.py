@@ -208,6 +208,10 @@ MISTAKES: dict[str, tuple[str, tuple[Any, ...], Any, list[str]]] = {
     "scalar for a variation": (RECIPE, FRESH, {1: 5}, ["wo_dp.by_ipc", "5"]),
     "no batch size": (*(DATA, ("digits", "batch_size"), {}), ["digits.batch_size", "{}", "at least 1"]),
     "seed": (SELECT, ("seeds",), [2**64], ["seeds", "18446744073709551616", "4294967296"]),
+    "title of two sources": (
+        *(SOURCE, ("real", "title"), "FRePo  (ours)"),
+        ["sources.yaml: real.title: found 'FRePo  (ours)', the title of own-frepo, allowed: one that"],
+    ),
     "source of a drawing": (
         *("figures.yaml", ("figure5", "drawing", "source"), "freppo"),
         ["figures.yaml: figure5.drawing.source", "'freppo'", "frepo"],
@@ -983,7 +987,7 @@ def test_a_longer_recipe_of_ones_own_is_allowed_under_every_protocol(directory: 
 def test_a_set_of_ones_own_has_rows_of_its_own_ipc(directory: Path) -> None:
     """Whatever IPC the table is about; the rows of the table's own sources stay as they are."""
     sources = yaml.safe_load((directory / "sources.yaml").read_text())
-    sources["mine"] = {**sources["mtt"], "sets": {"cifar10": {5: {"file": "mine.npz"}}}}
+    sources["mine"] = {**sources["mtt"], "title": "Mine", "sets": {"cifar10": {5: {"file": "mine.npz"}}}}
     (directory / "sources.yaml").write_text(yaml.safe_dump(sources))
     chosen = {"sources": ["mine"], "datasets": ["cifar10"], "ipc": [5]}
     configuration = load_configuration(directory, overrides=[("--config", chosen)])
@@ -1017,7 +1021,7 @@ def test_a_file_of_ones_own_that_is_not_there_is_told(
     monkeypatch.chdir(directory.parent)
     sources = yaml.safe_load((directory / "sources.yaml").read_text())
     of_mine = {"cifar10": {1: {"file": "mine1.npz"}, 10: {"file": "mine10.npz"}}}
-    sources["mine"] = {**sources["mtt"], "sets": of_mine}
+    sources["mine"] = {**sources["mtt"], "title": "Mine", "sets": of_mine}
     (directory / "sources.yaml").write_text(yaml.safe_dump(sources))
     (directory.parent / "mine1.npz").touch()
 

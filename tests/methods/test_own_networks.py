@@ -652,6 +652,28 @@ def test_networks_are_columns_and_recipes_rows_where_a_table_has_such(name: str)
     assert table_recipes(usual, table) == list(table.recipes)
 
 
+@pytest.mark.parametrize(
+    ("networks", "told"),
+    [
+        ({"a": "VGG11"}, "own_networks.a.title: found 'VGG11', the title of vgg11, "),
+        ({"a": "VGG11 "}, "own_networks.a.title: found 'VGG11 ', the title of vgg11, "),
+        ({"a": "4-layer CNN"}, "own_networks.a.title: found '4-layer CNN', the title of cnn, "),
+        ({"a": "CNN"}, "own_networks.a.title: found 'CNN', the title of cnn, "),
+        ({"a": "Net", "b": "Net"}, "own_networks.b.title: found 'Net', the title of a, "),
+        ({"a": "b", "b": None}, "own_networks.b: found 'b', the title of a, "),
+    ],
+)
+def test_no_two_networks_have_one_title(
+    tmp_path: Path, networks: dict[str, str | None], told: str
+) -> None:
+    file = tmp_path / "any.py"
+    file.write_text("pass\n")
+    own = {name: {"file": str(file), "title": title} for name, title in networks.items()}
+    with pytest.raises(ConfigError) as caught:
+        configured(own)
+    assert str(caught.value) == f"mine.yaml: {told}allowed: one that no other has"
+
+
 def test_a_figure_shows_own_networks_where_it_says_so() -> None:
     networks = {"wideresnet": {"file": str(PROJECT / EXAMPLES["wideresnet"]), "title": "WRN"}}
     usual, configuration = configured({}), configured(networks)

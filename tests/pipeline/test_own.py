@@ -162,7 +162,8 @@ def test_the_examples_train_also_as_teacher_and_source(shared: Workspace, projec
 
     # files of config/ may name them, too: a new set is prepared and trained on
     sets = yaml.safe_load((shared.folder / "config/sources.yaml").read_text())["frepo"]
-    shared.edit("sources.yaml", lambda data: data.update(mine=sets | {"arch": "wideresnet"}))
+    mine = sets | {"title": "Mine", "arch": "wideresnet"}
+    shared.edit("sources.yaml", lambda data: data.update(mine=mine))
     student = "results/runs/cifar10-jpeg/mine/ipc1/vit/full/seed0/metrics.json"
     made = shared.snakemake(student, *preset)
     shared.edit("sources.yaml", lambda data: data.pop("mine"))

@@ -1,5 +1,6 @@
 """Checks over several files: what one of them names must exist in another, and fit there."""
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from crossarch.config.complain import unknown
 from crossarch.config.configuration import Configuration
 from crossarch.config.schema import (
+    ARCH_TITLES,
     ARCHS,
     RESERVED,
     WHITENINGS,
@@ -73,6 +75,38 @@ def check_targets(configuration: Configuration) -> None:
                 f"{configuration.directory}/tables.yaml: {name}: found the name of a figure, allowed: "
                 "another one, since both are targets"
             )
+
+
+def check_titles(configuration: Configuration, places: Mapping[str, str]) -> None:
+    """No two sources, and no two networks, ours included, have one title: tables tell them apart by it.
+
+    `places` has the file that each network of `own_networks` comes from. Raises ConfigError.
+    """
+    file = f"{configuration.directory}/sources.yaml"
+    taken: dict[str, str] = {}
+    for name, source in configuration.sources.items():
+        other = taken.setdefault(_as_printed(source.title), name)
+        if other != name:
+            raise ConfigError(_title_taken(f"{file}: {name}.title", source.title, other))
+    taken = {title: arch for arch, title in ARCH_TITLES.items()}
+    for name, network in configuration.selection.own_networks.items():
+        title = configuration.arch_title(name)
+        printed = _as_printed(title)
+        # What cnn is called in a table follows from the widths of the sources.
+        of_cnn = re.fullmatch(r"(\d+-layer )?CNN", printed)
+        other = "cnn" if of_cnn else taken.setdefault(printed, name)
+        if other != name:
+            key = f"own_networks.{name}{'.title' if network.title else ''}"
+            raise ConfigError(_title_taken(f"{places[name]}: {key}", title, other))
+
+
+def _as_printed(title: str) -> str:
+    """A title as readers see it: several blanks are one in Markdown, HTML and LaTeX."""
+    return " ".join(title.split())
+
+
+def _title_taken(where: str, title: str, whose: str) -> str:
+    return f"{where}: found {title!r}, the title of {whose}, allowed: one that no other has"
 
 
 def check_names(configuration: Configuration, places: Mapping[str, str]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from crossarch.config.checks import check_names, check_recipes, check_targets
+from crossarch.config.checks import check_names, check_recipes, check_targets, check_titles
 from crossarch.config.complain import check_name, unknown, validated
 from crossarch.config.configuration import Configuration
 from crossarch.config.locked import NAME as LOCK_NAME
@@ -41,6 +41,7 @@ def load_configuration(
     recipes_file = directory / "recipes.yaml"
     datasets = _datasets(directory)
     validated_selection = validated(Selection, chosen, selection_file)
+    networks_from = _places(layers, "own_networks")
     configuration = Configuration(
         directory=directory,
         datasets=datasets,
@@ -54,11 +55,10 @@ def load_configuration(
             _places(layers, "own_recipes"),
         ),
         lock=_lock(directory / LOCK_NAME),
-        network_files=read_network_files(
-            validated_selection.own_networks, _places(layers, "own_networks")
-        ),
+        network_files=read_network_files(validated_selection.own_networks, networks_from),
     )
     check_targets(configuration)
+    check_titles(configuration, networks_from)
     check_recipes(configuration)
     check_names(configuration, {key: file for file, layer in layers for key in layer})
     return configuration
