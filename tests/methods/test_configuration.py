@@ -208,6 +208,30 @@ MISTAKES: dict[str, tuple[str, tuple[Any, ...], Any, list[str]]] = {
     "scalar for a variation": (RECIPE, FRESH, {1: 5}, ["wo_dp.by_ipc", "5"]),
     "no batch size": (*(DATA, ("digits", "batch_size"), {}), ["digits.batch_size", "{}", "at least 1"]),
     "seed": (SELECT, ("seeds",), [2**64], ["seeds", "18446744073709551616", "4294967296"]),
+    "title of two lines": (
+        *(SOURCE, ("mtt", "title"), "MTT\nagain"),
+        [r"sources.yaml: mtt.title: found 'MTT\nagain', allowed: one line of Latin", r"(not '\n')"],
+    ),
+    "title with a control character": (
+        *(DATA, ("digits", "title"), "Digits\x07"),
+        [r"datasets.yaml: digits.title: found 'Digits\x07', allowed: one line of"],
+    ),
+    "title in letters that LaTeX lacks": (
+        *(SELECT, ("own_networks",), {"mine": {"file": "mine.py", "title": "网"}}),
+        ["own_networks.mine.title: found '网', allowed: one line of Latin and Greek letters"],
+    ),
+    "title of a recipe": (
+        *(RECIPE, ("recipes", "full", "title"), "Full\n"),
+        [r"recipes.yaml: recipes.full.title: found 'Full\n', allowed: one line of"],
+    ),
+    "title of a factor": (
+        *("tables.yaml", ("table3", "factors"), {"A\nB": ["keep_rate"]}),
+        [r"tables.yaml: table3.factors: found 'A\nB', allowed: one line of"],
+    ),
+    "title of nothing": (
+        *("figures.yaml", ("figure1", "title"), " "),
+        ["figures.yaml: figure1.title: found ' ', allowed: at least one character that is no blank"],
+    ),
     "title of two sources": (
         *(SOURCE, ("real", "title"), "FRePo  (ours)"),
         ["sources.yaml: real.title: found 'FRePo  (ours)', the title of own-frepo, allowed: one that"],

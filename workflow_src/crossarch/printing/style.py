@@ -137,9 +137,12 @@ def legend_below(
 def _legend(
     page: Figure, handles: Sequence[Artist], labels: Sequence[str], columns: int, apart: float | None
 ) -> Legend:
-    where = "outside lower center"
     return page.legend(
-        handles, [plain(label) for label in labels], loc=where, ncols=columns, columnspacing=apart
+        handles,
+        list(map(plain, labels)),
+        loc="outside lower center",
+        ncols=columns,
+        columnspacing=apart,
     )
 
 

@@ -1,12 +1,30 @@
 """Tables as LaTeX: a fragment for a paper (booktabs, multirow), or a document of its own."""
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
 
+from crossarch.config.schema import MARKS
 from crossarch.printing.words import listed
 from crossarch.report.blocks import HAS, NOT_APPLICABLE, NOT_RUN, PARTS, Block, PrintedCell
 
+
+def _pairs(text: str) -> dict[str, str]:
+    words = text.split()
+    return dict(zip(words[::2], words[1::2], strict=True))
+
+
+# Each sign, and behind it its command.
+_MATHEMATICS = _pairs("""
+    α alpha β beta γ gamma δ delta ε epsilon ζ zeta η eta θ theta ι iota κ kappa λ lambda μ mu ν nu ξ xi
+    π pi ρ rho ς varsigma σ sigma τ tau υ upsilon φ varphi χ chi ψ psi ω omega Γ Gamma Δ Delta Θ Theta
+    Λ Lambda Ξ Xi Π Pi Σ Sigma Υ Upsilon Φ Phi Ψ Psi Ω Omega µ mu ± pm × times ÷ div · cdot → rightarrow
+    ← leftarrow ↔ leftrightarrow ↑ uparrow ↓ downarrow ⇒ Rightarrow ≤ leq ≥ geq ≠ neq ≈ approx ≡ equiv
+    ∞ infty ∂ partial ∇ nabla ∈ in ∪ cup ∩ cap ∑ sum ∏ prod
+""")
+_LETTERS = _pairs("ß ss æ ae œ oe ø o ł l ı i Æ AE Œ OE Ø O Ł L § S © copyright … ldots")
+_ACCENTS = dict(zip(MARKS, "`'^~=u.\"rHvc", strict=True))
 _ESCAPES = {
     "\\": r"\textbackslash{}",
     "{": r"\{",
@@ -21,12 +39,14 @@ _ESCAPES = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
-    "—": "---",
-    "±": r"$\pm$",
-    "×": r"$\times$",
+    **dict(zip("–—‘’“”", ("--", "---", "`", "'", "``", "''"), strict=True)),
+    **dict(zip("°²³", ("$^\\circ$", "$^2$", "$^3$"), strict=True)),
+    **dict(zip("οΑΒΕΖΗΙΚΜΝΟΡΤΧ", "oABEZHIKMNOPTX", strict=True)),  # Greek that looks Latin
+    **{letter: f"\\{command}{{}}" for letter, command in _LETTERS.items()},
+    **{sign: f"$\\{command}$" for sign, command in _MATHEMATICS.items()},
     HAS: r"$\checkmark$",
 }
-_SPECIAL = re.compile("|".join(map(re.escape, _ESCAPES)))
+_SPECIAL = re.compile("|".join([*map(re.escape, _ESCAPES), "[^\\x00-\\x7f]"]))
 _GAP = "1.6em"  # between networks, wider than between the parts of a cell
 _GUTTER = f"@{{\\hspace{{{_GAP}}}}}"
 
@@ -54,8 +74,18 @@ def standalone(tables: Sequence[Block], csv: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """Plain text for LaTeX."""
-    return _SPECIAL.sub(lambda match: _ESCAPES[match.group()], text)
+    """Plain text for LaTeX; all of a title in ASCII, so that it takes no package and no encoding."""
+    return _SPECIAL.sub(lambda match: _ESCAPES.get(match.group()) or _accented(match.group()), text)
+
+
+def _accented(letter: str) -> str:
+    """`\\'{e}` for é; what is no letter with an accent stays as it is."""
+    parts = unicodedata.normalize("NFD", letter)
+    base, mark = parts[0], parts[1:]
+    if mark not in _ACCENTS:
+        return letter
+    dotless = {"i": r"\i", "j": r"\j"}
+    return rf"\{_ACCENTS[mark]}{{{dotless.get(base, base)}}}"
 
 
 def _packages(tables: Sequence[Block]) -> list[str]:

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from crossarch.config.files import UpstreamFile
 from crossarch.config.model import Int, Model
-from crossarch.config.schema.terms import Float, Ipc, Name, Positive, Whitening
+from crossarch.config.schema.terms import Float, Ipc, Name, Positive, Title, Whitening
 
 EMBEDDED: tuple[str, ...] = ("sklearn-digits",)
 """Readers of data that come with an installed package."""
@@ -54,7 +54,7 @@ class Dataset(Model):
     `mean` and `std` are those of FRePo's code (`standardise`, `zca-frepo`), `mtt` those of MTT's.
     """
 
-    title: str
+    title: Title
     stands_in_for: Name | None = None
     classes: Int = Field(ge=2)
     channels: Positive

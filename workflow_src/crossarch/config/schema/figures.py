@@ -5,7 +5,18 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from crossarch.config.model import Model
-from crossarch.config.schema.terms import Arch, Chosen, Distinct, Float, Ipc, Name, Positive, RecipeName
+from crossarch.config.schema.terms import (
+    Arch,
+    Chosen,
+    Distinct,
+    Float,
+    Ipc,
+    Name,
+    Positive,
+    RecipeName,
+    Title,
+    TitleKeys,
+)
 
 Colour = Literal["black", "orange", "sky", "green", "yellow", "blue", "vermillion", "purple"]
 
@@ -13,7 +24,7 @@ Colour = Literal["black", "orange", "sky", "green", "yellow", "blue", "vermillio
 class Line(Model):
     """A line of a panel: a network trained with `recipe` at each IPC, or with `recipes` by x."""
 
-    label: str
+    label: Title
     arch: Arch
     recipe: RecipeName | None = None
     recipes: dict[Float, RecipeName] = Field(default={})
@@ -30,7 +41,7 @@ class Line(Model):
 class Axis(Model):
     """An x axis. With `whole` (images per class of a whole training set) x is the fraction of it."""
 
-    title: str
+    title: Title
     scale: Literal["linear", "log"] = "linear"
     whole: Positive | None = None
 
@@ -38,7 +49,7 @@ class Axis(Model):
 class Panel(Model):
     """Lines over one x axis; `references` are drawn across it as levels."""
 
-    title: str
+    title: Title
     x: Axis
     source: Name
     ipc: Chosen[Ipc]
@@ -89,7 +100,7 @@ class CurvatureDrawing(Model):
     source: Name
     ipc: Chosen[Ipc]
     arch: Arch
-    recipes: dict[str, RecipeName] = Field(min_length=1)
+    recipes: Annotated[dict[str, RecipeName], TitleKeys] = Field(min_length=1)
 
 
 class Diagram(Model):
@@ -104,7 +115,7 @@ Drawing = Annotated[Accuracies | ScheduleCurve | CurvatureDrawing | Diagram, Fie
 class Figure(Model):
     """A figure of the paper; `columns` of print are 3.4 (one) or 7 inches (two) wide."""
 
-    title: str
+    title: Title
     caption: str
     columns: Literal[1, 2]
     drawing: Drawing

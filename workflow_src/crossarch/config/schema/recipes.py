@@ -14,6 +14,7 @@ from crossarch.config.schema.terms import (
     Positive,
     Protocol,
     RecipeName,
+    Title,
     Whitening,
 )
 
@@ -132,7 +133,7 @@ class NetworkOptions(Model):
 class Recipe(Model):
     """A complete recipe, after `base`, the protocol and all `by_...` have been merged."""
 
-    title: str
+    title: Title
     epochs: Positive
     optimizer: Optimizer
     schedule: Schedule

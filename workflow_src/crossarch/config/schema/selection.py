@@ -18,6 +18,7 @@ from crossarch.config.schema.terms import (
     Protocol,
     RecipeName,
     Seed,
+    Title,
 )
 
 
@@ -76,7 +77,7 @@ class OwnNetwork(Model):
     """
 
     file: str = Field(min_length=1)
-    title: str | None = None
+    title: Title | None = None
 
     @model_validator(mode="before")
     @classmethod

@@ -18,6 +18,7 @@ from crossarch.config.schema.terms import (
     Norm,
     Positive,
     Seed,
+    Title,
     Whitening,
     Widths,
 )
@@ -155,7 +156,7 @@ class Source(Model):
     or how sets are `distilled` from them by this pipeline.
     """
 
-    title: str
+    title: Title
     arch: Arch
     widths: Widths
     widths_by_dataset: dict[Name, Widths] = Field(default={})

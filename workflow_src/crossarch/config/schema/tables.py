@@ -1,11 +1,11 @@
 """tables.yaml: the tables of the paper."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from crossarch.config.model import Model
-from crossarch.config.schema.terms import Arch, Chosen, Distinct, Ipc, Name, RecipeName
+from crossarch.config.schema.terms import Arch, Chosen, Distinct, Ipc, Name, RecipeName, Title, TitleKeys
 
 
 class Table(Model):
@@ -19,7 +19,7 @@ class Table(Model):
     factor, another one those in whose keys it differs from the first.
     """
 
-    title: str
+    title: Title
     caption: str
     layout: Literal["main", "spread", "factors", "settings"]
     dataset: Name | None = None
@@ -28,7 +28,7 @@ class Table(Model):
     archs: Distinct[Arch] = ()
     recipes: Chosen[RecipeName]
     recipes_by_ipc: dict[Ipc, Chosen[RecipeName]] = Field(default={})
-    factors: dict[str, Chosen[str]] = Field(default={})
+    factors: Annotated[dict[str, Chosen[str]], TitleKeys] = Field(default={})
     paper: str | None = None
 
     @model_validator(mode="after")

@@ -1,6 +1,7 @@
 """Words and numbers that several files of `config/` have in common."""
 
-from collections.abc import Hashable
+import unicodedata
+from collections.abc import Hashable, Mapping
 from typing import Annotated, Literal, TypeVar, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
@@ -9,6 +10,7 @@ from crossarch.config.files import expanded
 from crossarch.config.model import Int, number
 
 T = TypeVar("T", bound=Hashable)
+V = TypeVar("V")
 
 
 def _each_once(values: tuple[T, ...]) -> tuple[T, ...]:
@@ -18,6 +20,43 @@ def _each_once(values: tuple[T, ...]) -> tuple[T, ...]:
     return values
 
 
+# What a title is made of besides ASCII: what figures have outlines of, and LaTeX commands for.
+GREEK = "αβγδεζηθικλμνξοπρςστυφχψωΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣΤΥΦΧΨΩ"
+SIGNS = "–—‘’“”…§©°±×÷·→←↔↑↓⇒≤≥≠≈≡∞∂∇∈∪∩∑∏µ²³"
+LETTERS = "ßæœøłıÆŒØŁ"
+MARKS = "\u0300\u0301\u0302\u0303\u0304\u0306\u0307\u0308\u030a\u030b\u030c\u0327"  # of à to ç
+
+
+def _in_a_title(character: str) -> bool:
+    if " " <= character <= "~" or character in GREEK + SIGNS + LETTERS:
+        return True
+    parts = unicodedata.normalize("NFD", character)
+    return len(parts) == 2 and parts[0].isascii() and parts[0].isalpha() and parts[1] in MARKS
+
+
+def _titled(text: str) -> str:
+    """`text`, which can stand in every table and figure; else ValueError."""
+    if not text.strip():
+        raise ValueError("at least one character that is no blank")
+    for character in text:
+        if not _in_a_title(character):
+            allowed = f"Latin and Greek letters, digits, signs of ASCII and {SIGNS}"
+            raise ValueError(f"one line of {allowed} (not {character!a})")
+    return text
+
+
+def _titled_keys(mapping: Mapping[str, V]) -> Mapping[str, V]:
+    for key in mapping:
+        try:
+            _titled(key)
+        except ValueError as error:
+            raise ValueError(f"found {key!r}, allowed: {error}") from None
+    return mapping
+
+
+# What is printed in tables and figures, in Markdown, LaTeX and HTML alike.
+Title = Annotated[str, AfterValidator(_titled)]
+TitleKeys = AfterValidator(_titled_keys)
 # A path; `~` is the user's home.
 Place = Annotated[str, Field(min_length=1), AfterValidator(expanded)]
 Distinct = Annotated[tuple[T, ...], AfterValidator(_each_once)]
