@@ -17,9 +17,9 @@ def seed_margins(configuration: Configuration, cells: pd.DataFrame) -> "pd.Serie
 
     `cells` are measured cells of the scorecard, each once; the margins have their index:
     t * deviation * sqrt(1 / n + 1 / PAPER_SEEDS). The deviation between seeds is pooled over all cells
-    of the same IPC that have several, those of the sets' own networks by themselves: both vary less, and
-    so does what is trained on more images. Student's t is that of 95% for its degrees of freedom. Two
-    means of the same distribution lie farther apart in 5% of cases. NaN where there is nothing to pool.
+    of the same IPC that have several, those of the sets' own networks by themselves: these vary less, as
+    does what is trained on more images. Student's t is that of 95% for its degrees of freedom. Two means
+    of the same distribution lie farther apart in 5% of cases. NaN where there is nothing to pool.
     """
     alike = [of_own_network(configuration, cells), cells["ipc"]]
     freedom = (cells["n"] - 1).where(cells["std"].notna(), 0).groupby(alike).transform("sum")

@@ -118,14 +118,18 @@ CLAIMS = (
 
 def _near(cells: pd.DataFrame) -> str:
     """How many cells reproduce, of those of which it can be told; nothing where it can of none."""
-    judged = int(cells["margin"].notna().sum())
-    if not judged:
+    if cells["margin"].isna().all():
         return ""
-    which = "" if judged == len(cells) else " that can be judged"
     return (
-        f"; {cells['reproduces'].sum()} of the {judged}{which} are as near to the paper's as seeds "
+        f"; {cells['reproduces'].sum()} of the {_judged(cells)} are as near to the paper's as seeds "
         "alone would leave them"
     )
+
+
+def _judged(cells: pd.DataFrame, noun: str = "") -> str:
+    """`37 cells that can be judged`: how many have a margin; where all have one, their number alone."""
+    known = int(cells["margin"].notna().sum())
+    return f"{known}{noun}" if known == len(cells) else f"{known}{noun} that can be judged"
 
 
 def _length(configuration: Configuration, runs: pd.DataFrame) -> str:
@@ -391,13 +395,11 @@ def _explained(
         }
         for _, row in _with_sets(configuration, merged).iterrows()
     ]
-    judged = int(merged["margin"].notna().sum())
-    which = "" if judged == len(merged) else " that can be judged"
     counted = (
-        f"Of the {judged} cells{which} {merged['reproduces'].sum()} reproduce as they were tested, and "
-        f"{merged['then'].sum()} on originals. "
-        if judged
-        else ""
+        ""
+        if merged["margin"].isna().all()
+        else f"Of the {_judged(merged, ' cells')} {merged['reproduces'].sum()} reproduce as they were "
+        f"tested, and {merged['then'].sum()} on originals. "
     )
     return ["## How far from the paper, tested otherwise", f"{counted}{OTHERWISE}", _pipe(rows, 3)]
 
