@@ -59,3 +59,15 @@ rule all:
         chosen_scorecard(),
         chosen_page(),
     localrule: True
+
+
+# What has ended is remembered as long as there are files that Snakemake takes for half written: it was
+# killed then, will delete them when they are asked for next, and the work need not be done again.
+onsuccess:
+    tell_warnings()
+    if not any(mark.is_file() for mark in Path(".snakemake/incomplete").rglob("*")):
+        forget_ended(layout.states)
+
+
+onerror:
+    tell_warnings()

@@ -4,6 +4,7 @@ import functools
 import os
 import re
 import sys
+import time
 from functools import cache
 from pathlib import Path
 
@@ -47,6 +48,7 @@ from crossarch.config.schema import MEASURED, SUMMARISED, WHITENINGS
 from crossarch.config.sets import AUDITED, check_own_files
 from crossarch.files import files_of, sha256_of
 from crossarch.layout import Layout, layout_of
+from crossarch.logs import warnings_since
 from crossarch.running.ended import forget_ended
 from snakemake.exceptions import WorkflowError
 
@@ -79,6 +81,7 @@ def read_configuration():
 configuration = read_configuration()
 selection = configuration.selection
 layout = one_line(layout_of)(configuration)
+START = time.time()
 
 # Jobs run `python -m crossarch`: this Python and this checkout, or, in a conda environment (which puts
 # its own Python first), that Python and this checkout.
@@ -109,6 +112,13 @@ MEASURED_FIGURES = [name for name, figure in configuration.figures.items() if ne
 DISTILLED_HERE = [name for name, source in configuration.sources.items() if source.distilled]
 # The editions of a rendered table, as Snakemake's report calls them.
 EDITION_TITLES = {"": "the paper's shape", "-comparison": "beside the paper's numbers"}
+
+
+def tell_warnings():
+    """What this workflow's jobs warned of in their logs, where nobody looks after a success."""
+    warnings = warnings_since(layout.results / "logs", START)
+    if warnings:
+        print("Jobs warned in their logs:", *warnings, sep="\n", file=sys.stderr)
 
 
 def any_of(names):

@@ -1,6 +1,4 @@
 # train: one rule for teachers and students; a student waits for its teacher's weights.
-# What has ended is remembered as long as there are files that Snakemake takes for half written: it was
-# killed then, will delete them when they are asked for next, and the work need not be done again.
 # `exec`: a signal that asks a job to stop must find the training, not a shell that dies of it.
 
 
@@ -30,8 +28,3 @@ rule train:
         "exec python -m crossarch train --settings {params.settings:q} --distilled {input.distilled}"
         " --test {input.test} {params.teacher}"
         " --device {resources.device} --slots-per-gpu {resources.slots_per_gpu} --threads {threads} > {log} 2>&1"
-
-
-onsuccess:
-    if not any(mark.is_file() for mark in Path(".snakemake/incomplete").rglob("*")):
-        forget_ended(layout.states)

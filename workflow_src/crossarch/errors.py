@@ -3,6 +3,9 @@
 import signal
 import sys
 
+WARNING = "crossarch: warning: "
+"""How the line of a warning begins."""
+
 
 class CrossarchError(Exception):
     """Base of every error shown to the user as one line; the command line exits with `exit_code`."""
@@ -49,4 +52,4 @@ class Interrupted(BaseException):
 
 def warn(text: str) -> None:
     """Tell on stderr what is no error, but may be a mistake."""
-    print(f"crossarch: warning: {text}", file=sys.stderr, flush=True)
+    print(f"{WARNING}{text}", file=sys.stderr, flush=True)

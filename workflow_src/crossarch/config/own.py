@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import Field
 
 from crossarch.config.complain import unknown
+from crossarch.config.files import expanded
 from crossarch.config.model import Model
 from crossarch.config.schema import ARCHS, OwnNetwork
 from crossarch.digests import code_of
@@ -38,7 +39,7 @@ class NetworkFile(Model):
         A run tells where the file lay when it was trained. It is read where the configuration has the
         same code today, if it has.
         """
-        return _places.get(self.code) or Path(self.file).expanduser()
+        return _places.get(self.code) or Path(expanded(self.file))
 
 
 def read_network_files(
@@ -59,7 +60,7 @@ def read_network_files(
         if names and arch not in names:
             raise ConfigError(unknown(network.file, "@network", arch, names, what="network"))
         files[arch] = NetworkFile(file=network.file, code=network_code(source))
-        _places[files[arch].code] = Path(network.file).expanduser()
+        _places[files[arch].code] = Path(expanded(network.file))
     return files
 
 
@@ -82,13 +83,13 @@ def network_code(source: str) -> str:
 def _read(file: str, key: str) -> str:
     """The text of a network's file, which is Python."""
     try:
-        source = Path(file).expanduser().read_text(encoding="utf-8")
+        source = Path(expanded(file)).read_text(encoding="utf-8")
         ast.parse(source)
     except FileNotFoundError:
         raise ConfigError(f"{key}: found {file!r}, no such file") from None
     except SyntaxError as error:
         raise ConfigError(f"{file}: line {error.lineno}: is not Python: {error.msg}") from None
-    except (OSError, ValueError, RuntimeError) as error:  # the last: `~` of nobody
+    except (OSError, ValueError) as error:
         raise ConfigError(f"{key}: {file} cannot be read: {error}") from None
     return source
 

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from crossarch.config.files import expanded
 from crossarch.errors import FetchError
 
 
@@ -37,8 +38,6 @@ def cache_directory() -> Path:
 
 def _expand(variable: str, name: str) -> Path:
     try:
-        return Path(name).expanduser()
-    except RuntimeError as error:
-        raise FetchError(
-            f"{name}: there is no such home directory; set {variable} to a full path"
-        ) from error
+        return Path(expanded(name))
+    except ValueError as error:
+        raise FetchError(f"{variable}: found {name!r}, allowed: {error}") from None
