@@ -625,7 +625,8 @@ def test_what_was_trained_before_the_file_was_moved_is_built(tmp_path: Path) -> 
 
 
 def test_a_file_of_nobody_is_one_line() -> None:
-    with pytest.raises(ConfigError, match=r"own_networks\.mine: ~no-one-here/a\.py cannot be read: the home"):
+    told = r"own_networks\.mine: ~no-one-here/a\.py cannot be read: the home of a user"
+    with pytest.raises(ConfigError, match=told):
         configured({"mine": "~no-one-here/a.py"})
 
 
