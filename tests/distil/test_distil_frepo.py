@@ -223,17 +223,35 @@ def test_a_stopped_distillation_ends_with_the_same_bits(tmp_path: Path, step: in
     assert timeless[0] == timeless[1]
 
 
+def kept_digits(folder: Path) -> dict[str, Path]:
+    """The files that a distillation of digits reads, and the place of its set."""
+    train, test, whitener = digits()
+    places = {name: folder / f"{name}.safetensors" for name in ("real", "test", "whitener", "distilled")}
+    save_set(places["real"], train, {})
+    save_set(places["test"], test, {})
+    save_whitener(places["whitener"], whitener)
+    return places
+
+
+def test_a_test_set_of_another_space_or_of_soft_labels_is_refused(tmp_path: Path) -> None:
+    places = kept_digits(tmp_path)
+    test, kept = load_set(places["test"]), {"record": tmp_path / "m.json", "state_root": tmp_path}
+    needed = settings().whitening
+    for metadata, labels, told in (
+        ({"whitening": "zca-frepo"}, test.labels, f"found whitening zca-frepo, needed: {needed}"),
+        ({"whitening": needed}, torch.eye(10)[test.labels], "found soft labels, needed: hard"),
+    ):
+        save_set(places["test"], ImageSet(test.images, labels), metadata)
+        with pytest.raises(DataError, match=rf"test\.safetensors: {told}"):
+            distil_set(settings(steps=1), **places, **kept)
+    assert not places["distilled"].exists()
+
+
 def test_a_set_whose_record_cannot_be_written_is_not_taken_for_an_earlier_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A full disk: what is left must not look like a set that nothing is known of."""
-    train, test, whitener = digits()
-    places = {
-        name: tmp_path / f"{name}.safetensors" for name in ("real", "test", "whitener", "distilled")
-    }
-    save_set(places["real"], train, {})
-    save_set(places["test"], test, {})
-    save_whitener(places["whitener"], whitener)
+    places = kept_digits(tmp_path)
     places["distilled"].write_bytes(b"an earlier one")
     record = tmp_path / "metrics.json"
     record.write_text("{}")

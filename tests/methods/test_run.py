@@ -194,7 +194,7 @@ def test_a_test_set_in_another_space_than_the_run_s_is_refused(arguments: dict[s
     assert needed != "zca-frepo"
     with pytest.raises(DataError) as caught:
         train_run(**arguments)
-    assert str(caught.value) == f"{test}: found whitening zca-frepo, needed: {needed}, as the run has it"
+    assert str(caught.value) == f"{test}: found whitening zca-frepo, needed: {needed}"
     save_set(test, load_set(test), {"whitening": needed})
     train_run(**arguments)
 

@@ -13,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from crossarch.config.schema import Whitening
 from crossarch.errors import DataError
 from crossarch.files import atomic_path
 
@@ -108,6 +109,23 @@ def load_fitting(path: Path, classes: int, shape: tuple[int, int, int], dtype: t
         name = str(dtype).removeprefix("torch.")
         raise DataError(f"{path}: found images of {image_set.images.dtype}, needed: {name}")
     return image_set
+
+
+def load_test_set(
+    path: Path, classes: int, shape: tuple[int, int, int], whitening: Whitening
+) -> ImageSet:
+    """Read what a network is tested on: (C, H, W) = `shape`, float32, in the space `whitening`.
+
+    A file that tells no whitening is taken for one of it. Raises DataError, naming what was found, for
+    another space, other shapes and soft labels.
+    """
+    test_set = load_fitting(path, classes, shape, torch.float32)
+    if test_set.labels.is_floating_point():
+        raise DataError(f"{path}: found soft labels, needed: hard, to test on")
+    found = load_metadata(path).get("whitening", whitening)
+    if found != whitening:
+        raise DataError(f"{path}: found whitening {found}, needed: {whitening}")
+    return test_set
 
 
 def load_pt(path: Path) -> Any:

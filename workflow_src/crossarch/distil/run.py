@@ -8,7 +8,7 @@ import torch
 
 from crossarch.config import DistilSettings
 from crossarch.data import load_whitener
-from crossarch.data.store import load_fitting, save_set
+from crossarch.data.store import load_fitting, load_test_set, save_set
 from crossarch.distil.frepo import Distilled, distil
 from crossarch.errors import DataError
 from crossarch.files import write_text
@@ -58,7 +58,7 @@ def distil_set(
         outcome = distil(
             settings,
             load_fitting(real, network.classes, network.image_shape, torch.uint8),
-            load_fitting(test, network.classes, network.image_shape, torch.float32),
+            load_test_set(test, network.classes, network.image_shape, settings.whitening),
             moved,
             device=chosen,
             state_folder=work.unfinished,

@@ -11,7 +11,13 @@ from torch import Tensor, nn
 
 from crossarch.config import NetworkSettings, RunSettings
 from crossarch.data import ImageSet
-from crossarch.data.store import load_fitting, load_metadata, load_pt, load_tensors, save_tensors
+from crossarch.data.store import (
+    load_fitting,
+    load_pt,
+    load_tensors,
+    load_test_set,
+    save_tensors,
+)
 from crossarch.errors import DataError, warn
 from crossarch.files import mapping_at, read_mapping, write_text
 from crossarch.models import build, describe, gflop_an_epoch, gflop_an_evaluation
@@ -196,22 +202,13 @@ def _load_sets(settings: RunSettings, distilled: Path, test: Path) -> tuple[Imag
     Raises DataError for labels of another kind, and for a test set that tells another whitening.
     """
     network = settings.network
-    training_set, test_set = (
-        load_fitting(path, network.classes, network.image_shape, torch.float32)
-        for path in (distilled, test)
-    )
+    training_set = load_fitting(distilled, network.classes, network.image_shape, torch.float32)
     kind = "soft" if training_set.labels.is_floating_point() else "hard"
     if kind != settings.labels.kind:
         raise DataError(
             f"{distilled}: found {kind} labels, needed: {settings.labels.kind}; prepare the set again"
         )
-    if test_set.labels.is_floating_point():
-        raise DataError(f"{test}: found soft labels, needed: hard, to test on")
-    space = load_metadata(test).get("whitening", settings.whitening)
-    if space != settings.whitening:
-        raise DataError(
-            f"{test}: found whitening {space}, needed: {settings.whitening}, as the run has it"
-        )
+    test_set = load_test_set(test, network.classes, network.image_shape, settings.whitening)
     return training_set, test_set
 
 
