@@ -170,6 +170,32 @@ def test_what_reproduces_is_counted() -> None:
     assert f" reproduce as they were tested, and {then} on originals." in page
 
 
+def test_the_page_has_the_accuracies_in_every_space_of_the_records(configuration: Configuration) -> None:
+    found: dict[tuple[str, str, str], list[dict[str, float]]] = defaultdict(list)
+    own = {}
+    for file in sorted((PUBLISHED.results / "analysis/whitening").rglob("seed*.json")):
+        record = json.loads(file.read_text())
+        run = record["run"]
+        if run["protocol"] == "paper":
+            source = configuration.sources[run["source"]].title
+            network = configuration.arch_title(run["arch"])
+            cell = (f"{source}, IPC {run['ipc']}", network, run["recipe"])
+            found[cell].append(record["accuracies"])
+            own[cell] = record["own"]
+
+    page = (PUBLISHED.results / "README.md").read_text()
+    rows = table_below(page, "## Tested in every whitening", place=1)
+    assert len(rows) == len(found)
+    for row in rows:
+        cell = (row["set"], row["network"], row["recipe"])
+        assert row["seeds"] == str(len(found[cell]))
+        for space in found[cell][0]:
+            printed = row[f"`{space}`"]
+            assert printed.startswith("**") == (space == own[cell])
+            mean = fmean(accuracies[space] for accuracies in found[cell])
+            assert abs(float(printed.strip("*")) - mean) < 0.051
+
+
 @pytest.fixture
 def headline_page(
     configuration: Configuration, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

@@ -63,7 +63,7 @@ STAGES: dict[str, tuple[str, ...]] = {
         "training/schedules.py",
     ),
     "reproduction": (
-        *("report/reproduction.py", "report/nearness.py"),
+        *("report/reproduction/*.py", "report/nearness.py"),
         *("report/marked.py", "report/figures/headline.py"),
         "analysis/cells.py",
     ),

@@ -1,0 +1,61 @@
+"""Measured cells as rows of the page: each once, with what seeds allow, in words."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+from tabulate import tabulate
+
+from crossarch.analysis.cells import CELL
+from crossarch.config import Configuration
+from crossarch.printing.numbers import printed
+from crossarch.report.blocks import NOT_RUN
+from crossarch.report.nearness import reproduces, seed_margins
+
+
+def measured_once(cells: pd.DataFrame) -> pd.DataFrame:
+    """The measured cells, each once, though several tables print it."""
+    return cells[cells["n"] > 0].drop_duplicates(CELL)
+
+
+def with_margins(configuration: Configuration, measured: pd.DataFrame) -> pd.DataFrame:
+    """`measured` with a column `margin` (points), and whether a cell `reproduces`."""
+    told = measured.assign(margin=seed_margins(configuration, measured))
+    return told.assign(reproduces=reproduces(told["difference"], told["margin"]))
+
+
+def with_sets(configuration: Configuration, cells: pd.DataFrame) -> pd.DataFrame:
+    """`cells` with a column `set`: `FRePo, IPC 1`, behind what it was measured on where that differs."""
+    sources = cells["source"].map(lambda name: configuration.source(name).title)
+    sets = sources + ", IPC " + cells["ipc"].astype(str)
+    if cells["measured_on"].nunique() > 1:
+        sets = cells["measured_on"].map(lambda name: configuration.dataset(name).title) + ", " + sets
+    return cells.assign(set=sets)
+
+
+def cell_words(configuration: Configuration, row: "pd.Series[Any]") -> dict[str, str]:
+    """What a row with its `set` is about, in words."""
+    network = configuration.arch_title(str(row["arch"]))
+    return {"set": str(row["set"]), "network": network, "recipe": str(row["recipe"])}
+
+
+def judged(cells: pd.DataFrame, noun: str = "") -> str:
+    """`37 cells that can be judged`: how many have a margin; where all have one, their number alone."""
+    known = int(cells["margin"].notna().sum())
+    return f"{known}{noun}" if known == len(cells) else f"{known}{noun} that can be judged"
+
+
+def margin_text(margin: float) -> str:
+    return NOT_RUN if pd.isna(margin) else f"± {printed(margin)}"
+
+
+def verdict_text(reproduced: bool, margin: float) -> str:
+    """The verdict; none without a margin."""
+    if pd.isna(margin):
+        return NOT_RUN
+    return "yes" if reproduced else "no"
+
+
+def pipe(rows: Sequence[dict[str, Any]], texts: int) -> str:
+    align = ["left"] * texts + ["right"] * (len(rows[0]) - texts)
+    return tabulate(rows, headers="keys", tablefmt="pipe", disable_numparse=True, colalign=align)
