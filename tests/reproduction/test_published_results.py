@@ -92,7 +92,7 @@ def test_the_pages_that_tell_of_them_are_what_the_metrics_give(
     layout.results.mkdir()
     shutil.copy(PUBLISHED.results / "findings.md", layout.results)
     layout.analyses.mkdir()
-    for name in ("stand_in", "statistics"):
+    for name in ("stand_in", "statistics", "whitening"):
         shutil.copy(PUBLISHED.analysis_files(name)[0], layout.analyses)
     readme = Path(shutil.copy(PROJECT / "README.md", tmp_path))
     kept = readme.read_text()
