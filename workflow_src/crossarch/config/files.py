@@ -48,10 +48,10 @@ class UpstreamFile(Model):
         return relative_path(self.url)
 
 
-def expanded(path: str) -> str:
+def expanded(path: str) -> Path:
     """`path` with the home that `~` stands for; raises ValueError for a user who is not there."""
     try:
-        return str(Path(path).expanduser())
+        return Path(path).expanduser()
     except RuntimeError:
         raise ValueError("the home of a user that exists (~ or ~name), or no ~ before it") from None
 
@@ -77,7 +77,7 @@ class LocalFile(Model):
     @property
     def location(self) -> Path:
         """The path, `~` expanded; a relative one starts at the folder the workflow runs in."""
-        return Path(expanded(self.path))
+        return expanded(self.path)
 
 
 def _form(value: Any) -> str:

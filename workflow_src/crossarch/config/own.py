@@ -39,7 +39,7 @@ class NetworkFile(Model):
         A run tells where the file lay when it was trained. It is read where the configuration has the
         same code today, if it has.
         """
-        return _places.get(self.code) or Path(expanded(self.file))
+        return _places.get(self.code) or expanded(self.file)
 
 
 def read_network_files(
@@ -60,7 +60,7 @@ def read_network_files(
         if names and arch not in names:
             raise ConfigError(unknown(network.file, "@network", arch, names, what="network"))
         files[arch] = NetworkFile(file=network.file, code=network_code(source))
-        _places[files[arch].code] = Path(expanded(network.file))
+        _places[files[arch].code] = expanded(network.file)
     return files
 
 
@@ -83,7 +83,7 @@ def network_code(source: str) -> str:
 def _read(file: str, key: str) -> str:
     """The text of a network's file, which is Python."""
     try:
-        source = Path(expanded(file)).read_text(encoding="utf-8")
+        source = expanded(file).read_text(encoding="utf-8")
         ast.parse(source)
     except FileNotFoundError:
         raise ConfigError(f"{key}: found {file!r}, no such file") from None

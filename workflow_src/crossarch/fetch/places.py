@@ -38,6 +38,6 @@ def cache_directory() -> Path:
 
 def _expand(variable: str, name: str) -> Path:
     try:
-        return Path(expanded(name))
+        return expanded(name)
     except ValueError as error:
         raise FetchError(f"{variable}: found {name!r}, allowed: {error}") from None

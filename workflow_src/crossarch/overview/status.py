@@ -18,7 +18,7 @@ from typing import Any, Literal, get_args
 
 from crossarch.config import Configuration, RunId
 from crossarch.current import Digest, outdated
-from crossarch.errors import DataError
+from crossarch.errors import WARNING, DataError
 from crossarch.files import sha256_of
 from crossarch.layout import Layout
 
@@ -85,7 +85,7 @@ def _status(
     last = lines[-1].strip() if lines else ""
     if last.startswith("crossarch: interrupted"):
         return RunStatus(run, "missing")
-    has_ended = last.startswith("crossarch: ") and not last.startswith("crossarch: warning: ")
+    has_ended = last.startswith("crossarch: ") and not last.startswith(WARNING)
     failed = has_ended or "Traceback (most recent call last):" in tail
     return RunStatus(run, "failed" if failed else "running", log, last, age)
 

@@ -58,7 +58,7 @@ def _titled_keys(mapping: Mapping[str, V]) -> Mapping[str, V]:
 Title = Annotated[str, AfterValidator(_titled)]
 TitleKeys = AfterValidator(_titled_keys)
 # A path; `~` is the user's home.
-Place = Annotated[str, Field(min_length=1), AfterValidator(expanded)]
+Place = Annotated[str, Field(min_length=1), AfterValidator(lambda path: str(expanded(path)))]
 Distinct = Annotated[tuple[T, ...], AfterValidator(_each_once)]
 Chosen = Annotated[Distinct[T], Field(min_length=1)]
 Float = Annotated[float, BeforeValidator(number)]

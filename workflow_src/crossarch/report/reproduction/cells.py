@@ -46,6 +46,7 @@ def judged(cells: pd.DataFrame, noun: str = "") -> str:
 
 
 def margin_text(margin: float) -> str:
+    """`± 2.3`, a margin in points; a dash where it is not known."""
     return NOT_RUN if pd.isna(margin) else f"± {printed(margin)}"
 
 
@@ -57,5 +58,6 @@ def verdict_text(reproduced: bool, margin: float) -> str:
 
 
 def pipe(rows: Sequence[dict[str, Any]], texts: int) -> str:
+    """Rows, at least one, as a Markdown table: `texts` columns of text, then numbers."""
     align = ["left"] * texts + ["right"] * (len(rows[0]) - texts)
     return tabulate(rows, headers="keys", tablefmt="pipe", disable_numparse=True, colalign=align)

@@ -30,6 +30,7 @@ def cost(configuration: Configuration, runs: pd.DataFrame) -> str:
 
 
 def made_with(runs: pd.DataFrame) -> str:
+    """On which machines and days, and by which commits, runs were trained, and the hours of all."""
     commits = sorted(set(runs["commit"].dropna()))
     machines = ", ".join(sorted(set(runs["machine"].dropna())))
     days = sorted(text[:10] for text in runs["finished"])
@@ -43,4 +44,5 @@ def made_with(runs: pd.DataFrame) -> str:
 
 
 def hours_of(runs: pd.DataFrame) -> float:
+    """The hours that runs took, trainings and tests."""
     return float((runs["seconds_training"] + runs["seconds_evaluation"]).sum()) / 3600
