@@ -40,6 +40,7 @@ from crossarch.config import (
     set_whitening,
     shows_curvature,
     table_words,
+    teacher_file,
 )
 from crossarch.digests import stage_digest
 from crossarch.errors import CrossarchError
@@ -344,6 +345,8 @@ def training_inputs(wildcards):
     if settings.teacher:
         weights = f"{settings.distillation.checkpoint}.safetensors"
         inputs["teacher"] = layout.run(settings.teacher) / weights
+    elif file := teacher_file(configuration, run):
+        inputs["teacher"] = local_paths(file)[0]
     return {name: str(path) for name, path in inputs.items()}
 
 

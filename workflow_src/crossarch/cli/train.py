@@ -32,6 +32,7 @@ from crossarch.config import (
     parse_run,
     resolve,
     run_recipe,
+    teacher_file,
     test_whitening,
 )
 from crossarch.current import outdated
@@ -106,15 +107,19 @@ def train(
 def _weights_of_teacher(
     configuration: Configuration, layout: Layout, student: RunSettings
 ) -> Path | None:
-    """The weights that teach a run; DataError where they are not those of the teacher of today."""
+    """The weights that teach a run; DataError where they are not those of the current teacher."""
+    from crossarch.data.ensure import ensure_file
+
+    if file := teacher_file(configuration, student.run):
+        return ensure_file(configuration, layout, file)
     if student.teacher is None or student.distillation is None:
         return None
     record = layout.run_metrics(student.teacher)
     weights = layout.run(student.teacher) / f"{student.distillation.checkpoint}.safetensors"
     command = f"with the same presets: crossarch train {student.teacher.path}"
-    for file in (weights, record):
-        if not file.exists():
-            raise DataError(f"{file}: no such file; train the teacher first, {command}")
+    for made in (weights, record):
+        if not made.exists():
+            raise DataError(f"{made}: no such file; train the teacher first, {command}")
     if reason := outdated(configuration, record):
         raise DataError(f"{record}: {reason}; train the teacher again, {command}")
     return weights

@@ -47,7 +47,9 @@ from crossarch.config.resolve import (
     run_recipe,
     set_reading,
     set_whitening,
+    teacher_file,
     test_whitening,
+    trained_as,
 )
 from crossarch.config.runs import RUN_PATTERN, RunId, SetId, parse_run, parse_set, split_recipe
 from crossarch.config.sets import chosen_sets
@@ -105,6 +107,8 @@ __all__ = [
     "table_recipes",
     "table_runs",
     "table_words",
+    "teacher_file",
     "test_whitening",
+    "trained_as",
     "with_teachers",
 ]

@@ -6,7 +6,7 @@ from string import ascii_lowercase
 
 from crossarch.config.choice import first_run, has_training_set, selected
 from crossarch.config.configuration import Configuration
-from crossarch.config.resolve import applies
+from crossarch.config.resolve import applies, trained_as
 from crossarch.config.runs import RunId
 from crossarch.config.schema import (
     Accuracies,
@@ -100,7 +100,7 @@ def figure_runs(configuration: Configuration, name: str) -> list[RunId]:
     if isinstance(configuration.figure(name).drawing, CurvatureDrawing):
         seeds = seeds[:1]
     runs = dict.fromkeys(
-        point.run.model_copy(update={"seed": seed})
+        trained_as(configuration, point.run).model_copy(update={"seed": seed})
         for point in figure_points(configuration, name)
         if selected(configuration, point.run) and has_training_set(configuration, point.run)
         for seed in seeds

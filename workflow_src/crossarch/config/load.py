@@ -40,17 +40,22 @@ def load_configuration(
         validated(Selection, chosen, file)
     recipes_file = directory / "recipes.yaml"
     datasets = _datasets(directory)
+    sources = _entries(Source, directory / "sources.yaml")
     validated_selection = validated(Selection, chosen, selection_file)
     networks_from = _places(layers, "own_networks")
     configuration = Configuration(
         directory=directory,
         datasets=datasets,
-        sources=_entries(Source, directory / "sources.yaml"),
+        sources=sources,
         tables=_entries(Table, directory / "tables.yaml"),
         figures=_entries(Figure, directory / "figures.yaml"),
         selection=validated_selection,
         recipe_book=with_own_recipes(
-            parse_recipe_book(read_mapping(recipes_file), str(recipes_file)),
+            parse_recipe_book(
+                read_mapping(recipes_file),
+                str(recipes_file),
+                {name: source.arch for name, source in sources.items()},
+            ),
             validated_selection.own_recipes,
             _places(layers, "own_recipes"),
         ),

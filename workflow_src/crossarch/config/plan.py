@@ -7,7 +7,7 @@ from crossarch.config.choice import first_run, has_training_set, selected
 from crossarch.config.configuration import Configuration
 from crossarch.config.figures import figure_points, figure_runs
 from crossarch.config.files import UpstreamFile
-from crossarch.config.resolve import applies, distilled_set, resolve
+from crossarch.config.resolve import applies, distilled_set, resolve, teacher_file, trained_as
 from crossarch.config.runs import RunId
 from crossarch.config.schema import Table
 from crossarch.errors import ConfigError
@@ -74,17 +74,19 @@ def _table_ipcs(configuration: Configuration, table: Table, dataset: str, source
 def table_runs(configuration: Configuration, table: Table) -> list[RunId]:
     """The runs of a table that the configuration selects and that make sense; teachers not included.
 
-    A cell whose training set sources.yaml does not have is left out.
+    A cell whose training set sources.yaml does not have is left out. Cells that are trained alike name
+    one run (`trained_as`), which comes once.
     """
-    return [
-        run.model_copy(update={"seed": seed})
+    runs = (
+        trained_as(configuration, run).model_copy(update={"seed": seed})
         for dataset in table_datasets(configuration, table)
         for run in grid(configuration, table, dataset)
         if selected(configuration, run)
         and has_training_set(configuration, run)
         and applies(configuration, run)
         for seed in configuration.selection.seeds
-    ]
+    )
+    return list(dict.fromkeys(runs))
 
 
 def named_runs(configuration: Configuration, name: str) -> list[RunId]:
@@ -133,6 +135,8 @@ def selected_files(configuration: Configuration) -> dict[str, UpstreamFile]:
         if configuration.source(one.source).sets:
             entry = distilled_set(configuration, one.source, one.dataset, one.ipc)
             files += [file for file in entry.files if isinstance(file, UpstreamFile)]
+    teachers = (teacher_file(configuration, run) for run in runs)
+    files += [file for file in teachers if isinstance(file, UpstreamFile)]
     urls = {file.url for file in files}
     return {name: file for name, file in configuration.upstream().items() if file.url in urls}
 

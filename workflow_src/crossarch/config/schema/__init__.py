@@ -30,11 +30,13 @@ from crossarch.config.schema.recipes import (
     Recipe,
     Schedule,
     StepSchedule,
+    TeacherFile,
 )
 from crossarch.config.schema.selection import (
     Arithmetic,
     CurvatureSettings,
     Evaluation,
+    EvaluationPrecision,
     OwnNetwork,
     Selection,
     StandInSettings,
@@ -102,6 +104,7 @@ __all__ = [
     "DistilledSet",
     "Drawing",
     "Evaluation",
+    "EvaluationPrecision",
     "Figure",
     "Frepo",
     "Ipc",
@@ -131,5 +134,6 @@ __all__ = [
     "StepSchedule",
     "Summarised",
     "Table",
+    "TeacherFile",
     "Whitening",
 ]

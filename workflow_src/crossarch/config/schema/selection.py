@@ -21,11 +21,19 @@ from crossarch.config.schema.terms import (
     Title,
 )
 
+EvaluationPrecision = Literal["auto", "float32", "bfloat16"]
+
 
 class Evaluation(Model):
-    """When the test accuracy is measured: every so many epochs, and after the last."""
+    """How the test accuracy is measured along a training.
 
-    every: Positive
+    `every` so many epochs, whatever the recipe's `evaluate_every` says; null leaves it to the recipe. In
+    `bfloat16`, which is about twice as fast on CPUs that compute in it, or in `float32`; `auto` is
+    bfloat16 on such CPUs. The accuracies that tables print are always measured in float32.
+    """
+
+    every: Positive | None = None
+    precision: EvaluationPrecision = "auto"
 
 
 class Arithmetic(Model):
