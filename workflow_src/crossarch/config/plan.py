@@ -49,10 +49,17 @@ def table_archs(configuration: Configuration, table: Table) -> list[str]:
 
 
 def table_recipes(configuration: Configuration, table: Table, ipc: int | None = None) -> list[str]:
-    """The recipes of a table (for one IPC); in the layouts `main` and `settings` own ones follow."""
+    """The recipes of a table (for one IPC).
+
+    In the layouts `main` and `settings` custom ones follow, and those that are chosen by name though no
+    table has them.
+    """
     recipes = table.recipes if ipc is None else table.recipes_by_ipc.get(ipc, table.recipes)
-    own = configuration.selection.own_recipes if table.layout in ("main", "settings") else ()
-    return list(dict.fromkeys([*recipes, *own]))
+    if table.layout not in ("main", "settings"):
+        return list(recipes)
+    in_tables = {name for each in configuration.tables.values() for name in each.recipes}
+    chosen = [name for name in configuration.selection.recipes or () if name not in in_tables]
+    return list(dict.fromkeys([*recipes, *configuration.selection.own_recipes, *chosen]))
 
 
 def grid(configuration: Configuration, table: Table, dataset: str) -> Iterator[RunId]:

@@ -178,9 +178,11 @@ def load_network(settings: NetworkSettings, weights: Path) -> nn.Module:
     for name, tensor in needed.items():
         found = loaded.get(name)
         if found is None:
+            missing = [each for each in needed if each not in loaded]
+            other = [each for each in loaded if each not in needed]
             raise DataError(
-                f"{weights}: found tensors {_some(loaded)}, expected those of {settings.arch}: "
-                f"{_some(needed)}; {name} is missing"
+                f"{weights}: found no tensor {_some(missing)}, which {settings.arch} has"
+                + (f"; found instead {_some(other)}" if other else "")
             )
         if found.shape != tensor.shape:
             raise DataError(
