@@ -37,7 +37,6 @@ from crossarch.config.schema.selection import (
     Evaluation,
     OwnNetwork,
     Selection,
-    StandInSettings,
 )
 from crossarch.config.schema.sources import (
     SUFFIXES,
@@ -126,7 +125,6 @@ __all__ = [
     "Selection",
     "SetFormat",
     "Source",
-    "StandInSettings",
     "Standardisation",
     "StepSchedule",
     "Summarised",

@@ -83,7 +83,7 @@ def render_page(configuration: Configuration, runs: pd.DataFrame, layout: Layout
         titles=_TITLES,
         filters=_filters(configuration, shown),
         name=lambda kind, value: _title(configuration, kind, value),
-        notices=_notices(configuration, runs),
+        notices=_notices(runs),
         accuracy=configuration.selection.accuracy,
         runs=len(runs),
         cells=_cells(shown),
@@ -154,16 +154,11 @@ def _archs(configuration: Configuration) -> list[Choice]:
     return [Choice(arch, configuration.arch_title(arch)) for arch in configuration.archs]
 
 
-def _notices(configuration: Configuration, runs: pd.DataFrame) -> list[str]:
+def _notices(runs: pd.DataFrame) -> list[str]:
     """What has to be known before any number is read."""
     notices = []
     if any_synthetic(runs["device"]):
         notices.append(f"{NOTICE}. Some of these numbers were made up to try out the page.")
-    for name in (one for one in runs["dataset"].unique() if one in configuration.datasets):
-        original = configuration.distilled_from(name)
-        if original != name:
-            stand_in, real = configuration.dataset(name).title, configuration.dataset(original).title
-            notices.append(f"{stand_in} is a stand-in: numbers measured on it are not those of {real}.")
     if runs.empty:
         notices.append("No run measured yet.")
     return notices
@@ -212,7 +207,7 @@ def _pictures(configuration: Configuration, layout: Layout) -> list[Picture]:
     for name in renderable_figures(configuration):
         figure = configuration.figure(name)
         image, csv = layout.figures / f"{name}.svg", layout.figures / f"{name}.csv"
-        if image.is_file() and csv.is_file() and _of_selection(configuration, csv):
+        if image.is_file() and csv.is_file() and _of_selection(configuration, read_text_columns(csv)):
             encoded = base64.b64encode(image.read_bytes()).decode()
             pictures.append(
                 Picture(
@@ -230,7 +225,7 @@ def _plain_tables(configuration: Configuration, layout: Layout) -> list[PlainTab
     """Claims and cells of the scorecard and the audit of the distilled sets, as far as they are made."""
     cells, summary, _ = layout.scorecard_files()
     tables = []
-    scored = cells.is_file() and _of_selection(configuration, cells)
+    scored = cells.is_file() and _of_selection(configuration, _measured(read_text_columns(cells)))
     if scored and summary.is_file():
         lines = _text(summary)
         claims = lines.loc[lines["kind"] == "claim", _CLAIMS]
@@ -252,14 +247,18 @@ def _plain_tables(configuration: Configuration, layout: Layout) -> list[PlainTab
     return tables
 
 
-def _of_selection(configuration: Configuration, csv: Path) -> bool:
-    """Whether what a CSV tells was measured on selected data sets, under the selected protocol.
+def _measured(cells: pd.DataFrame) -> pd.DataFrame:
+    """Those cells of the scorecard that have a number of ours."""
+    return cells[cells["ours"].notna()]
+
+
+def _of_selection(configuration: Configuration, table: pd.DataFrame) -> bool:
+    """Whether what a table tells was measured on selected data sets, under the selected protocol.
 
     Another selection may have left it. What needs no runs names neither.
     """
-    table, selection = read_text_columns(csv), configuration.selection
-    tested_on = "measured_on" if "measured_on" in table else "dataset"
-    chosen = {tested_on: selection.datasets, "protocol": (selection.protocol,)}
+    selection = configuration.selection
+    chosen = {"dataset": selection.datasets, "protocol": (selection.protocol,)}
     return all(
         table[column].dropna().isin(values).all() for column, values in chosen.items() if column in table
     )

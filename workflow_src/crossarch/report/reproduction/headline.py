@@ -105,9 +105,5 @@ def _by_last_test(configuration: Configuration, runs: pd.DataFrame) -> pd.DataFr
 
 
 def _datasets(configuration: Configuration, measured: pd.DataFrame) -> str:
-    names = sorted(measured["measured_on"].unique())
-    return " and ".join(
-        f"on {configuration.dataset(name).title}"
-        + ("" if configuration.distilled_from(name) == name else ", a stand-in")
-        for name in names
-    )
+    names = sorted(measured["dataset"].unique())
+    return "on " + listed(configuration.dataset(name).title for name in names)
