@@ -1,6 +1,5 @@
 """What the networks of finished runs answer on their test sets, from files to files."""
 
-
 import torch
 from torch import Tensor
 
