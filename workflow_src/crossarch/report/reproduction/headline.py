@@ -28,7 +28,8 @@ def headline(configuration: Configuration, runs: pd.DataFrame, cells: pd.DataFra
         f"{plural(len(runs), 'run')} {_length(configuration, runs)}, {hours_of(runs):.0f} hours "
         f"{_of_devices(runs)}, {_datasets(configuration, measured)}. {counted['n'].sum()} of them "
         f"measure {whole['n']} of the {whole['of']} numbers in the paper's tables. On average ours "
-        f"are {printed_signed(whole['ours'] - whole['paper'])} points from the paper's{ranks}{_near(counted)}.",
+        f"are {printed_signed(whole['ours'] - whole['paper'])} points from the paper's{ranks}"
+        f"{_near(counted)}.",
     ]
     if claims.empty:
         return lines[0]
