@@ -207,7 +207,7 @@ def _pictures(configuration: Configuration, layout: Layout) -> list[Picture]:
     for name in renderable_figures(configuration):
         figure = configuration.figure(name)
         image, csv = layout.figures / f"{name}.svg", layout.figures / f"{name}.csv"
-        if image.is_file() and csv.is_file() and _of_selection(configuration, read_text_columns(csv)):
+        if image.is_file() and csv.is_file() and _of_selection(configuration, csv):
             encoded = base64.b64encode(image.read_bytes()).decode()
             pictures.append(
                 Picture(
@@ -225,7 +225,7 @@ def _plain_tables(configuration: Configuration, layout: Layout) -> list[PlainTab
     """Claims and cells of the scorecard and the audit of the distilled sets, as far as they are made."""
     cells, summary, _ = layout.scorecard_files()
     tables = []
-    scored = cells.is_file() and _of_selection(configuration, _measured(read_text_columns(cells)))
+    scored = cells.is_file() and _of_selection(configuration, cells)
     if scored and summary.is_file():
         lines = _text(summary)
         claims = lines.loc[lines["kind"] == "claim", _CLAIMS]
@@ -247,17 +247,14 @@ def _plain_tables(configuration: Configuration, layout: Layout) -> list[PlainTab
     return tables
 
 
-def _measured(cells: pd.DataFrame) -> pd.DataFrame:
-    """Those cells of the scorecard that have a number of ours."""
-    return cells[cells["ours"].notna()]
-
-
-def _of_selection(configuration: Configuration, table: pd.DataFrame) -> bool:
-    """Whether what a table tells was measured on selected data sets, under the selected protocol.
+def _of_selection(configuration: Configuration, csv: Path) -> bool:
+    """Whether what a CSV tells was measured on selected data sets, under the selected protocol.
 
     Another selection may have left it. What needs no runs names neither.
     """
-    selection = configuration.selection
+    table, selection = read_text_columns(csv), configuration.selection
+    if "ours" in table:  # the scorecard has every cell of the paper
+        table = table[table["ours"].notna()]
     chosen = {"dataset": selection.datasets, "protocol": (selection.protocol,)}
     return all(
         table[column].dropna().isin(values).all() for column, values in chosen.items() if column in table
