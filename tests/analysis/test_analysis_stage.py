@@ -30,7 +30,6 @@ PUBLISHED = Layout(PROJECT / "results" / "reproduction")
         ("taught.py", {"testing"}),
         ("softness.py", {"analysis"}),
         ("findings.py", {"analysis"}),
-        ("pairs.py", {"testing"}),
         ("predictions.py", {"testing", "retrace"}),
         ("retrace.py", {"retrace"}),
         ("teachers.py", {"analysis"}),
