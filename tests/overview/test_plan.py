@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from synthetic_runs import metrics_of_today
+from synthetic_runs import a_run, metrics_of_today
 from typer.testing import CliRunner
 
 from crossarch.cli import app
@@ -179,7 +179,7 @@ def test_a_run_with_metrics_is_not_left(directory: Path, tmp_path: Path) -> None
         ({"ipc": [1], "archs": ["alexnet"], "recipes": ["full"]}, "table2", 2, 4),
         ({"sources": ["frepo"], "archs": ["cnn"]}, "table2", 6, 6),
         ({"archs": ["resnet18"], "recipes": ["full-1fold"]}, "table4", 1, 2),
-        ({"datasets": ["cifar10", "cifar10-jpeg"]}, "table3", 8, 10),
+        ({"datasets": ["cifar10", "cifar100"]}, "table3", 4, 5),
     ],
 )
 def test_the_selection_narrows_a_table(
@@ -210,7 +210,14 @@ def test_nothing_to_run_is_explained(directory: Path, tmp_path: Path) -> None:
         planned(configuration, Layout(tmp_path), ["table9"])
 
 
-def test_the_command_says_the_same_in_json_and_in_a_table(tmp_path: Path) -> None:
+def test_the_command_says_the_same_in_json_and_in_a_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # no published runs there
+    run = a_run(source="mtt")
+    file = Layout(tmp_path).run_metrics(run)
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps(metrics_of_today(load_configuration(CONFIG), run)))
     arguments = ["plan", "--config", str(CONFIG), "--results", str(tmp_path), "--table", "table7"]
     told = CliRunner().invoke(app, [*arguments, "--json"])
     answer = json.loads(told.stdout)

@@ -121,29 +121,6 @@ class StatisticsRecord(Record):
     seconds: float
 
 
-class PairedAccuracies(Model):
-    """Accuracies (percent) on pairs of an original image and its copy, and on one of the two alone."""
-
-    original: float
-    copied: float
-    only_original: float
-    only_copied: float
-
-
-class StandInRecord(Record):
-    """Accuracies of a run's final weights on images of a stand-in and on what they are copies of.
-
-    `images` counts the pairs, `originals` names the data set or the file of the originals, `split` the
-    split that they are of. `own` is the space that the run is tested in.
-    """
-
-    own: Whitening
-    originals: str
-    split: Literal["train", "test"]
-    accuracies: dict[Whitening, PairedAccuracies]
-    seconds: float
-
-
 class Compared(Model):
     """A number of our training and the same of what the authors published."""
 

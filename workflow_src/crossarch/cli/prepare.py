@@ -52,7 +52,7 @@ def prepare(
 ) -> None:
     """Turn downloads into canonical tensors; without options the images of a real data set.
 
-    Example: `crossarch prepare cifar10-jpeg --test-set zca-kornia`
+    Example: `crossarch prepare cifar10 --test-set zca-kornia`
     """
     import torch
 

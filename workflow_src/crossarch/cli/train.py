@@ -67,7 +67,7 @@ def train(
     SIGTERM, SIGUSR1 and SIGINT (Ctrl-C) end it after the epoch, with its state saved.
     What is not given is prepared, the teacher excepted: train it first.
 
-    Example: `crossarch train cifar10-jpeg/frepo/ipc1/cnn/wo_dp_kd/seed0`
+    Example: `crossarch train cifar10/frepo/ipc1/cnn/wo_dp_kd/seed0`
     """
     from crossarch.data import ensure
     from crossarch.running.progress import showing_progress
@@ -147,7 +147,7 @@ def evaluate(
     """Print the test accuracy of stored weights as one JSON object.
 
     Example: `crossarch evaluate --weights checkpoint_best.pth --arch cnn --source mtt
-    --dataset cifar10-jpeg --ipc 10`
+    --dataset cifar10 --ipc 10`
     """
     import torch
 

@@ -4,7 +4,7 @@ Every stage reads its settings from here; the Snakefile does too, in every clust
 """
 
 from crossarch.config.choice import selected
-from crossarch.config.configuration import Configuration, stand_in_title
+from crossarch.config.configuration import Configuration
 from crossarch.config.distil import DistilSettings, chosen_distillations, resolve_distil
 from crossarch.config.factors import recipe_factors, selected_titles, table_words
 from crossarch.config.figures import (
@@ -101,7 +101,6 @@ __all__ = [
     "set_whitening",
     "shows_curvature",
     "split_recipe",
-    "stand_in_title",
     "table_archs",
     "table_datasets",
     "table_recipes",

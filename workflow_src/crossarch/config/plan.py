@@ -14,18 +14,17 @@ from crossarch.errors import ConfigError
 
 
 def table_datasets(configuration: Configuration, table: Table) -> list[str]:
-    """The selected data sets that a table can be measured on: its own, or one that stands in for it.
+    """The selected data sets that a table can be measured on: its own.
 
     In a layout with a row for each source also data sets that no table is about.
     """
     if not table.dataset:
         return []
-    fitting = configuration.fitting(table.dataset)
     wide = table.layout in ("main", "spread")
     return [
         name
         for name in configuration.selection.datasets
-        if name in fitting or (wide and configuration.is_besides(name))
+        if name == table.dataset or (wide and configuration.is_besides(name))
     ]
 
 
@@ -152,7 +151,7 @@ def _why_none(configuration: Configuration, names: Iterable[str]) -> str:
     """What stands in the way of all runs of tables and figures."""
     cells = [run for name in names for run in _cells(configuration, name)]
     if cells and not any(has_training_set(configuration, run) for run in cells):
-        datasets = dict.fromkeys(configuration.distilled_from(run.dataset) for run in cells)
+        datasets = dict.fromkeys(run.dataset for run in cells)
         ipc = ", ".join(map(str, dict.fromkeys(run.ipc for run in cells)))
         file = f"{configuration.directory}/sources.yaml"
         return f"{file} has no set of {', '.join(datasets)} with ipc {ipc}"

@@ -112,7 +112,7 @@ SMALLEST_WITH_INSTANCE_NORM: dict[Arch, int] = {"vgg11": 32, "resnet18": 16, "re
 def network_widths(configuration: Configuration, source: str, dataset: str) -> tuple[int, ...]:
     """The channels of each layer of the CNN that a source's sets for `dataset` were distilled with."""
     of_source = configuration.source(source)
-    return of_source.widths_by_dataset.get(configuration.distilled_from(dataset), of_source.widths)
+    return of_source.widths_by_dataset.get(dataset, of_source.widths)
 
 
 def network_settings(
@@ -166,14 +166,13 @@ def check_training_set(configuration: Configuration, source: str, dataset: str, 
     """Raise ConfigError, saying which ones exist, if a source has no set of that IPC for a data set."""
     file = f"{configuration.directory}/sources.yaml"
     settings = configuration.source(source)
-    original = configuration.distilled_from(dataset)
     key, known = settings.kind, settings.by_dataset
-    if original not in known:
-        raise ConfigError(unknown(file, f"{source}.{key}", original, known, what="dataset"))
-    if ipc not in settings.ipcs(original):
-        allowed = ", ".join(map(str, settings.ipcs(original)))
+    if dataset not in known:
+        raise ConfigError(unknown(file, f"{source}.{key}", dataset, known, what="dataset"))
+    if ipc not in settings.ipcs(dataset):
+        allowed = ", ".join(map(str, settings.ipcs(dataset)))
         raise ConfigError(
-            f"{file}: {source}.{key}.{original}: found no set with ipc {ipc}, allowed: {allowed}"
+            f"{file}: {source}.{key}.{dataset}: found no set with ipc {ipc}, allowed: {allowed}"
         )
 
 
@@ -190,7 +189,7 @@ def distilled_set(configuration: Configuration, source: str, dataset: str, ipc: 
             f"{configuration.directory}/sources.yaml: {source}: found {found}, "
             "needed: a source of published sets, or of your own"
         )
-    return sets[configuration.distilled_from(dataset)][ipc]
+    return sets[dataset][ipc]
 
 
 def published_teacher(configuration: Configuration, run: RunId) -> UpstreamFile | None:
@@ -237,7 +236,7 @@ def set_whitening(configuration: Configuration, source: str, dataset: str, ipc: 
     entry: DistilledSet | Frepo
     if of_source.distilled:
         check_training_set(configuration, source, dataset, ipc)
-        entry = of_source.distilled[configuration.distilled_from(dataset)]
+        entry = of_source.distilled[dataset]
     else:
         entry = distilled_set(configuration, source, dataset, ipc)
     return entry.whitening or of_source.whitening
@@ -265,8 +264,7 @@ def test_whitening(configuration: Configuration, run: RunId) -> Whitening:
     source = configuration.source(run.source)
     if source.kind != "sets" or source.pixels == "raw":
         return own
-    original = configuration.distilled_from(run.dataset)
-    return configuration.recipe_book.test_whitening(run.protocol, original) or own
+    return configuration.recipe_book.test_whitening(run.protocol, run.dataset) or own
 
 
 def batch_size_of(configuration: Configuration, dataset: str, ipc: int) -> int:

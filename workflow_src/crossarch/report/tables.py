@@ -175,15 +175,14 @@ def _factors(configuration: Configuration, table: Table) -> dict[str, str | None
 
 def _datasets(configuration: Configuration, table: Table) -> list[str]:
     """The selected data sets that a table can be measured on."""
-    fitting = table_datasets(configuration, table)
-    if not fitting:
-        allowed = configuration.fitting(table.dataset) if table.dataset else []
+    datasets = table_datasets(configuration, table)
+    if not datasets:
         raise ConfigError(
             f"{configuration.directory}/config.yaml: datasets: found "
             f"{', '.join(configuration.selection.datasets)}, "
-            f"allowed for the table {table.title!r}: {', '.join(allowed)}"
+            f"allowed for the table {table.title!r}: {table.dataset}"
         )
-    return fitting
+    return datasets
 
 
 def _grid(configuration: Configuration, table: Table, datasets: Sequence[str]) -> pd.DataFrame:

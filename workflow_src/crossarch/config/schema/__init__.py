@@ -39,7 +39,6 @@ from crossarch.config.schema.selection import (
     EvaluationPrecision,
     OwnNetwork,
     Selection,
-    StandInSettings,
 )
 from crossarch.config.schema.sources import (
     SUFFIXES,
@@ -129,7 +128,6 @@ __all__ = [
     "Selection",
     "SetFormat",
     "Source",
-    "StandInSettings",
     "Standardisation",
     "StepSchedule",
     "Summarised",

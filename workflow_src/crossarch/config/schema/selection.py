@@ -68,16 +68,6 @@ class CurvatureSettings(Model):
         return self
 
 
-class StandInSettings(Model):
-    """What a stand-in is compared with: the images that it is a lossy copy of.
-
-    `originals`: an .npz of `images` (N, H, W, C) uint8 and `labels` (N,), the first N training images in
-    the order of the original set. None: the test set of the data set itself, which has to be fetched.
-    """
-
-    originals: Place | None = None
-
-
 class OwnNetwork(Model):
     """A network of the user's own: the file that registers it, and what it is called in print.
 
@@ -118,7 +108,6 @@ class Selection(Model):
     slots_per_gpu: Positive
     arithmetic: Arithmetic = Field(default=Arithmetic())
     curvature: CurvatureSettings = Field(default=CurvatureSettings())
-    stand_in: StandInSettings = Field(default=StandInSettings())
     results: Place
 
     @field_validator("results")

@@ -100,7 +100,7 @@ def rows(configuration: Configuration, runs: pd.DataFrame, layout: Layout) -> li
             arch=arch,
             applicable=bool(seeds) or _applies(configuration, key, arch),
             seeds=seeds,
-            paper=paper.get((_distilled_from(configuration, key[0]), *key[1:4], arch)),
+            paper=paper.get((*key[:4], arch)),
             **numbers.get((*served_by, arch), {}),
         )
 
@@ -137,12 +137,6 @@ def _numbers(configuration: Configuration, runs: pd.DataFrame) -> Mapping[Any, d
         cells.round(DECIMALS).set_index([*_ROW, "arch"])[["mean", "std", "gap", "best"]].astype(object)
     )
     return found.where(found.notna(), None).to_dict("index")
-
-
-def _distilled_from(configuration: Configuration, dataset: str) -> str:
-    """The data set that the paper has numbers of; itself for one that is no longer configured."""
-    known = dataset in configuration.datasets
-    return configuration.distilled_from(dataset) if known else dataset
 
 
 def _served_by(configuration: Configuration, key: Key, arch: str) -> Key:
