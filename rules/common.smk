@@ -422,7 +422,7 @@ def teacher_inputs(wildcards):
     settings = settings_of(wildcards)
     run, published = settings.run, published_teacher(configuration, settings.run)
     inputs = {
-        "metrics": layout.run_metrics(run),
+        **finished_inputs(settings, "best"),
         "distilled": training_set_of(run),
         "test": layout.test_set(run.dataset, settings.whitening),
     }

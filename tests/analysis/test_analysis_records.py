@@ -36,7 +36,7 @@ from crossarch.config import Configuration, RunId
 from crossarch.config.sets import AUDITED
 from crossarch.data.store import load_metadata, load_set, load_tensors, save_tensors
 from crossarch.errors import ConfigError, CrossarchError, DataError
-from crossarch.files import sha256_of
+from crossarch.files import read_mapping, sha256_of
 from crossarch.layout import Layout
 from crossarch.models import build
 from crossarch.running.evaluation import accuracy
@@ -420,6 +420,15 @@ def test_our_own_training_is_retraced_exactly(bench: Any, publish: Any) -> None:
     hits = int((network(test.images).argmax(1) == test.labels).sum())
     assert record.accuracy.ours == pytest.approx(100 * hits / 30, abs=1e-3)
     assert record.provenance["inputs"]["published"] == sha256_of(file)
+    # the best weights, which teach, at the temperature of Equation 2
+    folder = bench.layout.run(bench.teacher)
+    assert record.peak == read_mapping(folder / "metrics.json")["best_epoch"]
+    assert record.temperature == 1.5
+    for side, weights_file in (("ours", folder / "best.safetensors"), ("published", file)):
+        teacher = load_network(bench.settings(bench.teacher).network, weights_file).eval()
+        chances = torch.softmax(teacher(training.images) / 1.5, dim=1)
+        entropy = -(chances * chances.log()).sum(dim=1).mean().item()
+        assert getattr(record.entropies[0], side) == pytest.approx(entropy, rel=1e-4)
 
 
 def test_another_training_is_told_from_ours(bench: Any, publish: Any) -> None:
@@ -431,7 +440,7 @@ def test_another_training_is_told_from_ours(bench: Any, publish: Any) -> None:
     files, told = write_findings(bench.configuration, bench.layout, "teachers", [bench.teacher])
     assert told.startswith("`wo_dp_kd` on frepo IPC 1, 3 epochs as the published teacher: ")
     rows = list(csv.DictReader(files[0].open()))
-    assert len(rows) == 2 * len(record.parameters) + 7 + 1
+    assert len(rows) == 2 * len(record.parameters) + 7 + 1 + 1 + 7
     assert all(file.exists() for file in files)
 
 

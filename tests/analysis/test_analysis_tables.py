@@ -430,6 +430,9 @@ def traced(norms: dict[str, tuple[float, float, float]], test: float, **run: Any
             "losses": [{"ours": 0.02, "published": 0.025}, {"ours": 0.6, "published": 0.5}],
             "draws": 40,
             "accuracy": {"ours": test, "published": 60.5},
+            "peak": 450,
+            "temperature": 1.5,
+            "entropies": [{"ours": ours, "published": 0.4} for ours in (0.1, 0.2, 0.3)],
             "seconds": 1.0,
         }
     )
@@ -443,7 +446,7 @@ def test_teachers_beside_published_ones() -> None:
         traced({weights: (2.0, 6.0, 3.0), shift: (0.0, 0.1, 0.1)}, 59.0),
     ]
     found = find_teachers(records)
-    assert len(found.table) == 2 * (2 * 2 + 2 + 1)
+    assert len(found.table) == 2 * (2 * 2 + 2 + 1 + 1 + 3)
     cells = found.table.set_index(["recipe", "quantity", "of"])
     norm = cells.loc[("wo_dp_kd", "norm", weights)]
     assert (norm["n"], norm["epoch"], norm["initial"]) == (2, 400, 2.0)
@@ -456,10 +459,12 @@ def test_teachers_beside_published_ones() -> None:
     # 5 and 20% apart; a norm that begins at nothing changes by no percentage
     assert "5.0 to 20.0% apart, 12.5% in the median, after a training that changed them by 57.5%" in said
     assert "losses on the set are 0.80 to 1.20 times" in said
-    assert "the test is 60.5% and 60.5%. `baseline` on frepo IPC 1" in said
+    assert "the test is 60.5% and 60.5%. As teachers: " in said
     assert (
         "0.0 to 100.0% apart, 50.0% in the median, after a training that changed them by 200.0%" in said
     )
+    assert "ours is best after epoch 450, the published one was taken at 400" in said
+    assert "under 2-fold augmentation is 0.30 and 0.40 nats. `baseline`" in said
     assert "(" not in said  # the pages say that brackets are intervals of means
     assert found.rows.labels == ["frepo IPC 1, wo_dp_kd", "frepo IPC 1, baseline"]
     assert found.rows.points["value"].tolist() == pytest.approx([5.0, -20.0, 100.0, 0.0])

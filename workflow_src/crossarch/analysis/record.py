@@ -144,7 +144,9 @@ class TeacherRecord(Record):
 
     `epoch` is how many epochs that is, `teacher` where the published file comes from. `losses` are
     cross-entropies on the training set after so many operations of augmentation (from 0 to all), means
-    over `draws`; `accuracy` is that on the test set of the run, of `images`, in percent.
+    over `draws`; `accuracy` is that on the test set of the run, of `images`, in percent. `peak` is the
+    epoch of our best weights, which teach; `entropies` are those of their targets at `temperature`, that
+    of the distillation, beside the published weights', in nats, after so many operations as the losses.
     """
 
     checkpoint: Literal["last", "epoch"] = "epoch"
@@ -154,6 +156,9 @@ class TeacherRecord(Record):
     losses: tuple[Compared, ...]
     draws: int = Field(ge=1)
     accuracy: Compared
+    peak: int = Field(ge=1)
+    temperature: float = Field(gt=0)
+    entropies: tuple[Compared, ...]
     seconds: float
 
 
