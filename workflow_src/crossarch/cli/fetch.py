@@ -46,25 +46,36 @@ def fetch(
     ] = False,
     as_json: AsJson = False,
     file: Annotated[str | None, typer.Option(help="A file as JSON: url, sha256 ...")] = None,
+    real: Annotated[
+        str | None,
+        typer.Option(help="The archive of this data set, whether a data root has it or not."),
+    ] = None,
     config: ConfigDirectory = CONFIG,
     preset: Presets = None,
     results: Results = None,
 ) -> None:
     """Get upstream files: from a mirror (CROSSARCH_MIRROR), the cache or the network, verified.
 
-    Without addresses and --all: what the selected data sets, sources and IPC need.
+    Without addresses and --all: what the selected data sets, sources and IPC need. Of a real data set
+    that lies in a data root (`data_roots`, CROSSARCH_DATA) nothing is fetched; of another one the first
+    archive that can be had.
 
     Examples: `crossarch fetch --all --dry-run` - `crossarch fetch --preset config/presets/cpu.yaml` -
     `crossarch fetch --update-lock https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz`
     """
-    from crossarch.fetch.ensure import ensure_download
+    from crossarch.fetch.ensure import ensure_archive, ensure_download
     from crossarch.fetch.listing import list_files
     from crossarch.fetch.places import cache_directory, mirrors_from_environment
+    from crossarch.fetch.roots import find_real
 
-    at_most_one({"addresses": urls, "--all": every, "--file": file})
+    at_most_one({"addresses": urls, "--all": every, "--file": file, "--real": real})
     at_most_one({"--dry-run": dry_run, "--update-lock": update_lock})
     configuration = read_configuration(config, preset)
     layout = layout_of(configuration, results)
+    if real:
+        path = ensure_archive(configuration, layout, real)
+        typer.echo(json.dumps([{"path": str(path)}]) if as_json else path)
+        return
     if file:
         given = validated(UpstreamFile, json_object(file, "--file"), "--file")
         wanted = {given.url: given}
@@ -84,8 +95,11 @@ def fetch(
         _update_lock(configuration, layout, wanted, as_json)
     else:
 
-        def get(one: UpstreamFile) -> Told:
-            path = ensure_download(configuration, layout, one)
+        def get(name: str, one: UpstreamFile) -> Told:
+            if name in configuration.datasets and not urls:
+                path = find_real(configuration, name) or ensure_archive(configuration, layout, name)
+            else:
+                path = ensure_download(configuration, layout, one)
             return str(path), {"path": str(path)}
 
         _each(wanted, get, as_json)
@@ -109,20 +123,24 @@ def mirror(
     Example: `crossarch mirror /scratch/mirror --preset config/presets/paper.yaml`
     """
     from crossarch.fetch.download import fetch_file
-    from crossarch.fetch.ensure import warn_if_unpinned
+    from crossarch.fetch.ensure import first_had, warn_if_unpinned
     from crossarch.fetch.places import cache_directory, mirrors_from_environment
 
     configuration = read_configuration(config, preset)
     downloads, mirrors = layout_of(configuration, results).downloads, mirrors_from_environment()
 
-    def put(one: UpstreamFile) -> Told:
-        destination = directory / one.relative_path
-        pinned = configuration.pinned(one)
-        place = fetch_file(
-            pinned, destination, mirrors=mirrors, cache=cache_directory(), downloads=downloads
-        )
-        warn_if_unpinned(pinned, destination, place)
-        return f"{destination} ({place.kind})", {"path": str(destination), "from": place.kind}
+    def put(name: str, one: UpstreamFile) -> Told:
+        def get(file: UpstreamFile) -> Told:
+            destination = directory / file.relative_path
+            pinned = configuration.pinned(file)
+            place = fetch_file(
+                pinned, destination, mirrors=mirrors, cache=cache_directory(), downloads=downloads
+            )
+            warn_if_unpinned(pinned, destination, place)
+            return f"{destination} ({place.kind})", {"path": str(destination), "from": place.kind}
+
+        real = name in configuration.datasets
+        return first_had(configuration.origin(name).archives if real else [one], get)
 
     _each(_wanted_files(configuration, [], every), put, as_json)
 
@@ -132,17 +150,18 @@ def _wanted_files(configuration: Configuration, urls: list[str], every: bool) ->
     known = configuration.upstream()
     if not urls:
         return known if every else selected_files(configuration)
-    by_url = {file.url: name for name, file in known.items()}
+    of_real = [each.origin.archives for each in configuration.datasets.values() if each.origin]
+    by_url = {file.url: file for file in (*known.values(), *(one for each in of_real for one in each))}
     for url in urls:
         if url not in by_url:
             directory = configuration.directory
             raise ConfigError(f"{url}: is not in {directory}/datasets.yaml or sources.yaml")
-    return {by_url[url]: known[by_url[url]] for url in urls}
+    return {url: by_url[url] for url in urls}
 
 
 def _each(
     files: Mapping[str, UpstreamFile],
-    act: Callable[[UpstreamFile], Told],
+    act: Callable[[str, UpstreamFile], Told],
     as_json: bool,
 ) -> None:
     """Do all that can be done, and print the lines that `act` gives, or at the end all as JSON.
@@ -151,9 +170,9 @@ def _each(
     """
     done: list[dict[str, Any]] = []
     failed: list[FetchError] = []
-    for file in files.values():
+    for name, file in files.items():
         try:
-            line, told = act(file)
+            line, told = act(name, file)
             done.append({"url": file.url, **told})
             if not as_json:
                 typer.echo(line)
@@ -177,7 +196,7 @@ def _update_lock(
 
     lock: dict[str, Locked] = dict(configuration.lock)
 
-    def record(file: UpstreamFile) -> Told:
+    def record(_: str, file: UpstreamFile) -> Told:
         path = layout.downloads / file.relative_path
         lay_there = path.exists()
         before, now = lock.get(file.url), observe(configuration, layout, file)

@@ -101,7 +101,8 @@ def _datasets(directory: Path) -> dict[str, Dataset]:
                     f"{file}: {name}.stands_in_for: found {original!r}, allowed: a data set that "
                     f"stands in for no other: {', '.join(originals)}"
                 )
-            data = merged({k: v for k, v in raw[original].items() if k != "origin"}, data)
+            own = ("origin", "content")
+            data = merged({k: v for k, v in raw[original].items() if k not in own}, data)
         datasets[name] = validated(Dataset, data, str(file), name)
     return datasets
 

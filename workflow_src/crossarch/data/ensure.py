@@ -14,14 +14,13 @@ from crossarch.config import (
     Configuration,
     SetId,
     distilled_set,
-    images_reading,
     set_reading,
     set_whitening,
 )
 from crossarch.config.files import File, LocalFile, UpstreamFile
 from crossarch.config.resolve import check_training_set
 from crossarch.config.schema import Whitening
-from crossarch.current import outdated_set
+from crossarch.current import images_fetched_from, outdated_set
 from crossarch.data.distilled import prepare_distilled
 from crossarch.data.drawn import prepare_drawn
 from crossarch.data.made_from import CHECKSUMS, agrees, checksums
@@ -29,8 +28,9 @@ from crossarch.data.real import listed_order, named_order, prepare_real
 from crossarch.data.store import ImageSet, load_set, save_set
 from crossarch.data.whitening import fit_whitener, load_whitener, save_whitener, scales_with
 from crossarch.errors import DataError
-from crossarch.fetch.ensure import ensure_download
+from crossarch.fetch.ensure import archive_at, ensure_archive, ensure_download
 from crossarch.fetch.places import cache_directory
+from crossarch.fetch.roots import find_real
 from crossarch.files import files_of
 from crossarch.layout import Layout
 from crossarch.locks import locked
@@ -46,22 +46,43 @@ def ensure_file(configuration: Configuration, layout: Layout, file: File) -> Pat
     return file.location
 
 
-def ensure_images(configuration: Configuration, layout: Layout, dataset: str) -> tuple[Path, Path]:
-    """Training and test images of a real data set."""
+def ensure_images(
+    configuration: Configuration, layout: Layout, dataset: str, place: Path | None = None
+) -> tuple[Path, Path]:
+    """Training and test images of a real data set.
+
+    They are read from `place`, a folder or an archive; without it from a data root that holds the set,
+    else from its archive.
+    """
     train, test = layout.images(dataset, "train"), layout.images(dataset, "test")
     settings, origin = configuration.dataset(dataset), configuration.origin(dataset)
 
     def make() -> None:
-        archive = ensure_download(configuration, layout, origin.file) if origin.file else None
-        prepare_real(dataset, settings, origin, archive, train, test)
+        given = place or find_real(configuration, dataset)
+        if origin.embedded:
+            prepare_real(dataset, settings, origin, None, train, test)
+            return
+        read_from = given or ensure_archive(configuration, layout, dataset)
+        file = archive_at(configuration, dataset, read_from) if read_from.is_file() else None
+        fetched = read_from == layout.archive(dataset)
+        try:
+            came_from = file.url if file else None
+            prepare_real(dataset, settings, origin, read_from, train, test, came_from)
+        except DataError as error:
+            raise DataError(f"{error}; {_mending(read_from, fetched)}") from None
 
     def fits() -> bool:
-        pinned = [configuration.pinned(origin.file)] if origin.file else []
-        expected = {"origin": origin.name, "read_as": images_reading(settings, origin)}
-        return all(agrees(path, expected, pinned) for path in (train, test))
+        return images_fetched_from(configuration, layout, dataset) is not None
 
     _once((train, test), make, fits=fits)
     return train, test
+
+
+def _mending(place: Path, fetched: bool) -> str:
+    """What to do where a real data set cannot be read from `place`."""
+    if fetched:
+        return f"to fetch it again, delete {place}"
+    return "mend it, or take it out of data_roots and CROSSARCH_DATA"
 
 
 def ensure_whitener(

@@ -111,6 +111,7 @@ class Selection(Model):
     arithmetic: Arithmetic = Field(default=Arithmetic())
     curvature: CurvatureSettings = Field(default=CurvatureSettings())
     stand_in: StandInSettings = Field(default=StandInSettings())
+    data_roots: Distinct[Place] = ()
     results: Place
 
     @field_validator("results")
