@@ -34,7 +34,7 @@ rule analyse_tests:
     log:
         f"<results>/logs/analyse/{{analysis}}/{RUN_PATTERN}.log",
     wildcard_constraints:
-        analysis="whitening|agreement|softness|statistics|stand_in",
+        analysis="whitening|agreement|softness|statistics",
     conda:
         TRAINING_ENVIRONMENT
     threads: selection.threads
@@ -44,10 +44,9 @@ rule analyse_tests:
         mem_mb=4000,
     params:
         run=RUN_PATTERN,
-        selection=lambda wildcards: STAND_IN if wildcards.analysis == "stand_in" else "{}",
         code=stage_digest("testing"),
     shell:
-        "python -m crossarch analyse {wildcards.analysis} {params.run} --selection {params.selection:q}"
+        "python -m crossarch analyse {wildcards.analysis} {params.run}"
         " --device {resources.device} --slots-per-gpu {resources.slots_per_gpu} --threads {threads} > {log} 2>&1"
 
 

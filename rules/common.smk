@@ -13,7 +13,6 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow_src"))
 from crossarch.analysis.chosen import (
     analyses_together,
     chosen_runs,
-    compared_spaces,
     tested_spaces,
 )
 from crossarch.config import (
@@ -40,6 +39,7 @@ from crossarch.config import (
     set_whitening,
     shows_curvature,
     table_words,
+    teacher_file,
 )
 from crossarch.current import images_fetched_from
 from crossarch.digests import stage_digest
@@ -98,12 +98,10 @@ os.environ.update(
 CONTAINER = os.getenv("CROSSARCH_CONTAINER")  # an image made from Dockerfile or apptainer.def
 TRAINING_ENVIRONMENT = f"../envs/{'train-cuda' if selection.device == 'cuda' else 'train'}.yaml"
 # What decides the contents of tables, as one value that a change of triggers their jobs.
-NOT_IN_TABLES = {"device", "threads", "slots_per_gpu", "results", "curvature", "stand_in", "data_roots"}
+NOT_IN_TABLES = {"device", "threads", "slots_per_gpu", "results", "curvature", "data_roots"}
 SELECTION = selection.model_dump_json(exclude=NOT_IN_TABLES)
 # What data sets and sources are called, which figures and analyses print.
 TITLES = selected_titles(configuration)
-# What decides how a run is tested on a stand-in's originals.
-STAND_IN = selection.model_dump_json(include={"stand_in"})
 # What decides how the curvature of a run is measured.
 CURVATURE = selection.model_dump_json(include={"curvature"})
 REPRODUCTION = Layout(Path("results/reproduction"))
@@ -347,10 +345,21 @@ def audit_inputs(wildcards):
     source, dataset, ipc = wildcards.source, wildcards.dataset, int(wildcards.ipc)
     configured = one_line(set_whitening)(configuration, source, dataset, ipc)
     return {
-        "distilled": str(layout.distilled(source, configuration.stored_under(source, dataset), ipc)),
+        "distilled": str(layout.distilled(source, dataset, ipc)),
         "tests": [str(layout.test_set(dataset, space)) for space in AUDITED],
         "whitener": str(layout.whitener(dataset, configured)),
     }
+
+
+@one_line
+def published_runs():
+    """The metrics of every run that is kept in git."""
+    runs = REPRODUCTION.finished_runs()
+    if not runs:
+        raise CrossarchError(
+            f"{REPRODUCTION.results}: found no finished run, needed: at least one; `crossarch publish` keeps it"
+        )
+    return [str(path) for path in runs]
 
 
 @one_line
@@ -376,6 +385,8 @@ def training_inputs(wildcards):
     if settings.teacher:
         weights = f"{settings.distillation.checkpoint}.safetensors"
         inputs["teacher"] = layout.run(settings.teacher) / weights
+    elif file := teacher_file(configuration, run):
+        inputs["teacher"] = local_paths(file)[0]
     return {name: str(path) for name, path in inputs.items()}
 
 
@@ -422,8 +433,6 @@ def analysed_inputs(wildcards):
     settings = settings_of(wildcards)
     dataset, own = settings.run.dataset, settings.whitening
     inputs = {name: str(path) for name, path in finished_inputs(settings, "last").items()}
-    if wildcards.analysis == "stand_in":
-        return inputs | stand_in_inputs(dataset, own)
     if wildcards.analysis == "softness":
         inputs["distilled"] = str(training_set_of(settings.run))
     else:
@@ -445,23 +454,13 @@ def teacher_inputs(wildcards):
     settings = settings_of(wildcards)
     run, published = settings.run, published_teacher(configuration, settings.run)
     inputs = {
-        "metrics": layout.run_metrics(run),
+        **finished_inputs(settings, "best"),
         "distilled": training_set_of(run),
         "test": layout.test_set(run.dataset, settings.whitening),
     }
     if published:
         inputs["published"] = upstream_path(published)
     return {name: str(path) for name, path in inputs.items()}
-
-
-def stand_in_inputs(dataset, own):
-    """Copies and their originals, and the whitenings of all spaces that they are compared in."""
-    given, original = selection.stand_in.originals, configuration.distilled_from(dataset)
-    return {
-        "originals": given or str(layout.images(original, "test")),
-        "copies": str(layout.images(dataset, "train" if given else "test")),
-        "whiteners": [str(layout.whitener(dataset, space)) for space in compared_spaces(own)],
-    }
 
 
 @one_line

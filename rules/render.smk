@@ -88,17 +88,16 @@ KEPT_FIGURES = ("figure1", "figure3", "figure7", "figure8")
 # What is kept in git, rendered from the metrics that lie there: nothing is trained.
 rule reproduction:
     input:
-        metrics=REPRODUCTION.finished_runs(),
+        metrics=lambda wildcards: published_runs(),
         paper=sorted({file for name in MEASURED_TABLES for file in paper_file(name)}),
         preset="config/presets/reproduction.yaml",
-        findings="results/reproduction/findings.md",
+        findings=[file for file in ("results/reproduction/findings.md",) if Path(file).exists()],
         records=[path for name in MEASURED for path in REPRODUCTION.analysis_records(name)],
     output:
         runs=REPRODUCTION.metrics("runs"),
         tables=[path for name in KEPT_TABLES for path in REPRODUCTION.table_files(name, "main")],
         scorecard=scorecard_files(REPRODUCTION),
         figures=[path for name in KEPT_FIGURES for path in REPRODUCTION.figure_files(name)],
-        headline=multiext(str(REPRODUCTION.headline), ".pdf", ".svg", ".png"),
         page=REPRODUCTION.page,
         readme="results/reproduction/README.md",
         analyses=[path for name in SUMMARISED for path in REPRODUCTION.analysis_files(name)],

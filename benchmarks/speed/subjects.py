@@ -17,7 +17,7 @@ from crossarch.training.trainer import Training
 
 SOURCES = ("frepo", "mtt")  # batch norm and instance norm
 ARCHS = ("cnn", "alexnet", "vgg11", "resnet18", "resnet50")
-COMPARED = ("cnn", "alexnet", "resnet18")
+COMPARED = ("cnn", "alexnet", "vgg11", "resnet18")
 TEST_IMAGES = 10_000
 TIMED_TEST_IMAGES = 300  # of which the time of all is computed
 CONFIG = Path(__file__).parents[2] / "config"

@@ -8,6 +8,8 @@ from statistics import median
 
 import torch
 
+from crossarch.running.evaluation import computes_in_bfloat16
+
 WARM_UP = 2  # rounds that do not count
 
 
@@ -44,6 +46,7 @@ def machine() -> dict[str, object]:
         "cores": len(cores()),
         "torch": torch.__version__,
         "instructions": torch.backends.cpu.get_cpu_capability(),
+        "bfloat16": computes_in_bfloat16(),
     }
 
 

@@ -1,7 +1,7 @@
 """Finished runs in miniature: a CNN and a student of it, three classes of 8 x 8 images, a few epochs."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,6 @@ from crossarch.config import Configuration, RunId, RunSettings, load_configurati
 from crossarch.config.schema import KeepRate, StepSchedule
 from crossarch.config.sets import AUDITED
 from crossarch.data import ImageSet, save_set
-from crossarch.data.ensure import ensure_test_set
 from crossarch.layout import Layout
 from crossarch.training.run import train_run
 
@@ -98,33 +97,6 @@ def make_bench(tmp_path: Path) -> Callable[..., Bench]:
         return made
 
     return make
-
-
-@pytest.fixture
-def copied(bench: Bench) -> Bench:
-    """A bench of `cifar10-jpeg`, sorted by class, whose originals in `cifar10` are in another order."""
-    small = {"classes": CLASSES, "image_size": SIDE}
-    datasets = {
-        name: bench.configuration.dataset(name).model_copy(update=small)
-        for name in ("cifar10", "cifar10-jpeg")
-    }
-    draws = torch.Generator().manual_seed(1)
-    for split, count in (("train", 36), ("test", TESTED)):
-        images = torch.randint(0, 256, (count, 3, SIDE, SIDE), generator=draws)
-        lossy = images + torch.randint(-50, 51, images.shape, generator=draws)
-        labels = torch.randint(0, CLASSES, (count,), generator=draws)
-        by_class = labels.argsort(stable=True)
-        for name, pixels, order in (
-            ("cifar10", images, torch.arange(count)),
-            ("cifar10-jpeg", lossy.clamp(0, 255), by_class),
-        ):
-            ordered = ImageSet(pixels[order].to(torch.uint8), labels[order])
-            save_set(bench.layout.images(name, split), ordered, {})
-    run = parse_run("cifar10-jpeg/frepo/ipc1/cnn/wo_dp_kd/seed0")
-    made = replace(bench, configuration=replace(bench.configuration, datasets=datasets), teacher=run)
-    ensure_test_set(made.configuration, made.layout, run.dataset, made.settings(run).whitening)
-    train(made, run)
-    return made
 
 
 def train(bench: Bench, run: RunId) -> None:

@@ -11,7 +11,6 @@ from crossarch.analysis.predictions import (
     agreement,
     confusion,
     expected_agreement,
-    paired_hits,
     predictions,
     predictions_of_batches,
 )
@@ -30,17 +29,6 @@ def test_shares_are_counted(triples: list[tuple[int, int, int]]) -> None:
     assert found.both_right == 100 * sum(a == b == y for a, b, y in triples) / count
     assert found.first == 100 * sum(a == y for a, _, y in triples) / count
     assert found.second == 100 * sum(b == y for _, b, y in triples) / count
-
-
-@given(st.lists(st.tuples(ANSWERS, ANSWERS, ANSWERS), min_size=1, max_size=40))
-def test_hits_of_pairs_are_counted(triples: list[tuple[int, int, int]]) -> None:
-    first, second, labels = (torch.tensor(column) for column in zip(*triples, strict=True))
-    found = paired_hits(first, second, labels)
-    count = len(triples)
-    assert found.first == 100 * sum(a == y for a, _, y in triples) / count
-    assert found.second == 100 * sum(b == y for _, b, y in triples) / count
-    assert found.only_first == 100 * sum(a == y != b for a, b, y in triples) / count
-    assert found.only_second == 100 * sum(b == y != a for a, b, y in triples) / count
 
 
 @given(st.lists(st.tuples(ANSWERS, ANSWERS, ANSWERS), min_size=1, max_size=12))

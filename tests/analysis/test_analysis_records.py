@@ -23,7 +23,6 @@ from crossarch.analysis.record import (
     AgreementRecord,
     CurvatureRecord,
     SoftnessRecord,
-    StandInRecord,
     StatisticsRecord,
     TeacherRecord,
     WhiteningRecord,
@@ -34,13 +33,10 @@ from crossarch.analysis.summary import write_findings
 from crossarch.analysis.taught import as_probabilities, mean_entropy
 from crossarch.analysis.where import OnTask, Where
 from crossarch.config import Configuration, RunId
-from crossarch.config.schema import StandInSettings
 from crossarch.config.sets import AUDITED
-from crossarch.data import ImageSet
 from crossarch.data.store import load_metadata, load_set, load_tensors, save_tensors
-from crossarch.data.whitening import fit_whitener
 from crossarch.errors import ConfigError, CrossarchError, DataError
-from crossarch.files import sha256_of
+from crossarch.files import read_mapping, sha256_of
 from crossarch.layout import Layout
 from crossarch.models import build
 from crossarch.running.evaluation import accuracy
@@ -273,101 +269,6 @@ def test_no_statistics_without_batch_norm(bench: Any) -> None:
     assert said == f"{bench.teacher.path}: found no batch norm, which statistics needs"
 
 
-def with_originals(configuration: Configuration, file: Path) -> Configuration:
-    """The configuration with the originals of its stand-in in `file`."""
-    stand_in = StandInSettings(originals=str(file))
-    return replace(
-        configuration, selection=configuration.selection.model_copy(update={"stand_in": stand_in})
-    )
-
-
-def save_npz(file: Path, originals: ImageSet) -> None:
-    np.savez(file, images=originals.images.permute(0, 2, 3, 1).numpy(), labels=originals.labels.numpy())
-
-
-def check_pairs(bench: Any, record: StandInRecord, originals: ImageSet, split: str) -> None:
-    """Against answers to each original and to the copy that is nearest to it."""
-    copies = load_set(bench.layout.images("cifar10-jpeg", split)).images
-    distances = torch.cdist(originals.images.flatten(1).double(), copies.flatten(1).double())
-    weights = bench.layout.run(bench.teacher) / "last.safetensors"
-    network = load_network(bench.settings(bench.teacher).network, weights).eval()
-    training = load_set(bench.layout.images("cifar10-jpeg", "train")).images
-    assert list(record.accuracies) == ["zca-frepo", "zca-kornia"]
-    for space, found in record.accuracies.items():
-        whitener = fit_whitener(space, bench.configuration.dataset("cifar10-jpeg"), training)
-        right, also = (
-            network(whitener(images)).argmax(1) == originals.labels
-            for images in (originals.images, copies[distances.argmin(1)])
-        )
-        shares = [
-            float(100 * hits.double().mean()) for hits in (right, also, right & ~also, also & ~right)
-        ]
-        assert list(found.model_dump().values()) == pytest.approx(shares, abs=1e-3)
-    assert (record.own, record.images, record.split) == ("zca-frepo", len(originals.labels), split)
-
-
-def test_stand_in_on_the_originals_test_set(copied: Any) -> None:
-    configuration, layout, run = copied.configuration, copied.layout, copied.teacher
-    made = made_by("stand_in", configuration, layout, run)
-    record = read_record(StandInRecord, layout.analysis_record("stand_in", run))
-    assert record == made
-    file = layout.images("cifar10", "test")
-    check_pairs(copied, record, load_set(file), "test")
-    assert record.originals == "cifar10"
-    assert record.provenance["inputs"]["originals"] == sha256_of(file)
-    # all copies of the test set, in the space of the run: what the training tested
-    metrics = json.loads(layout.run_metrics(run).read_text())
-    assert record.accuracies["zca-frepo"].copied == pytest.approx(metrics["accuracy"]["last"], abs=1e-3)
-
-
-def test_stand_in_on_given_originals(copied: Any, tmp_path: Path) -> None:
-    layout, run, file = copied.layout, copied.teacher, tmp_path / "first20.npz"
-    whole = load_set(layout.images("cifar10", "train"))
-    first = ImageSet(whole.images[:20], whole.labels[:20])
-    save_npz(file, first)
-    configuration = with_originals(copied.configuration, file)
-    record = made_by("stand_in", configuration, layout, run)
-    check_pairs(copied, record, first, "train")
-    assert record.originals == "first20.npz"
-    assert record.provenance["inputs"]["originals"] == sha256_of(file)
-    files, told = write_findings(configuration, layout, "stand_in", [run])
-    assert all(made.is_file() for made in files)
-    assert told.startswith(
-        "On 20 pairs of an original image and its copy (train images of `first20.npz`)"
-    )
-    assert "Measured on CIFAR-10 (JPEG copy), a stand-in, not CIFAR-10 itself." in told
-    rows = list(csv.DictReader(layout.analysis_files("stand_in")[0].open()))
-    assert [(row["space"], row["own"]) for row in rows] == [
-        ("zca-frepo", "True"),
-        ("zca-kornia", "False"),
-    ]
-
-
-def test_what_cannot_be_paired(copied: Any, bench: Any, tmp_path: Path) -> None:
-    layout, run = copied.layout, copied.teacher
-    said = complaint(
-        lambda: made_by("stand_in", copied.configuration, layout, bench.teacher), ConfigError
-    )
-    assert "found data set cifar10, allowed for stand_in: one that stands in for another" in said
-
-    def paired_with(name: str, places: Any) -> str:
-        whole, file = load_set(layout.images("cifar10", "train")), tmp_path / name
-        save_npz(file, ImageSet(whole.images[places], whole.labels[places]))
-        configuration = with_originals(copied.configuration, file)
-        said = complaint(lambda: made_by("stand_in", configuration, layout, run))
-        assert said.startswith(f"{file}: ")
-        return said
-
-    assert "its images have to be in the original order" in paired_with(
-        "a.npz", torch.arange(36).flip(0)
-    )
-    assert "but the stand-in has " in paired_with("b.npz", torch.arange(36).repeat(2))
-    absent = with_originals(copied.configuration, tmp_path / "no.npz")
-    said = complaint(lambda: made_by("stand_in", absent, layout, run))
-    assert said == f"{tmp_path / 'no.npz'}: no such file"
-    assert not layout.analysis_record("stand_in", run).exists()
-
-
 def complaint(action: Callable[[], object], kind: type[CrossarchError] = DataError) -> str:
     with pytest.raises(kind) as caught:
         action()
@@ -519,6 +420,15 @@ def test_our_own_training_is_retraced_exactly(bench: Any, publish: Any) -> None:
     hits = int((network(test.images).argmax(1) == test.labels).sum())
     assert record.accuracy.ours == pytest.approx(100 * hits / 30, abs=1e-3)
     assert record.provenance["inputs"]["published"] == sha256_of(file)
+    # the best weights, which teach, at the temperature of Equation 2
+    folder = bench.layout.run(bench.teacher)
+    assert record.peak == read_mapping(folder / "metrics.json")["best_epoch"]
+    assert record.temperature == 1.5
+    for side, weights_file in (("ours", folder / "best.safetensors"), ("published", file)):
+        teacher = load_network(bench.settings(bench.teacher).network, weights_file).eval()
+        chances = torch.softmax(teacher(training.images) / 1.5, dim=1)
+        entropy = -(chances * chances.log()).sum(dim=1).mean().item()
+        assert getattr(record.entropies[0], side) == pytest.approx(entropy, rel=1e-4)
 
 
 def test_another_training_is_told_from_ours(bench: Any, publish: Any) -> None:
@@ -530,7 +440,7 @@ def test_another_training_is_told_from_ours(bench: Any, publish: Any) -> None:
     files, told = write_findings(bench.configuration, bench.layout, "teachers", [bench.teacher])
     assert told.startswith("`wo_dp_kd` on frepo IPC 1, 3 epochs as the published teacher: ")
     rows = list(csv.DictReader(files[0].open()))
-    assert len(rows) == 2 * len(record.parameters) + 7 + 1
+    assert len(rows) == 2 * len(record.parameters) + 7 + 1 + 1 + 7
     assert all(file.exists() for file in files)
 
 

@@ -10,8 +10,7 @@ import pytest
 from synthetic_runs import configured  # type: ignore[import-not-found]
 
 from crossarch import digests
-from crossarch.analysis.chosen import analyses_together, chosen_runs, compared_spaces
-from crossarch.analysis.record import CurvatureRecord, read_record
+from crossarch.analysis.chosen import analyses_together, chosen_runs
 from crossarch.analysis.summary import NOTHING, findings
 from crossarch.config import load_configuration, parse_run, published_teacher, read_overrides
 from crossarch.config.schema import MEASURED, SUMMARISED, Summarised
@@ -31,7 +30,6 @@ PUBLISHED = Layout(PROJECT / "results" / "reproduction")
         ("taught.py", {"testing"}),
         ("softness.py", {"analysis"}),
         ("findings.py", {"analysis"}),
-        ("pairs.py", {"testing"}),
         ("predictions.py", {"testing", "retrace"}),
         ("retrace.py", {"retrace"}),
         ("teachers.py", {"analysis"}),
@@ -75,7 +73,7 @@ def test_each_part_imports_what_its_environment_has(module: str, absent: tuple[s
 
 def test_runs_that_an_analysis_is_about() -> None:
     chosen = configured(
-        datasets=["cifar10-jpeg"],
+        datasets=["cifar10"],
         sources=["frepo"],
         ipc=[1],
         archs=["cnn", "alexnet"],
@@ -89,14 +87,12 @@ def test_runs_that_an_analysis_is_about() -> None:
     alexnet = [f"alexnet/{r}/seed0" for r in ("baseline", "wo_dp_kd", "wo_dp", "wo_kd", "full")]
     assert sorted(about["selection"]) == sorted(about["whitening"]) == sorted(cnn + alexnet)
     assert about["agreement"] == about["softness"] == ["alexnet/wo_dp/seed0", "alexnet/full/seed0"]
-    assert sorted(about["statistics"]) == sorted(about["stand_in"]) == sorted(cnn + alexnet)
+    assert sorted(about["statistics"]) == sorted(cnn + alexnet)
     assert sorted(about["teachers"]) == sorted(cnn)
     assert len(about["protocols"]) == 3 * 7
     assert "alexnet/full@released_as_is/seed0" in about["protocols"]
-    mixed = configured(datasets=["cifar10", "cifar10-jpeg"], sources=["frepo", "mtt"], tables=["table2"])
+    mixed = configured(sources=["frepo", "mtt"], tables=["table2"])
     assert {run.source for run in chosen_runs(mixed, "statistics")} == {"frepo"}  # MTT: instance norm
-    assert {run.dataset for run in chosen_runs(mixed, "stand_in")} == {"cifar10-jpeg"}
-    assert {run.source for run in chosen_runs(mixed, "stand_in")} == {"frepo", "mtt"}
 
 
 @pytest.mark.parametrize(
@@ -109,7 +105,7 @@ def test_runs_that_an_analysis_is_about() -> None:
 )
 def test_analyses_together_are_those_that_have_a_run(chosen: dict[str, Any], left_out: set[str]) -> None:
     every = {"selection", "whitening", "agreement", "softness", "statistics"}
-    selection = {"datasets": ["cifar10-jpeg"], "tables": ["table2"], **chosen}
+    selection = {"datasets": ["cifar10"], "tables": ["table2"], **chosen}
     configuration = load_configuration(overrides=[("--config", selection)])
     assert set(analyses_together(configuration)) == every - left_out
 
@@ -120,7 +116,6 @@ def test_analyses_together_are_those_that_have_a_run(chosen: dict[str, Any], lef
         ("agreement", {"recipes": ["baseline"]}),
         ("softness", {"recipes": ["baseline"]}),
         ("statistics", {"sources": ["mtt"]}),
-        ("stand_in", {"datasets": ["cifar10"]}),
         ("teachers", {"archs": ["alexnet"]}),
     ],
 )
@@ -135,23 +130,15 @@ def test_whose_weights_the_authors_published() -> None:
         path: published_teacher(configuration, parse_run(f"{path}/wo_dp_kd/seed0"))
         for path in (
             "cifar10/mtt/ipc10/cnn",
-            "cifar10-jpeg/mtt/ipc10/cnn",  # the same set
             "cifar10/mtt/ipc10/alexnet",
             "cifar100/mtt/ipc10/cnn",
             "cifar10/real/ipc10/cnn",
         )
     }
-    first, copied, *none = found.values()
+    first, *none = found.values()
     assert first is not None
     assert first.url.endswith("/snapshots/cifar10_10_mtt_convnet/checkpoint_best.pth")
-    assert copied == first
     assert none == [None, None, None]
-
-
-def test_spaces_that_copies_are_compared_in() -> None:
-    assert compared_spaces("zca-frepo") == ["zca-frepo", "zca-kornia"]
-    assert compared_spaces("zca-kornia") == ["zca-kornia", "zca-frepo"]
-    assert compared_spaces("standardise-mtt") == ["standardise-mtt", "zca-kornia", "zca-frepo"]
 
 
 @pytest.mark.parametrize("analysis", SUMMARISED)
@@ -159,6 +146,8 @@ def test_what_the_pages_say_is_what_the_kept_results_give(analysis: Summarised) 
     presets = read_overrides([PROJECT / "config" / "presets" / "reproduction.yaml"])
     configuration = load_configuration(PROJECT / "config", overrides=presets)
     runs = [parse_run(file.as_posix()) for file in PUBLISHED.finished_runs()]
+    if not runs:
+        pytest.skip("no published runs")
     if analysis in MEASURED:
         runs = [run for run in runs if PUBLISHED.analysis_record(analysis, run).exists()]
     told = findings(configuration, PUBLISHED, analysis, runs).told or NOTHING
@@ -166,19 +155,6 @@ def test_what_the_pages_say_is_what_the_kept_results_give(analysis: Summarised) 
     text = (PROJECT / "docs" / "analysis.md").read_text()
     assert told in text.partition(begin)[2].partition(end)[0]
     assert told in (PUBLISHED.analysis_files(analysis)[1]).read_text()
-
-
-def test_the_page_tells_the_largest_eigenvalues_that_were_measured() -> None:
-    text = " ".join((PROJECT / "docs" / "analysis.md").read_text().split())
-    found = {
-        record.run.recipe: record
-        for record in (
-            read_record(CurvatureRecord, file) for file in PUBLISHED.analysis_records("curvature")
-        )
-    }
-    lion, adamw = (found[recipe].eigenvalues for recipe in ("full", "full-adamw"))
-    assert f"is {lion[0]:.1f} with Lion and {adamw[0]:.1f} with AdamW" in text
-    assert all(abs(one) < abs(other) for one, other in zip(lion, adamw, strict=True))
 
 
 def test_a_page_is_changed_between_its_marks_alone(tmp_path: Path) -> None:

@@ -6,8 +6,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from synthetic_runs import a_run, configured, run_row, runs_of  # type: ignore[import-not-found]
 
 from crossarch.analysis.agreement import find_agreement
@@ -23,16 +21,13 @@ from crossarch.analysis.findings import Findings
 from crossarch.analysis.protocols import find_protocols
 from crossarch.analysis.record import (
     AgreementRecord,
-    PairedAccuracies,
     SoftnessRecord,
-    StandInRecord,
     StatisticsRecord,
     TeacherRecord,
     WhiteningRecord,
 )
 from crossarch.analysis.selection import find_selection
 from crossarch.analysis.softness import find_softness
-from crossarch.analysis.stand_in import find_stand_in, paired_error
 from crossarch.analysis.statistics import find_statistics
 from crossarch.analysis.teachers import find_teachers
 from crossarch.analysis.whitening import find_whitening
@@ -410,92 +405,6 @@ def test_statistics_of_test_batches_against_running_ones() -> None:
     check_nothing(find_statistics([]))
 
 
-# --- stand_in ----------------------------------------------------------------------------------------
-
-
-def paired(**accuracies: tuple[float, float, float, float]) -> dict[str, dict[str, float]]:
-    """By space (`_` for `-`): original, copied, on the original alone, on the copy alone."""
-    names = PairedAccuracies.model_fields
-    return {
-        space.replace("_", "-"): dict(zip(names, values, strict=True))
-        for space, values in accuracies.items()
-    }
-
-
-def stood_in(accuracies: dict[str, dict[str, float]], **run: Any) -> StandInRecord:
-    return StandInRecord.model_validate(
-        {
-            "run": a_run(dataset="cifar10-jpeg", **run),
-            "digest": DIGEST,
-            "images": 4_000,
-            "provenance": {},
-            "own": next(iter(accuracies)),
-            "originals": "first4000.npz",
-            "split": "train",
-            "accuracies": accuracies,
-            "seconds": 1.0,
-        }
-    )
-
-
-def test_copies_against_originals_in_each_space() -> None:
-    records = [
-        stood_in(paired(zca_frepo=(44.0, 41.0, 5.0, 2.0), zca_kornia=(40.0, 36.0, 4.0, 0.0))),
-        stood_in(paired(zca_frepo=(46.0, 45.0, 2.0, 1.0), zca_kornia=(40.0, 38.0, 3.0, 1.0)), seed=1),
-        stood_in(
-            paired(zca_frepo=(50.0, 50.5, 1.0, 1.5), zca_kornia=(48.0, 45.0, 3.0, 0.0)), arch="cnn"
-        ),
-        stood_in(
-            paired(zca_kornia=(35.0, 34.0, 1.0, 0.0), zca_frepo=(30.0, 29.0, 1.0, 0.0)), source="mtt"
-        ),
-    ]
-    found = find_stand_in(records)
-    assert len(found.table) == 6
-    cells = found.table.set_index(["source", "arch", "space"])
-    own = cells.loc[("frepo", "alexnet", "zca-frepo")]
-    assert own["own"]
-    assert (own["n"], own["original"], own["copied"], own["effect"]) == (2, 45.0, 43.0, -2.0)
-    errors = [math.sqrt((0.07 - 0.03**2) / 4_000), math.sqrt((0.03 - 0.01**2) / 4_000)]
-    assert own["error"] == pytest.approx(100 * sum(errors) / 2)  # the same pairs: no less with seeds
-    other = cells.loc[("frepo", "alexnet", "zca-kornia")]
-    assert not other["own"]
-    assert (other["n"], other["effect"]) == (2, -3.0)
-    assert cells["own"].groupby(["source", "space"]).all().to_dict() == {
-        ("frepo", "zca-frepo"): True,
-        ("frepo", "zca-kornia"): False,
-        ("mtt", "zca-frepo"): False,
-        ("mtt", "zca-kornia"): True,
-    }
-    said = found.told
-    assert said.startswith("On 4,000 pairs of an original image and its copy (train images of ")
-    assert "`first4000.npz`) the final weights of 4 runs" in said
-    assert "-0.8 points on average over 3 cells" in said  # (-2 + 0.5 - 1) / 3
-    assert "the standard error of one is about 0.3 points" in said  # 0.34, 0.25, 0.16
-    assert "By network: `alexnet` -1.5 points on average over 2 cells" in said
-    assert "; `cnn` +0.5 points in one cell." in said
-    assert "In `zca-kornia` instead of their own: -3.0 points on average over 2 cells" in said
-    assert "In `zca-frepo` instead of their own: -1.0 points in one cell." in said
-    assert found.rows.labels == ["frepo IPC 1, baseline", "mtt IPC 1, baseline"]
-    assert found.rows.points["value"].tolist() == [-2.0, 0.5, -1.0]
-    check_nothing(find_stand_in([]))
-
-
-@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60))
-def test_the_error_is_that_of_a_mean_of_paired_differences(hits: list[tuple[bool, bool]]) -> None:
-    def share(original: bool, copied: bool) -> float:
-        return 100 * hits.count((original, copied)) / len(hits)
-
-    found = PairedAccuracies(
-        original=share(True, True) + share(True, False),
-        copied=share(True, True) + share(False, True),
-        only_original=share(True, False),
-        only_copied=share(False, True),
-    )
-    differences = [100 * (int(copied) - int(original)) for original, copied in hits]
-    error = np.std(differences) / math.sqrt(len(hits))
-    assert paired_error(found, len(hits)) == pytest.approx(error, abs=1e-5)
-
-
 # --- teachers ----------------------------------------------------------------------------------------
 
 
@@ -521,6 +430,9 @@ def traced(norms: dict[str, tuple[float, float, float]], test: float, **run: Any
             "losses": [{"ours": 0.02, "published": 0.025}, {"ours": 0.6, "published": 0.5}],
             "draws": 40,
             "accuracy": {"ours": test, "published": 60.5},
+            "peak": 450,
+            "temperature": 1.5,
+            "entropies": [{"ours": ours, "published": 0.4} for ours in (0.1, 0.2, 0.3)],
             "seconds": 1.0,
         }
     )
@@ -534,7 +446,7 @@ def test_teachers_beside_published_ones() -> None:
         traced({weights: (2.0, 6.0, 3.0), shift: (0.0, 0.1, 0.1)}, 59.0),
     ]
     found = find_teachers(records)
-    assert len(found.table) == 2 * (2 * 2 + 2 + 1)
+    assert len(found.table) == 2 * (2 * 2 + 2 + 1 + 1 + 3)
     cells = found.table.set_index(["recipe", "quantity", "of"])
     norm = cells.loc[("wo_dp_kd", "norm", weights)]
     assert (norm["n"], norm["epoch"], norm["initial"]) == (2, 400, 2.0)
@@ -547,10 +459,12 @@ def test_teachers_beside_published_ones() -> None:
     # 5 and 20% apart; a norm that begins at nothing changes by no percentage
     assert "5.0 to 20.0% apart, 12.5% in the median, after a training that changed them by 57.5%" in said
     assert "losses on the set are 0.80 to 1.20 times" in said
-    assert "the test is 60.5% and 60.5%. `baseline` on frepo IPC 1" in said
+    assert "the test is 60.5% and 60.5%. As teachers: " in said
     assert (
         "0.0 to 100.0% apart, 50.0% in the median, after a training that changed them by 200.0%" in said
     )
+    assert "ours is best after epoch 450, the published one was taken at 400" in said
+    assert "under 2-fold augmentation is 0.30 and 0.40 nats. `baseline`" in said
     assert "(" not in said  # the pages say that brackets are intervals of means
     assert found.rows.labels == ["frepo IPC 1, wo_dp_kd", "frepo IPC 1, baseline"]
     assert found.rows.points["value"].tolist() == pytest.approx([5.0, -20.0, 100.0, 0.0])

@@ -18,20 +18,20 @@ from crossarch.audit.examine import examine
 from crossarch.audit.pixels import pixel_statistics
 from crossarch.audit.record import Audit, read_audit, read_audit_of
 from crossarch.audit.summary import write_summary
-from crossarch.config import Configuration, SetId, chosen_sets, load_configuration, stand_in_title
+from crossarch.config import Configuration, SetId, chosen_sets, load_configuration
 from crossarch.data.store import ImageSet
 from crossarch.errors import ConfigError, DataError
 from crossarch.layout import Layout
 
 CONFIGURATION = load_configuration()
-AUDITED = SetId(source="frepo", dataset="cifar10-jpeg", ipc=10)
+AUDITED = SetId(source="frepo", dataset="cifar10", ipc=10)
 
 
 def two_classes() -> Configuration:
     """The project's configuration with images of 16 x 16 in two classes."""
-    jpeg = CONFIGURATION.dataset("cifar10-jpeg")
+    cifar10 = CONFIGURATION.dataset("cifar10")
     small = {"classes": 2, "image_size": DATASET.image_size}
-    datasets = {**CONFIGURATION.datasets, "cifar10-jpeg": jpeg.model_copy(update=small)}
+    datasets = {**CONFIGURATION.datasets, "cifar10": cifar10.model_copy(update=small)}
     return Configuration(**{**vars(CONFIGURATION), "datasets": datasets})
 
 
@@ -45,31 +45,24 @@ def audit() -> Audit:
     return examine(two_classes(), AUDITED, ImageSet(images, labels), test_sets)
 
 
-def test_a_stand_in_is_called_one() -> None:
-    assert stand_in_title("CIFAR-10 (JPEG copy)", "CIFAR-10") == (
-        "CIFAR-10 (JPEG copy), a stand-in, not CIFAR-10 itself"
-    )
-    assert stand_in_title("CIFAR-10", None) == "CIFAR-10"
-
-
 def test_an_audit_of_other_bytes_than_the_set_has_now_is_refused(audit: Audit, tmp_path: Path) -> None:
     layout = Layout(tmp_path)
-    path, file = layout.audit(AUDITED), layout.distilled_set(CONFIGURATION, AUDITED)
+    path, file = layout.audit(AUDITED), layout.distilled("frepo", "cifar10", 10)
     for each in (path, file):
         each.parent.mkdir(parents=True)
     file.write_bytes(b"the set")
     stored = audit.model_copy(update={"sha256": hashlib.sha256(b"the set").hexdigest()})
     path.write_text(stored.model_dump_json())
-    assert read_audit_of(CONFIGURATION, layout, AUDITED) == stored
+    assert read_audit_of(layout, AUDITED) == stored
     file.write_bytes(b"a later set")
     with pytest.raises(DataError) as caught:
-        read_audit_of(CONFIGURATION, layout, AUDITED)
+        read_audit_of(layout, AUDITED)
     assert str(caught.value) == (
         f"{path}: is of another set than lies in {file} now; audit it again: "
-        "crossarch audit frepo cifar10-jpeg 10"
+        "crossarch audit frepo cifar10 10"
     )
     path.write_text(audit.model_dump_json())  # one of before there were checksums
-    assert read_audit_of(CONFIGURATION, layout, AUDITED) == audit
+    assert read_audit_of(layout, AUDITED) == audit
 
 
 def test_what_is_recorded(audit: Audit) -> None:
@@ -78,7 +71,7 @@ def test_what_is_recorded(audit: Audit) -> None:
     assert audit.labels.counts == (15, 25)
     assert audit.labels.balance == "15 to 25 a class"
     assert audit.reference.images == 500
-    assert "a stand-in, not CIFAR-10 itself" in audit.reference.sentence
+    assert audit.reference.sentence == "Compared with the 500 test images of CIFAR-10."
     assert audit.best == "zca-frepo"
     assert audit.spaces["zca-frepo"].std_ratio == pytest.approx(1, abs=0.05)
     assert audit.spaces["zca-frepo"].neighbour_correlation_difference == pytest.approx(0, abs=0.05)
@@ -100,7 +93,7 @@ def test_another_space_than_the_configured_one_is_warned_of_in_one_line(audit: A
     warning = audit.warning
     assert warning is not None
     assert "\n" not in warning
-    assert warning.startswith("frepo/cifar10-jpeg/ipc10: configured as zca-kornia")
+    assert warning.startswith("frepo/cifar10/ipc10: configured as zca-kornia")
     assert "zca-frepo (certain" in warning
     assert audit.model_copy(update={"configured": "zca-frepo"}).warning is None
 
@@ -131,7 +124,7 @@ def test_pixels_that_fit_no_space_are_warned_of() -> None:
     )
     assert audit.warning is not None
     found = re.fullmatch(
-        r"frepo/cifar10-jpeg/ipc10: its pixels fit no space: from the nearest, "
+        r"frepo/cifar10/ipc10: its pixels fit no space: from the nearest, "
         rf"{audit.best}, their spectrum is off by a factor of (\S+)",
         audit.warning,
     )
@@ -174,8 +167,8 @@ def test_summary(audit: Audit, tmp_path: Path) -> None:
     assert float(rows[0]["zca-frepo/share"]) == audit.share
     assert float(rows[0]["std"]) == pytest.approx(audit.pixels.std, rel=1e-4)
     text = page.read_text()
-    assert "a stand-in, not CIFAR-10 itself" in text
-    assert "![mtt/cifar10-jpeg/ipc10](mtt/cifar10-jpeg/ipc10.png)" in text
+    assert "the 500 test images of CIFAR-10." in text
+    assert "![mtt/cifar10/ipc10](mtt/cifar10/ipc10.png)" in text
     assert text.index("| set") < text.index("![") < text.index("## How to read this")
 
 
@@ -198,12 +191,12 @@ def test_images_of_another_size_are_refused(audit: Audit) -> None:
 
 
 def test_chosen_sets_are_those_that_exist() -> None:
-    jpeg = load_configuration(overrides=[("test", {"datasets": ["cifar10-jpeg"], "ipc": [1, 10]})])
-    assert [one.path for one in chosen_sets(jpeg)] == [
-        "frepo/cifar10-jpeg/ipc1",
-        "frepo/cifar10-jpeg/ipc10",
-        "mtt/cifar10-jpeg/ipc1",
-        "mtt/cifar10-jpeg/ipc10",
+    chosen = load_configuration(overrides=[("test", {"datasets": ["cifar10"], "ipc": [1, 10]})])
+    assert [one.path for one in chosen_sets(chosen)] == [
+        "frepo/cifar10/ipc1",
+        "frepo/cifar10/ipc10",
+        "mtt/cifar10/ipc1",
+        "mtt/cifar10/ipc10",
     ]
     nothing = load_configuration(overrides=[("test", {"datasets": ["tiny-imagenet"]})])
     nothing = Configuration(

@@ -8,11 +8,7 @@ from calling import Call
 from crossarch.cli import complete
 
 BASH = {"_CROSSARCH_COMPLETE": "complete_bash"}
-PUBLISHED = "results/reproduction"
-KEPT = Path(__file__).parents[2] / PUBLISHED / "runs/cifar10-jpeg/frepo/ipc1/alexnet"
-OF_ALEXNET = [
-    f"cifar10-jpeg/frepo/ipc1/alexnet/{folder.relative_to(KEPT)}" for folder in sorted(KEPT.glob("*/*"))
-]
+OF_ALEXNET = [f"cifar10/frepo/ipc1/alexnet/{recipe}/seed0" for recipe in ("baseline", "full", "wo_dp")]
 OTHERS = " ".join(OF_ALEXNET[1:])
 
 
@@ -33,20 +29,20 @@ def offered(call: Call, line: str) -> list[str]:
     ("line", "expected"),
     [
         ("crossarch sc", ["scorecard", "schedule"]),
-        (f"crossarch show --results {PUBLISHED} cifar10-jpeg/frepo/ipc1/alex", OF_ALEXNET),
+        ("crossarch show --results KEPT cifar10/frepo/ipc1/alex", OF_ALEXNET),
         (
-            f"crossarch compare --results {PUBLISHED} {OF_ALEXNET[0]} cifar10-jpeg/frepo/ipc1/alex",
+            f"crossarch compare --results KEPT {OF_ALEXNET[0]} cifar10/frepo/ipc1/alex",
             OF_ALEXNET[1:],
         ),
         (
-            f"crossarch publish --results {PUBLISHED} {OTHERS} cifar10-jpeg/frepo/ipc1/alex",
+            f"crossarch publish --results KEPT {OTHERS} cifar10/frepo/ipc1/alex",
             OF_ALEXNET[:1],
         ),
-        ("crossarch train cifar10-j", ["cifar10-jpeg/"]),
-        ("crossarch train cifar10-jpeg/frepo-", ["cifar10-jpeg/frepo-original/"]),
+        ("crossarch train cifar100", ["cifar100/"]),
+        ("crossarch train cifar10/frepo-", ["cifar10/frepo-original/"]),
         (
-            "crossarch train cifar10-jpeg/frepo/",
-            [f"cifar10-jpeg/frepo/ipc{ipc}/" for ipc in (1, 10, 50)],
+            "crossarch train cifar10/frepo/",
+            [f"cifar10/frepo/ipc{ipc}/" for ipc in (1, 10, 50)],
         ),
         ("crossarch train digits/own-frepo/", [f"digits/own-frepo/ipc{ipc}/" for ipc in (1, 2, 5, 10)]),
         (
@@ -70,8 +66,8 @@ def offered(call: Call, line: str) -> list[str]:
         ("crossarch evaluate --device c", ["cpu", "cuda"]),
     ],
 )
-def test_names_are_completed(call: Call, line: str, expected: list[str]) -> None:
-    assert sorted(offered(call, line)) == sorted(expected)
+def test_names_are_completed(call: Call, kept: Path, line: str, expected: list[str]) -> None:
+    assert sorted(offered(call, line.replace("KEPT", str(kept)))) == sorted(expected)
 
 
 def test_ones_own_networks_and_recipes_are_offered(call: Call, tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def test_a_network_without_droppath_is_described_without_it(call: Call, file: Pa
 
 
 def test_a_plan_with_a_network_that_a_recipe_cannot_train_names_the_run(
-    call: Call, file: Path, tmp_path: Path
+    call: Call, kept: Path, file: Path, tmp_path: Path
 ) -> None:
     file.write_text(UNCOUNTED.replace(', droppath=("nothing",)', ""))
     preset = tmp_path / "mine.yaml"
@@ -59,7 +59,7 @@ def test_a_plan_with_a_network_that_a_recipe_cannot_train_names_the_run(
         f"own_networks: {{mine: {file}}}\narchs: [mine]\nipc: [1]\nsources: [frepo]\n"
         "own_recipes: {q: {base: baseline}}\nrecipes: [q, full]\ntables: [table2]\n"
     )
-    finished = call("plan", "--preset", str(preset), "--results", str(tmp_path / "results"))
+    finished = call("plan", "--preset", str(preset), "--results", str(kept))
     assert finished.returncode == 2
     (line,) = finished.stderr.splitlines()
     assert line.startswith(

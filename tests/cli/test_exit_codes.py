@@ -13,15 +13,15 @@ import pytest
 import torch
 from calling import Call
 
-RUN = "cifar10-jpeg/frepo/ipc1/cnn/baseline/seed0"
-STUDENT = "cifar10-jpeg/frepo/ipc1/resnet18/full/seed0"
+RUN = "cifar10/frepo/ipc1/cnn/baseline/seed0"
+STUDENT = "cifar10/frepo/ipc1/resnet18/full/seed0"
 CASES: dict[int, list[list[str]]] = {
     0: [["--version"], ["plan", "--table", "table2"], ["schedule", "--recipe", "full"]],
     2: [
         ["--wrong"],
         ["wrong"],
-        ["train", "cifar10-jpeg/frepo/ipc1/cnn/basline/seed0"],
-        ["train", "cifar10-jpeg/frepo/ipc1/cnnn/baseline/seed0"],
+        ["train", "cifar10/frepo/ipc1/cnn/basline/seed0"],
+        ["train", "cifar10/frepo/ipc1/cnnn/baseline/seed0"],
         ["describe", "--arch", "vgg", "--source", "frepo"],
         ["render", "table9"],
         ["plan", "--preset", "nowhere.yaml"],
@@ -98,15 +98,15 @@ def test_a_missing_teacher_is_told_before_anything_is_prepared(call: Call, tmp_p
     assert finished.returncode == 4
     assert finished.stderr.strip().endswith(
         "train the teacher first, with the same presets: crossarch train "
-        "cifar10-jpeg/frepo/ipc1/cnn/wo_dp_kd/seed0"
+        "cifar10/frepo/ipc1/cnn/wo_dp_kd/seed0"
     )
     assert not (tmp_path / "results").exists()
 
 
-def test_a_teacher_made_with_other_settings_is_told(call: Call, project: Path, tmp_path: Path) -> None:
-    run = "cifar10-jpeg/frepo/ipc1/cnn/wo_dp_kd/seed0"
+def test_a_teacher_made_with_other_settings_is_told(call: Call, kept: Path, tmp_path: Path) -> None:
+    run = "cifar10/frepo/ipc1/cnn/wo_dp_kd/seed0"
     folder = tmp_path / "runs" / run
-    shutil.copytree(project / "results" / "reproduction" / "runs" / run, folder)
+    shutil.copytree(kept / "runs" / run, folder)
     (folder / "best.safetensors").write_bytes(b"weights")
     metrics = json.loads((folder / "metrics.json").read_text())
     metrics["settings"]["optimizer"]["lr"] = 1e-3

@@ -12,14 +12,13 @@ from typing import Any
 import pytest
 from calling import Call
 
-PUBLISHED = "results/reproduction"
 PRESET = ("--preset", "config/presets/reproduction.yaml")
 
 
 @pytest.fixture
-def results(project: Path, tmp_path: Path) -> Path:
-    """A copy of the published metrics to write beside."""
-    shutil.copytree(project / PUBLISHED / "runs", tmp_path / "runs")
+def results(kept: Path, tmp_path: Path) -> Path:
+    """A copy of finished runs to write beside."""
+    shutil.copytree(kept / "runs", tmp_path / "runs")
     return tmp_path
 
 
@@ -30,7 +29,7 @@ def told(call: Call, results: Path, *arguments: str) -> Any:
 
 
 def test_files_and_what_was_left_out(call: Call, results: Path) -> None:
-    run = results / "runs/cifar10-jpeg/frepo/ipc1/alexnet/full/seed0/metrics.json"
+    run = results / "runs/cifar10/frepo/ipc1/alexnet/full/seed0/metrics.json"
     data = json.loads(run.read_text())
     data["settings"]["epochs"] = 3999
     run.write_text(json.dumps(data))
@@ -67,7 +66,7 @@ def test_a_schedule_is_the_same_in_both_forms(call: Call) -> None:
 
 def test_prepared_and_fetched_files(call: Call, mirror: Path, tmp_path: Path) -> None:
     places = {"CROSSARCH_MIRROR": str(mirror), "CROSSARCH_CACHE": str(tmp_path / "cache")}
-    asked = ("prepare", "cifar10-jpeg", "--source", "frepo", "--ipc", "1")
+    asked = ("prepare", "cifar10", "--source", "frepo", "--ipc", "1")
     prepared = json.loads(call(*asked, "--json", "--results", str(tmp_path), **places).stdout)
     assert prepared == {"files": [str(tmp_path / "distilled/frepo/cifar10/ipc1.safetensors")]}
     url = next(

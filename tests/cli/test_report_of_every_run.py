@@ -10,16 +10,15 @@ from crossarch.cli import app
 from crossarch.layout import Layout
 
 PROJECT = Path(__file__).parents[2]
-RESULTS = PROJECT / "results" / "reproduction"
-RUNS = [f"cifar10-jpeg/frepo/ipc1/{arch}/baseline/seed0" for arch in ("cnn", "alexnet")]
+RUNS = [f"cifar10/frepo/ipc1/{arch}/baseline/seed0" for arch in ("cnn", "alexnet")]
 
 
-def test_figures_and_scorecard_are_those_of_the_page(tmp_path: Path) -> None:
+def test_figures_and_scorecard_are_those_of_the_page(kept: Path, tmp_path: Path) -> None:
     layout = Layout(tmp_path).partial
     options = ("--config", str(PROJECT / "config"), "--results", str(tmp_path))
-    options += ("--selection", '{"datasets": ["cifar10-jpeg"], "figures": ["figure1"]}')
+    options += ("--selection", '{"datasets": ["cifar10"], "figures": ["figure1"]}')
     for run in RUNS:
-        shutil.copytree(RESULTS / "runs" / run, tmp_path / "runs" / run)
+        shutil.copytree(kept / "runs" / run, tmp_path / "runs" / run)
     for count in (2, 1):
         finished = CliRunner().invoke(app, ["render", "report", "--every", *options])
         assert finished.exit_code == 0, finished.exception

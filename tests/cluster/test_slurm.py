@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 EPOCHS = 120
 UNDER_WAY = 24
-TEACHER = "cifar10-jpeg/frepo/ipc1/cnn/wo_dp_kd/seed0"
+TEACHER = "cifar10/frepo/ipc1/cnn/wo_dp_kd/seed0"
 LOG = "results/logs/train/{}.log"
 
 

@@ -44,13 +44,13 @@ def test_a_row_a_run_whatever_the_order(write_metrics: Write) -> None:
         a_run(ipc=10),
         a_run(recipe="full", protocol="released"),
         a_run(),
-        a_run(dataset="cifar10-jpeg"),
+        a_run(dataset="digits"),
     ]
     files = [write_metrics(run) for run in runs]
     frame = collect_runs(files)
     pd.testing.assert_frame_equal(frame, collect_runs(reversed(files)))
     assert list(frame.columns) == list(RUNS.columns)
-    assert list(frame["dataset"]) == ["cifar10"] * 4 + ["cifar10-jpeg"]
+    assert list(frame["dataset"]) == ["cifar10"] * 4 + ["digits"]
     assert list(frame["recipe"][:2]) == ["baseline", "full"]
     assert list(frame["protocol"][:2]) == ["paper", "released"]
     first = frame.iloc[0]

@@ -64,10 +64,11 @@ def small(project: Path, server: Any) -> list[str]:
     source |= {"whitening": "none"}
     source["sets"] = {"cifar10": {n: {"images": a, "labels": b} for n, (a, b) in sets.items()}}
     origin = {"reader": "torchvision-cifar10", "file": addresses[4]}
+    cifar10 = yaml.safe_load((project / "config/datasets.yaml").read_text(encoding="utf-8"))["cifar10"]
     changes = {
         "sources": {"own": source},
-        "datasets": {"real": {"title": "Real", "stands_in_for": "cifar10", "origin": origin}},
-        "config": {"datasets": ["real"], "sources": ["own"], "ipc": [1, 10]},
+        "datasets": {"cifar10": {**cifar10, "origin": origin}},
+        "config": {"datasets": ["cifar10"], "sources": ["own"], "ipc": [1, 10]},
     }
     for name, change in changes.items():
         file = project / f"config/{name}.yaml"

@@ -153,10 +153,6 @@ MISTAKES: dict[str, tuple[str, tuple[Any, ...], Any, list[str]]] = {
         ["wo_dp.by_source", "'mmt'", "mtt"],
     ),
     "by_ipc name": (RECIPE, FRESH, {"one": {"epochs": 9}}, ["wo_dp.by_ipc", "'one'"]),
-    "stand-in": (
-        *(DATA, ("cifar10-jpeg", "stands_in_for"), "cifar"),
-        ["cifar10-jpeg.stands_in_for", "'cifar'", "cifar10"],
-    ),
     "set of no dataset": (SOURCE, ("mtt", "sets", "cifar11"), {}, ["mtt.sets", "'cifar11'"]),
     "norm name": (SOURCE, ("mtt", "norm"), "layer", ["mtt.norm", "'layer'", "'instance'"]),
     "whitening name": (
@@ -257,12 +253,6 @@ MISTAKES: dict[str, tuple[str, tuple[Any, ...], Any, list[str]]] = {
         ["recipes.wo_dp_kd.by_ipc", "None", "a mapping"],
     ),
     "list for protocols": (RECIPE, ("protocols",), [], ["protocols"]),
-    "list for a name": (
-        DATA,
-        ("cifar10-jpeg", "stands_in_for"),
-        ["a"],
-        ["cifar10-jpeg.stands_in_for"],
-    ),
     "negative epochs": (RECIPE, ("recipes", "full", "epochs"), -1, ["epochs", "-1", "1"]),
     "negative rate": (RECIPE, (*OPTIMIZER, "lr"), -0.1, ["lr", "-0.1", "greater than 0"]),
     "zero threads": (SELECT, ("threads",), 0, ["threads", "0", "1"]),
@@ -468,14 +458,6 @@ MISTAKES: dict[str, tuple[str, tuple[Any, ...], Any, list[str]]] = {
         ["distillation.arch", "'resnet'", "resnet18"],
     ),
     # circles
-    "data set in its own stead": (
-        *(DATA, ("cifar10-jpeg", "stands_in_for"), "cifar10-jpeg"),
-        ["cifar10-jpeg.stands_in_for", "'cifar10-jpeg'", "no other: cifar10, "],
-    ),
-    "two data sets in each other's stead": (
-        *(DATA, ("cifar10", "stands_in_for"), "cifar10-jpeg"),
-        ["cifar10.stands_in_for", "'cifar10-jpeg'", "no other: cifar100"],
-    ),
     "circle of recipes": (
         *(RECIPE, ("recipes", "baseline", "base"), "full"),
         ["base", "circle", "wo_dp_kd"],
@@ -538,7 +520,7 @@ def test_a_protocol_s_whitening_is_for_a_data_set_that_has_its_constants(directo
     where = (*RELEASED, "test_whitening")
     key = f"{directory}/recipes.yaml: protocols.released.test_whitening"
     spoil(directory, RECIPE, where, {"cifar10": "standardise-mtt"})
-    released = parse_run("cifar10-jpeg/mtt/ipc1/cnn/baseline@released_as_is/seed0")
+    released = parse_run("cifar10/mtt/ipc1/cnn/baseline@released_as_is/seed0")
     assert resolve(load_configuration(directory), released).whitening == "standardise-mtt"
     spoil(directory, RECIPE, where, {"digits": "standardise-mtt"})
     assert complaint(lambda: load_configuration(directory)) == (
@@ -787,7 +769,14 @@ def test_presets_plan_132_cells_with_three_seeds(preset: str) -> None:
     place = {run: index for index, run in enumerate(everything)}
     students = [run for run in runs if run.recipe in ("wo_dp", "full")]
     for run in students[::7]:
-        teacher = resolve(configuration, run).teacher
+        settings = resolve(configuration, run)
+        if preset == "released":  # the published weights teach
+            assert settings.teacher is None
+            assert settings.teacher_weights is not None
+            folder = f"cifar10_{run.ipc}_{run.source}_convnet"
+            assert settings.teacher_weights.name.endswith(f"snapshots/{folder}/checkpoint_best.pth")
+            continue
+        teacher = settings.teacher
         assert teacher is not None
         assert (teacher.arch, teacher.recipe, teacher.seed) == ("cnn", "wo_dp_kd", run.seed)
         assert teacher.training_set == run.training_set
@@ -795,10 +784,10 @@ def test_presets_plan_132_cells_with_three_seeds(preset: str) -> None:
         assert place[teacher] < place[run]
 
 
-def test_cpu_preset_plans_one_seed_on_the_jpeg_copy() -> None:
+def test_cpu_preset_plans_one_seed_of_one_image_per_class() -> None:
     _, runs = planned("cpu")
     assert len(runs) == 44
-    assert {(run.dataset, run.ipc, run.seed) for run in runs} == {("cifar10-jpeg", 1, 0)}
+    assert {(run.dataset, run.ipc, run.seed) for run in runs} == {("cifar10", 1, 0)}
 
 
 def test_a_student_alone_brings_its_teacher() -> None:
@@ -848,15 +837,6 @@ def test_the_networks_own_to_a_source_take_neither_droppath_nor_a_teacher() -> N
     for recipe in RECIPES:
         run = parse_run(f"cifar10/frepo/ipc1/cnn/{recipe}/seed0")
         assert applies(CONFIGURATION, run) == (recipe in SIMPLE)
-
-
-def test_the_jpeg_copy_inherits_all_but_title_and_origin() -> None:
-    copy, original = (CONFIGURATION.dataset(name) for name in ("cifar10-jpeg", "cifar10"))
-    left_out = {"title", "origin", "stands_in_for"}
-    assert copy.model_dump(exclude=left_out) == original.model_dump(exclude=left_out)
-    assert copy.title != original.title
-    assert copy.origin != original.origin
-    assert CONFIGURATION.distilled_from("cifar10-jpeg") == "cifar10"
 
 
 def test_variations_and_protocols_lie_over_a_recipe_in_order(directory: Path) -> None:
@@ -1058,4 +1038,4 @@ def test_a_file_of_ones_own_that_is_not_there_is_told(
     check(sources=["mine"], datasets=["digits"])
     told = "sources.yaml: mine.sets.cifar10.10: mine10.npz: no such file"
     assert told in complaint(lambda: check(sources=["mine"]))
-    assert told in complaint(lambda: check(sources=["mine"], datasets=["cifar10-jpeg"]))
+    assert told in complaint(lambda: check(sources=["mine"], datasets=["cifar10"]))

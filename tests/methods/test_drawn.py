@@ -77,7 +77,7 @@ def test_more_than_a_class_has_is_one_line(tmp_path: Path) -> None:
 
 def test_a_run_on_real_images_has_a_subset_of_its_seed_that_its_teacher_shares() -> None:
     configuration, layout = load_configuration(), Layout()
-    run = parse_run("cifar10-jpeg/real/ipc25/alexnet/full/seed2")
+    run = parse_run("cifar10/real/ipc25/alexnet/full/seed2")
     settings = resolve(configuration, run)
     assert settings.teacher is not None
 
@@ -85,10 +85,10 @@ def test_a_run_on_real_images_has_a_subset_of_its_seed_that_its_teacher_shares()
         return layout.training_set(configuration, run.training_set, run.seed)
 
     subset = trained_on(run)
-    assert str(subset) == "results/distilled/real/cifar10-jpeg/ipc25/seed2.safetensors"
+    assert str(subset) == "results/distilled/real/cifar10/ipc25/seed2.safetensors"
     assert trained_on(settings.teacher) == subset
     assert (settings.batch_size, settings.whitening) == (100, "standardise")
-    stronger = parse_run("cifar10-jpeg/real/ipc25/resnet50/full-teacher_resnet18/seed2")  # Figure 7 (b)
+    stronger = parse_run("cifar10/real/ipc25/resnet50/full-teacher_resnet18/seed2")  # Figure 7 (b)
     teacher = resolve(configuration, stronger).teacher
     assert teacher is not None
     assert (teacher.arch, teacher.recipe, teacher.seed) == ("resnet18", "wo_dp_kd", 2)

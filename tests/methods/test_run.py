@@ -385,7 +385,7 @@ def test_weights_of_another_norm_are_refused(tmp_path: Path) -> None:
         in (told := str(caught.value))
     )
     assert told.endswith("with instance norm, as the source has it")
-    with pytest.raises(DataError, match=r"has no tensor features\.1\.running_mean"):
+    with pytest.raises(DataError, match=r"found no tensor features\.1\.running_mean"):
         load_network(networks["frepo", "baseline"], files["mtt", "baseline"])
 
 

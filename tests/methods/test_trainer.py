@@ -34,7 +34,8 @@ from crossarch.errors import TrainingError
 from crossarch.models import build, set_keep_rate
 from crossarch.models.droppath import DropPathBlock
 from crossarch.models.folding import folded
-from crossarch.running.evaluation import accuracy
+from crossarch.running import evaluation
+from crossarch.running.evaluation import TestBatches, accuracy, precision_for
 from crossarch.running.state import Keeper, load_state, remove_states, save_state
 from crossarch.training import trainer
 from crossarch.training.arithmetic import set_arithmetic
@@ -345,11 +346,11 @@ def scripted(monkeypatch: pytest.MonkeyPatch, results: list[float]) -> list[dict
     """Let evaluation find `results` one after the other; the weights of each are collected."""
     weights: list[dict[str, Tensor]] = []
 
-    def measure(network: nn.Module, images: Tensor, labels: Tensor, of: str) -> float:
+    def measure(self: TestBatches, network: nn.Module, of: str) -> float:
         weights.append({k: v.detach().clone() for k, v in network.state_dict().items()})
         return results[len(weights) - 1]
 
-    monkeypatch.setattr(trainer, "accuracy", measure)
+    monkeypatch.setattr(TestBatches, "accuracy", measure)
     return weights
 
 
@@ -362,10 +363,66 @@ def test_best_weights_are_those_of_the_first_highest_accuracy(
     history = outcome.history
     assert [e["epoch"] for e in history.evaluations] == [2, 4, 6, 7]
     assert [e["accuracy"] for e in history.evaluations] == results
-    assert history.best == {"epoch": [2, 4, 6, 7][best], "accuracy": results[best]}
+    assert history.best == {
+        "epoch": [2, 4, 6, 7][best],
+        "accuracy": results[best],
+        "precision": "float32",
+    }
     assert_same(outcome.best, weights[best])
     assert_same(outcome.last, weights[-1])
     assert differ(outcome.best, outcome.last)
+
+
+@pytest.mark.parametrize(
+    ("again", "last", "best"),
+    [
+        (29.0, 28.0, 4),  # the best so far stays so, by its accuracy in float32
+        (29.0, 29.0, 4),  # the earlier one of two that are alike
+        (27.0, 28.0, 7),  # in float32 the last one is better
+    ],
+)
+def test_bfloat16_chooses_the_best_and_float32_measures_it(
+    monkeypatch: pytest.MonkeyPatch, again: float, last: float, best: int
+) -> None:
+    """Of evaluations in bfloat16 after epochs 2, 4, 6, and in float32 after the last epoch."""
+    weights = scripted(monkeypatch, [10.0, 30.0, 20.0, last, again])
+    outcome = run(tiny(epochs=7, evaluate_every=2, evaluation_precision="bfloat16"))
+    assert [(e["epoch"], e["accuracy"], e["precision"]) for e in outcome.history.evaluations] == [
+        (2, 10.0, "bfloat16"),
+        (4, again, "float32"),
+        (6, 20.0, "bfloat16"),
+        (7, last, "float32"),
+    ]
+    assert outcome.history.best["epoch"] == best
+    assert_same(weights[4], weights[1])  # evaluated again are the weights of epoch 4
+    assert_same(outcome.best, weights[1] if best == 4 else weights[3])
+
+
+def test_precision_of_evaluations_changes_no_weights_and_no_final_accuracy() -> None:
+    exact, fast = (
+        run(tiny(epochs=5, evaluation_precision=precision)) for precision in ("float32", "bfloat16")
+    )
+    assert_same(exact.last, fast.last)
+    assert exact.history.evaluations[-1] == fast.history.evaluations[-1]
+    assert [e["precision"] for e in exact.history.evaluations] == ["float32"] * 3
+    network = build(tiny().network)
+    network.load_state_dict(fast.best)
+    assert fast.history.best["accuracy"] == accuracy(network, TEST.images, TEST.labels)
+
+
+@pytest.mark.parametrize(("fast", "expected"), [(True, "bfloat16"), (False, "float32")])
+def test_auto_is_bfloat16_for_our_networks_on_cpus_that_compute_in_it(
+    monkeypatch: pytest.MonkeyPatch, fast: bool, expected: str
+) -> None:
+    monkeypatch.setattr(evaluation, "computes_in_bfloat16", lambda: fast)
+    network = build(tiny().network)
+    assert precision_for("auto", network, CPU) == expected
+    assert precision_for("auto", nn.Linear(1, 1), CPU) == "float32"
+    assert precision_for("auto", network, torch.device("meta")) == "float32"
+    assert [precision_for(each, network, CPU) for each in ("float32", "bfloat16")] == [
+        "float32",
+        "bfloat16",
+    ]
 
 
 def test_progress_is_told_every_epoch() -> None:

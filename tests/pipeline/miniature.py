@@ -103,7 +103,7 @@ def make_workspace(folder: Path, project: Path) -> Workspace:
 
 
 SELECTION = {
-    "datasets": ["cifar10-jpeg"],
+    "datasets": ["cifar10"],
     "sources": ["frepo"],
     "ipc": [1],
     "archs": ["cnn", "alexnet"],
@@ -140,11 +140,9 @@ def _file(path: Path) -> dict[str, str]:
 
 
 def _shrink_datasets(data: dict[str, Any], mirror: Path) -> None:
-    data["cifar10"] |= {"classes": len(CLASSES), "image_size": SIDE, "batch_size": {1: 2}}
-    data["cifar10-jpeg"]["origin"] = {
-        "reader": "class-folders-zip",
-        "file": _file(mirror / "tiny.zip"),
-    }
+    origin = {"reader": "class-folders-zip", "file": _file(mirror / "tiny.zip")}
+    small = {"classes": len(CLASSES), "image_size": SIDE, "batch_size": {1: 2}}
+    data["cifar10"] |= {**small, "origin": origin}
 
 
 def _shrink_sources(data: dict[str, Any], mirror: Path) -> None:

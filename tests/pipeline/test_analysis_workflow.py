@@ -5,12 +5,10 @@ import json
 import math
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from miniature import Workspace
-from safetensors.numpy import load_file
-from safetensors.torch import load_file as load_tensors
+from safetensors.torch import load_file
 
 from crossarch.files import sha256_of
 
@@ -33,17 +31,12 @@ def small(workspace: Workspace) -> None:
     workspace.edit("figures.yaml", lambda data: data["figure8"]["drawing"].update(arch="alexnet"))
 
 
-def with_originals(workspace: Workspace, file: str) -> None:
-    """Say that `file` has the originals of the stand-in's training images."""
-    workspace.edit("config.yaml", lambda data: data.update(stand_in={"originals": file}))
-
-
 def test_figure_8_and_the_analyses(workspace: Workspace) -> None:
     small(workspace)
     finished = workspace.snakemake(*TARGETS)
     assert finished.returncode == 0, finished.stdout + finished.stderr
     results = workspace.folder / "results"
-    folder = results / "analysis" / "curvature" / "cifar10-jpeg" / "frepo" / "ipc1" / "alexnet"
+    folder = results / "analysis" / "curvature" / "cifar10" / "frepo" / "ipc1" / "alexnet"
     for recipe in ("full", "full-adamw"):
         record = json.loads((folder / recipe / "seed0.json").read_text())
         assert len(record["eigenvalues"]) == 2
@@ -63,7 +56,7 @@ def test_figure_8_and_the_analyses(workspace: Workspace) -> None:
     statistics = list(csv.DictReader((results / "analysis" / "statistics.csv").open()))
     assert len(statistics) == RUNS
     for row in statistics:
-        run = results / "runs" / "cifar10-jpeg" / "frepo" / "ipc1" / row["arch"] / row["recipe"]
+        run = results / "runs" / "cifar10" / "frepo" / "ipc1" / row["arch"] / row["recipe"]
         metrics = json.loads((run / "seed0" / "metrics.json").read_text())
         running, batch = float(row["running"]), float(row["batch"])
         assert running == pytest.approx(metrics["accuracy"]["last"], abs=1e-3)
@@ -77,45 +70,24 @@ def test_figure_8_and_the_analyses(workspace: Workspace) -> None:
     planned = workspace.planned("protocols")
     assert planned["train"] == 2 * RUNS  # what `paper` has, under two other protocols
     assert not {"figure8", "analyse_curvature"} & planned.keys()
-    workspace.edit("config.yaml", lambda data: data["curvature"].update(points=3))
-
-    # the copies themselves, as if they were the originals
-    copies = load_file(results / "data" / "cifar10-jpeg" / "train.safetensors")
-    np.savez(workspace.folder / "originals.npz", images=copies["images"], labels=copies["labels"])
-    with_originals(workspace, "originals.npz")
-    finished = workspace.snakemake("stand_in")
-    assert finished.returncode == 0, finished.stdout + finished.stderr
-    pairs = list(csv.DictReader((results / "analysis" / "stand_in.csv").open()))
-    assert len(pairs) == RUNS * 2
-    assert [row["space"] for row in pairs if row["own"] == "True"] == ["zca-kornia"] * RUNS
-    assert {float(row["effect"]) for row in pairs} == {0.0}
-    assert "36 pairs" in (results / "analysis" / "stand_in.md").read_text()
-    assert workspace.planned(*TARGETS, "stand_in") == {}
 
 
-def test_stand_in_is_a_target_of_its_own(workspace: Workspace) -> None:
+def test_the_analyses_that_are_made_together(workspace: Workspace) -> None:
     small(workspace)
     planned = workspace.planned("analysis")
     assert planned["analyse_tests"] == RUNS + 1 + 1 + RUNS  # whitening, agreement, softness, statistics
     assert (planned["analyse_runs"], planned["images"]) == (5, 1)
 
-    planned = workspace.planned("stand_in")
-    assert (planned["train"], planned["analyse_tests"], planned["analyse_runs"]) == (RUNS, RUNS, 1)
-    assert planned["images"] == 2  # the originals' test set is prepared too
-    (workspace.folder / "originals.npz").touch()
-    with_originals(workspace, "originals.npz")
-    assert workspace.planned("stand_in")["images"] == 1
-
 
 def test_a_published_teacher_is_fetched_and_retraced(workspace: Workspace) -> None:
     workspace.edit("config.yaml", lambda data: data.update(archs=["cnn"], tables=["table2"], figures=[]))
     # of a set without published weights: no traceback, the job itself says what is missing
-    record = "results/analysis/teachers/cifar10-jpeg/frepo/ipc1/cnn/wo_dp_kd/seed0.json"
+    record = "results/analysis/teachers/cifar10/frepo/ipc1/cnn/wo_dp_kd/seed0.json"
     assert workspace.planned(record)["analyse_teachers"] == 1
     assert workspace.snakemake("selection").returncode == 0
     # what was trained here, published in the authors' format
-    runs = workspace.folder / "results" / "runs" / "cifar10-jpeg" / "frepo" / "ipc1" / "cnn"
-    weights = load_tensors(runs / "wo_dp_kd" / "seed0" / "last.safetensors")
+    runs = workspace.folder / "results" / "runs" / "cifar10" / "frepo" / "ipc1" / "cnn"
+    weights = load_file(runs / "wo_dp_kd" / "seed0" / "last.safetensors")
     (host,) = workspace.mirror.iterdir()
     file = host / "checkpoint_best.pth"
     torch.save({"state_dict": weights, "epoch": 6}, file)
@@ -141,7 +113,7 @@ def test_a_published_teacher_is_fetched_and_retraced(workspace: Workspace) -> No
         (["curvatur"], "found unknown name 'curvatur' (did you mean 'curvature'?)"),
         (["curvature"], "found no RUN for curvature, allowed: one or more finished runs"),
         (["selection", "a/b/ipc1/c/d/seed0"], "found RUNS for selection, allowed: RUNS for curvature"),
-        (["curvature", "cifar10-jpeg/frepo/ipc1/cnn/full/seed0"], "train the run first"),
+        (["curvature", "cifar10/frepo/ipc1/cnn/full/seed0"], "train the run first"),
         (
             ["whitening", "a/b/ipc1/c/d/seed0", "--page", "README.md"],
             "found RUNS and --page, allowed: one",

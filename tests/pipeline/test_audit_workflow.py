@@ -14,7 +14,7 @@ def test_audit_of_the_chosen_sets(workspace: Workspace) -> None:
     assert finished.returncode == 0, finished.stdout + finished.stderr
     folder = workspace.folder / "results" / "audit"
     made = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-    one = "frepo/cifar10-jpeg/ipc1"
+    one = "frepo/cifar10/ipc1"
     assert made == {"audit.csv", "audit.md", f"{one}.json", f"{one}.png"}
     (row,) = csv.DictReader((folder / "audit.csv").open())
     assert row["shape"] == "3x3x16x16"
@@ -29,7 +29,7 @@ def test_audit_of_the_chosen_sets(workspace: Workspace) -> None:
     workspace.edit("sources.yaml", reconfigure)
     assert workspace.planned("audit") == {"audit_set": 1, "audit": 1}
 
-    by_hand = workspace.crossarch("audit", "frepo", "cifar10-jpeg", "1", "--json")
+    by_hand = workspace.crossarch("audit", "frepo", "cifar10", "1", "--json")
     assert by_hand.returncode == 0, by_hand.stderr
     (audit,) = json.loads(by_hand.stdout)
     assert audit["configured"] == "zca-frepo"
@@ -41,8 +41,8 @@ def test_audit_of_the_chosen_sets(workspace: Workspace) -> None:
     ("arguments", "said"),
     [
         (["frepo"], "give SOURCE, DATASET and IPC"),
-        (["frepo", "cifar10-jpeg", "10"], "found no set with ipc 10, allowed: 1"),
-        (["frpo", "cifar10-jpeg", "1"], "did you mean 'frepo'?"),
+        (["frepo", "cifar10", "10"], "found no set with ipc 10, allowed: 1"),
+        (["frpo", "cifar10", "1"], "did you mean 'frepo'?"),
         (["--summary"], "no such file; make it by `crossarch audit`"),
     ],
 )

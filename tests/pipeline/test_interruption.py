@@ -14,8 +14,8 @@ from safetensors.torch import load_file
 
 pytestmark = pytest.mark.slow
 
-TEACHER = "cifar10-jpeg/frepo/ipc1/cnn/wo_dp_kd/seed0"
-STUDENT = "cifar10-jpeg/frepo/ipc1/alexnet/full/seed0"  # DropPath, distillation, Lion
+TEACHER = "cifar10/frepo/ipc1/cnn/wo_dp_kd/seed0"
+STUDENT = "cifar10/frepo/ipc1/alexnet/full/seed0"  # DropPath, distillation, Lion
 EPOCHS = 60
 VOLATILE = {"seconds", "images_per_second", "gflop_per_second", "peak_memory_mib", "finished", "commit"}
 
@@ -41,7 +41,7 @@ def start(workspace: Workspace, results: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "crossarch", "train", STUDENT, "--results", str(results)]
     command += ["--teacher", str(made / "runs" / TEACHER / "best.safetensors")]
     command += ["--distilled", str(made / "distilled/frepo/cifar10/ipc1.safetensors")]
-    command += ["--test", str(made / "data/cifar10-jpeg/test/zca-kornia.safetensors")]
+    command += ["--test", str(made / "data/cifar10/test/zca-kornia.safetensors")]
     return subprocess.Popen(
         command,
         cwd=workspace.folder,

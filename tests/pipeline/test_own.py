@@ -83,7 +83,7 @@ def test_a_network_is_a_column_of_every_table_and_trains_like_ours(
     assert float(ours.strip("*")) > 0
     assert (paper, difference) == ("—", "—")
     assert [row["tiny"].startswith("—") for row in rows[:5]] == [False, False, True, True, False]
-    runs = shared.folder / "results/runs/cifar10-jpeg/frepo/ipc1"
+    runs = shared.folder / "results/runs/cifar10/frepo/ipc1"
     metrics = json.loads((runs / "tiny/full/seed0/metrics.json").read_text())
     assert metrics["settings"]["network"]["own"]["file"] == FILE
     of_ours = json.loads((runs / "cnn/baseline/seed0/metrics.json").read_text())
@@ -101,7 +101,7 @@ def test_a_network_is_a_column_of_every_table_and_trains_like_ours(
     status = shared.crossarch("status", "--table", "table2", *presets)
     assert "tiny" in status.stdout
     weights = str(runs / "tiny/full/seed0/best.safetensors")
-    asked = ("--arch", "tiny", "--source", "frepo", "--dataset", "cifar10-jpeg", "--ipc", "1")
+    asked = ("--arch", "tiny", "--source", "frepo", "--dataset", "cifar10", "--ipc", "1")
     evaluated = shared.crossarch("evaluate", "--weights", weights, *asked, "--preset", PRESET)
     assert json.loads(evaluated.stdout)["accuracy"] == metrics["accuracy"]["best"]
 
@@ -134,7 +134,7 @@ def test_a_recipe_is_a_row_of_every_table(shared: Workspace, project: Path) -> N
     place = [row["Method"] for row in rows].index("Full, half the rate")
     assert rows[place - 1]["Method"] == "Full"
     assert rows[place]["AlexNet"].strip("*")[0].isdigit()
-    run = shared.folder / "results/runs/cifar10-jpeg/frepo/ipc1/alexnet/full-slow/seed0/metrics.json"
+    run = shared.folder / "results/runs/cifar10/frepo/ipc1/alexnet/full-slow/seed0/metrics.json"
     settings = json.loads(run.read_text())["settings"]
     of_base = json.loads((run.parents[2] / "full/seed0/metrics.json").read_text())["settings"]
     assert settings["optimizer"].pop("lr") == 2.5e-5
@@ -153,7 +153,7 @@ def test_the_examples_train_also_as_teacher_and_source(shared: Workspace, projec
     recipe = {"base": "full", "distillation": {"arch": "wideresnet"}}
     own = {"own_networks": networks, "own_recipes": {"taught": recipe}, "archs": ["cnn", *networks]}
     preset = ("--configfile", str(write(shared, PRESET, yaml.safe_dump(own))))
-    runs = "results/runs/cifar10-jpeg/frepo/ipc1"
+    runs = "results/runs/cifar10/frepo/ipc1"
     student = f"{runs}/vit/taught/seed0/metrics.json"
     made = shared.snakemake(student, f"{runs}/wideresnet/full/seed0/metrics.json", *preset)
     assert made.returncode == 0, made.stdout + made.stderr
@@ -164,7 +164,7 @@ def test_the_examples_train_also_as_teacher_and_source(shared: Workspace, projec
     sets = yaml.safe_load((shared.folder / "config/sources.yaml").read_text())["frepo"]
     mine = sets | {"title": "Mine", "arch": "wideresnet"}
     shared.edit("sources.yaml", lambda data: data.update(mine=mine))
-    student = "results/runs/cifar10-jpeg/mine/ipc1/vit/full/seed0/metrics.json"
+    student = "results/runs/cifar10/mine/ipc1/vit/full/seed0/metrics.json"
     made = shared.snakemake(student, *preset)
     shared.edit("sources.yaml", lambda data: data.pop("mine"))
     assert made.returncode == 0, made.stdout + made.stderr
@@ -217,13 +217,11 @@ def test_a_folder_of_images_is_moved_into_the_space_of_its_whitening(
     text = told(project, SET, "yaml").replace("my-set.npz", "my-set")
     append_source(workspace, text.rstrip() + "\n  pixels: raw\n")
 
-    target = "results/distilled/mine/cifar10-jpeg/ipc1.safetensors"
+    target = "results/distilled/mine/cifar10/ipc1.safetensors"
     finished = workspace.snakemake(target)
     assert finished.returncode == 0, finished.stdout + finished.stderr
     prepared = load_set(workspace.folder / target)
-    whitener = load_whitener(
-        workspace.folder / "results/data/cifar10-jpeg/whitening/zca-kornia.safetensors"
-    )
+    whitener = load_whitener(workspace.folder / "results/data/cifar10/whitening/zca-kornia.safetensors")
     assert whitener.mean is not None
     assert whitener.matrix is not None
     flat = pixels.transpose(0, 3, 1, 2).reshape(len(CLASSES), -1) / 255.0
@@ -248,6 +246,6 @@ def test_a_folder_of_images_is_moved_into_the_space_of_its_whitening(
     for path in (image, image.parent, image.parent.parent):
         os.utime(path, (1, 1))
     assert workspace.planned(target) == {"distilled": 1}
-    by_hand = ("prepare", "cifar10-jpeg", "--source", "mine", "--ipc", "1")
+    by_hand = ("prepare", "cifar10", "--source", "mine", "--ipc", "1")
     assert workspace.crossarch(*by_hand).returncode == 0
     assert not load_set(workspace.folder / target).images.equal(before)

@@ -48,10 +48,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Workspa
 def test_from_bytes_to_table(finished: Workspace) -> None:
     runs = metrics(finished)
     assert len(runs) == TRAININGS
-    student = runs["cifar10-jpeg/frepo/ipc1/alexnet/full/seed0"]
+    student = runs["cifar10/frepo/ipc1/alexnet/full/seed0"]
     assert student["settings"]["epochs"] == 9  # type: ignore[index]
     assert [e["epoch"] for e in student["evaluations"]] == [3, 6, 9]  # type: ignore[index,attr-defined]
-    teacher = "cifar10-jpeg/frepo/ipc1/cnn/wo_dp_kd/seed0"
+    teacher = "cifar10/frepo/ipc1/cnn/wo_dp_kd/seed0"
     assert student["inputs"]["teacher"] == digest(  # type: ignore[index]
         finished.folder / "results" / "runs" / teacher / "best.safetensors"
     )
@@ -112,7 +112,7 @@ def test_only_what_changed(finished: Workspace) -> None:
     assert labels == {"distilled": 1, "train": TRAININGS, "collect": 3, **RENDERED}
     # how the images are read: from them everything
     reader = after(
-        "datasets.yaml", lambda data: data["cifar10-jpeg"]["origin"].update(reader="tiny-imagenet-zip")
+        "datasets.yaml", lambda data: data["cifar10"]["origin"].update(reader="tiny-imagenet-zip")
     )
     assert (reader["images"], reader["test_set"], reader["train"]) == (1, 1, TRAININGS)
 
@@ -131,7 +131,7 @@ def test_only_what_changed(finished: Workspace) -> None:
 
 
 def test_any_output_by_its_path(workspace: Workspace) -> None:
-    path = "results/runs/cifar10-jpeg/frepo/ipc1/resnet18/full@released/seed7/metrics.json"
+    path = "results/runs/cifar10/frepo/ipc1/resnet18/full@released/seed7/metrics.json"
     planned = workspace.planned(path)
     assert planned["train"] == 2  # the student and its teacher
     wrong = path.replace("/resnet18/", "/cnn/")
@@ -147,7 +147,7 @@ def test_any_output_by_its_path(workspace: Workspace) -> None:
 )
 def test_a_run_has_one_path(workspace: Workspace, usual: str, other: str) -> None:
     """Under another one a training would end, and Snakemake miss its files."""
-    path = "results/runs/cifar10-jpeg/frepo/ipc1/resnet18/full/seed7/metrics.json"
+    path = "results/runs/cifar10/frepo/ipc1/resnet18/full/seed7/metrics.json"
     finished = workspace.snakemake("-n", path.replace(usual, other))
     assert finished.returncode != 0
     assert "MissingRuleException" in finished.stdout + finished.stderr

@@ -54,7 +54,7 @@ def test_a_set_on_another_scale_is_doubted_after_success_and_failure(workspace: 
 
     (workspace.folder / target).unlink()
     (workspace.folder / "mirror/data.example.org/tiny.zip").write_bytes(b"cut short")
-    failed = workspace.snakemake("--keep-going", target, "results/data/cifar10-jpeg/test.safetensors")
+    failed = workspace.snakemake("--keep-going", target, "results/data/cifar10/test.safetensors")
     assert failed.returncode != 0
     assert failed.stderr.count(doubt) == 1
 

@@ -125,7 +125,7 @@ def test_captions_of_several_sources_and_data_sets(own: Configuration, tmp_path:
     told = f"FRePo, {made} 1 and 7; MTT, {made} 7"
     render_table(own, "table2", measured(), tmp_path)
     assert f"trained on {told}." in (tmp_path / "table2.md").read_text()
-    selection = own.selection.model_copy(update={"datasets": ("cifar10-jpeg", "mine")})
+    selection = own.selection.model_copy(update={"datasets": ("cifar10", "mine")})
     both = load_configuration(own.directory, selection=selection.model_dump())
     render_figure(both, "figure1", measured(), tmp_path)
     caption = (tmp_path / "figure1.md").read_text().split("\n\n")[2]
@@ -155,9 +155,9 @@ def test_the_scorecard_compares_nothing_of_it(own: Configuration) -> None:
 
 
 def test_what_a_table_is_about_stays_as_it_is() -> None:
-    """Data sets of the paper and their stand-ins do not wander into other tables."""
-    for dataset in ("cifar10", "cifar10-jpeg", "cifar100", "tiny-imagenet"):
+    """Data sets of the paper do not wander into other tables."""
+    for dataset in ("cifar10", "cifar100", "tiny-imagenet"):
         assert not configured().is_besides(dataset)
-    chosen = configured(datasets=["cifar10-jpeg", "cifar100"])
-    assert table_datasets(chosen, chosen.table("table2")) == ["cifar10-jpeg"]
+    chosen = configured(datasets=["cifar10", "cifar100"])
+    assert table_datasets(chosen, chosen.table("table2")) == ["cifar10"]
     assert table_datasets(chosen, chosen.table("table5")) == ["cifar100"]

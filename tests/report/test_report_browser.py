@@ -50,7 +50,9 @@ def browser() -> Iterator[Any]:
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pd.DataFrame]:
     """A page full of synthetic results, figures and a scorecard, and the runs that it shows."""
     configuration = configured(
-        datasets=["cifar10", "cifar10-jpeg"], tables=["table2"], figures=["figure1", "figure5"]
+        datasets=["cifar10", "cifar100"],
+        tables=["table2", "table5"],
+        figures=["figure1", "figure5"],
     )
     folder = tmp_path_factory.mktemp("page")
     path, runs = rendered(configuration, folder, device=SYNTHETIC)
@@ -135,14 +137,14 @@ def test_every_number_is_shown(visit: Visit, made: tuple[Path, pd.DataFrame]) ->
 def test_filters(visit: Visit, made: tuple[Path, pd.DataFrame]) -> None:
     everything = len(visit.rows())
     assert visit.page.locator("#count").text_content() == f"{everything} rows"
-    visit.choose("dataset", "cifar10-jpeg")
+    visit.choose("dataset", "cifar100")
     visit.choose("source", "mtt")
     visit.choose("ipc", "1", "10")
     visit.choose("recipe", "baseline", "full")
     visit.choose("arch", "alexnet", "resnet50")
     rows = visit.rows()
     assert [tuple(row[key] for key in KEYS) for row in rows] == [
-        ("cifar10-jpeg", "mtt", ipc, recipe) for ipc in ("1", "10") for recipe in ("baseline", "full")
+        ("cifar100", "mtt", ipc, recipe) for ipc in ("1", "10") for recipe in ("baseline", "full")
     ]
     assert all(set(row["cells"]) == {"alexnet", "resnet50"} for row in rows)
     assert visit.page.locator("#count").text_content() == f"4 of {everything} rows"
@@ -152,7 +154,7 @@ def test_filters(visit: Visit, made: tuple[Path, pd.DataFrame]) -> None:
     visit.page.locator("#measured-only").check(force=True)
     runs = made[1]
     chosen = runs[
-        (runs["dataset"] == "cifar10-jpeg")
+        (runs["dataset"] == "cifar100")
         & (runs["source"] == "mtt")
         & runs["recipe"].isin(["baseline", "full"])
         & runs["arch"].isin(["alexnet", "resnet50"])

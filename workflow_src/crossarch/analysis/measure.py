@@ -9,7 +9,6 @@ from crossarch.analysis.retrace import measure_teachers
 from crossarch.analysis.taught import measure_softness
 from crossarch.analysis.testing import (
     measure_agreement,
-    measure_stand_in,
     measure_statistics,
     measure_whitening,
 )
@@ -20,7 +19,6 @@ _MEASURES: dict[str, Callable[[Job], Record]] = {
     "agreement": measure_agreement,
     "softness": measure_softness,
     "statistics": measure_statistics,
-    "stand_in": measure_stand_in,
     "teachers": measure_teachers,
 }
 

@@ -80,27 +80,6 @@ def agreement(first: Tensor, second: Tensor, labels: Tensor, classes: int) -> Ag
     )
 
 
-@dataclass(frozen=True)
-class PairedHits:
-    """Percent of pairs that are right on the first image, on the second, on one of them alone."""
-
-    first: float
-    second: float
-    only_first: float
-    only_second: float
-
-
-def paired_hits(first: Tensor, second: Tensor, labels: Tensor) -> PairedHits:
-    """Compare answers (N,) to the two images of each pair, whose class is `labels` (N,)."""
-    right, also = first == labels, second == labels
-    return PairedHits(
-        hit_rate(right),
-        hit_rate(also),
-        hit_rate(right & ~also),
-        hit_rate(also & ~right),
-    )
-
-
 def hit_rate(hits: Tensor) -> float:
     """How many percent of `hits` (N,) bool are true."""
     return 100.0 * int(hits.sum()) / len(hits)

@@ -121,29 +121,6 @@ class StatisticsRecord(Record):
     seconds: float
 
 
-class PairedAccuracies(Model):
-    """Accuracies (percent) on pairs of an original image and its copy, and on one of the two alone."""
-
-    original: float
-    copied: float
-    only_original: float
-    only_copied: float
-
-
-class StandInRecord(Record):
-    """Accuracies of a run's final weights on images of a stand-in and on what they are copies of.
-
-    `images` counts the pairs, `originals` names the data set or the file of the originals, `split` the
-    split that they are of. `own` is the space that the run is tested in.
-    """
-
-    own: Whitening
-    originals: str
-    split: Literal["train", "test"]
-    accuracies: dict[Whitening, PairedAccuracies]
-    seconds: float
-
-
 class Compared(Model):
     """A number of our training and the same of what the authors published."""
 
@@ -167,7 +144,9 @@ class TeacherRecord(Record):
 
     `epoch` is how many epochs that is, `teacher` where the published file comes from. `losses` are
     cross-entropies on the training set after so many operations of augmentation (from 0 to all), means
-    over `draws`; `accuracy` is that on the test set of the run, of `images`, in percent.
+    over `draws`; `accuracy` is that on the test set of the run, of `images`, in percent. `peak` is the
+    epoch of our best weights, which teach; `entropies` are those of their targets at `temperature`, that
+    of the distillation, beside the published weights', in nats, after so many operations as the losses.
     """
 
     checkpoint: Literal["last", "epoch"] = "epoch"
@@ -177,6 +156,9 @@ class TeacherRecord(Record):
     losses: tuple[Compared, ...]
     draws: int = Field(ge=1)
     accuracy: Compared
+    peak: int = Field(ge=1)
+    temperature: float = Field(gt=0)
+    entropies: tuple[Compared, ...]
     seconds: float
 
 

@@ -1,5 +1,6 @@
 """A training of ours as far as the authors' published teacher was trained, and how the two compare."""
 
+from collections.abc import Callable
 from pathlib import Path
 from statistics import fmean
 
@@ -10,7 +11,8 @@ from torch import Tensor, nn
 from crossarch.analysis.job import Job
 from crossarch.analysis.predictions import augmented_logits
 from crossarch.analysis.record import Compared, ParameterNorms, TeacherRecord
-from crossarch.config import published_teacher
+from crossarch.analysis.taught import mean_entropy
+from crossarch.config import Configuration, RunId, published_teacher
 from crossarch.config.schema import Augmentation
 from crossarch.data.ensure import ensure_file, ensure_test_set, ensure_training_set
 from crossarch.data.store import load_pt
@@ -63,6 +65,11 @@ def measure_teachers(job: Job) -> TeacherRecord:
             augmented_losses(network, training.images, training.targets, settings.augmentation)
             for network in networks
         ]
+        temperature = distillation_temperature(job.configuration, job.run)
+        entropies = [
+            target_entropies(network, training.images, settings.augmentation, temperature)
+            for network in (finished.network("best").to(device), networks[1])
+        ]
         accuracies = [
             accuracy(network, training.test_images, training.test_labels, job.run.path)
             for network in networks
@@ -75,6 +82,9 @@ def measure_teachers(job: Job) -> TeacherRecord:
             losses=tuple(_compared(*pair) for pair in zip(*losses, strict=True)),
             draws=DRAWS,
             accuracy=_compared(*accuracies),
+            peak=int(finished.metrics["best_epoch"]),
+            temperature=temperature,
+            entropies=tuple(_compared(*pair) for pair in zip(*entropies, strict=True)),
             seconds=job.seconds,
             **job.stamp(device, inputs),
         )
@@ -92,21 +102,55 @@ def published_epoch(file: Path, epochs: int) -> int:
     return found
 
 
-@torch.inference_mode()
+def distillation_temperature(configuration: Configuration, run: RunId) -> float:
+    """The temperature of the first recipe that is distilled from the recipe of `run`; 1 if none is."""
+    book = configuration.recipe_book
+    for name in book.recipes:
+        recipe = book.recipe(name, run.protocol, ipc=run.ipc, arch="", source=run.source)
+        if recipe.distillation and recipe.distillation.recipe == run.recipe:
+            return recipe.distillation.temperature
+    return 1.0
+
+
 def augmented_losses(
     network: nn.Module, images: Tensor, targets: Tensor, settings: Augmentation
 ) -> list[float]:
     """Cross-entropy of `images` (N, C, H, W) after 0, 1 ... all operations of augmentation.
 
-    In evaluation mode. `targets` are indices (N,) int64 or probabilities (N, classes). Each loss is the
-    mean over `DRAWS` draws from the same seed, whatever the network; that of no operation needs one.
+    In evaluation mode. `targets` are indices (N,) int64 or probabilities (N, classes).
     """
-    fast, losses = folded(network), []
+    return _means_by_folds(
+        network, images, settings, lambda logits: float(F.cross_entropy(logits, targets))
+    )
+
+
+def target_entropies(
+    network: nn.Module, images: Tensor, settings: Augmentation, temperature: float
+) -> list[float]:
+    """Entropy (nats) of a teacher's targets on `images` (N, C, H, W) after 0, 1 ... all operations."""
+    return _means_by_folds(
+        network,
+        images,
+        settings,
+        lambda logits: mean_entropy(torch.softmax(logits.cpu() / temperature, dim=1)),
+    )
+
+
+@torch.inference_mode()
+def _means_by_folds(
+    network: nn.Module, images: Tensor, settings: Augmentation, measure: Callable[[Tensor], float]
+) -> list[float]:
+    """What is measured of logits after 0, 1 ... all operations of augmentation.
+
+    Each is the mean over `DRAWS` draws from the same seed, whatever the network; that of no operation
+    needs one.
+    """
+    fast, means = folded(network), []
     for folds in range(len(OPERATIONS) + 1):
         chosen = settings.model_copy(update={"folds": folds})
         answers = augmented_logits(fast, images, chosen, DRAWS if folds else 1, values_seed=0)
-        losses.append(fmean(float(F.cross_entropy(logits, targets)) for logits in answers))
-    return losses
+        means.append(fmean(map(measure, answers)))
+    return means
 
 
 def compare_parameters(

@@ -21,7 +21,6 @@ from crossarch.analysis.record import (
     AgreementRecord,
     R,
     SoftnessRecord,
-    StandInRecord,
     StatisticsRecord,
     TeacherRecord,
     WhiteningRecord,
@@ -30,7 +29,6 @@ from crossarch.analysis.record import (
 from crossarch.analysis.selection import find_selection
 from crossarch.analysis.softness import find_softness
 from crossarch.analysis.stale import stale_records
-from crossarch.analysis.stand_in import find_stand_in
 from crossarch.analysis.statistics import find_statistics
 from crossarch.analysis.teachers import find_teachers
 from crossarch.analysis.whitening import find_whitening
@@ -75,7 +73,6 @@ _FIND: dict[Summarised, Callable[[_Ended], Findings]] = {
     "agreement": lambda ended: find_agreement(ended.records(AgreementRecord)),
     "softness": lambda ended: find_softness(ended.records(SoftnessRecord)),
     "statistics": lambda ended: find_statistics(ended.records(StatisticsRecord)),
-    "stand_in": lambda ended: find_stand_in(ended.records(StandInRecord)),
     "teachers": lambda ended: find_teachers(ended.records(TeacherRecord)),
 }
 

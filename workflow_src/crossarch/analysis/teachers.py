@@ -24,8 +24,10 @@ from crossarch.printing.numbers import printed
 
 TITLE = "Whether trainings go the way of the authors' teachers"
 AXIS = "Norm of each parameter, ours beside the published one (percent more)"
+TOLD_FOLDS = "2-fold"  # of which the entropy is told
 COLUMNS = (*CELL, "n", "epoch", "quantity", "of", "initial", "ours", "published")
 NORM, LARGEST, LOSS, ACCURACY = "norm", "largest entry", "loss", "test accuracy"
+PEAK, ENTROPY = "epoch of the best", "entropy of targets"
 
 
 def find_teachers(records: Sequence[TeacherRecord]) -> Findings:
@@ -33,8 +35,9 @@ def find_teachers(records: Sequence[TeacherRecord]) -> Findings:
 
     Columns: data set, source, IPC, network, recipe (with its protocol), n, epoch (of the published
     weights), quantity and what it is of (`norm` and `largest entry` of a parameter; `loss` on the set
-    after so many operations of augmentation; `test accuracy`, percent), initial (before training),
-    ours, published. Drawn is how much larger each parameter's norm is in each set and recipe.
+    after so many operations of augmentation; `test accuracy`, percent; `epoch of the best` weights,
+    which teach; `entropy of targets` of these, nats), initial (before training), ours, published. Drawn
+    is how much larger each parameter's norm is in each set and recipe.
     """
     tests = [
         {**run_columns(record), "epoch": record.epoch, **numbers}
@@ -60,6 +63,9 @@ def _numbers(record: TeacherRecord) -> Iterator[dict[str, Any]]:
     for folds, loss in enumerate(record.losses):
         yield _row(LOSS, f"{folds}-fold", loss)
     yield _row(ACCURACY, "", record.accuracy)
+    yield _row(PEAK, "", Compared(ours=record.peak, published=record.epoch))
+    for folds, entropy in enumerate(record.entropies):
+        yield _row(ENTROPY, f"{folds}-fold", entropy)
 
 
 def _row(quantity: str, of: str, numbers: Compared) -> dict[str, Any]:
@@ -71,6 +77,8 @@ def _cell_finding(cell: pd.DataFrame) -> str:
     first = cell.iloc[0]
     norms, losses = (cell[cell["quantity"] == quantity] for quantity in (NORM, LOSS))
     test = cell[cell["quantity"] == ACCURACY].iloc[0]
+    peak = cell[cell["quantity"] == PEAK].iloc[0]
+    entropies = cell[(cell["quantity"] == ENTROPY) & (cell["of"] == TOLD_FOLDS)].iloc[0]
     apart, began = _excess(norms).abs(), norms[norms["initial"] > 0]
     moved = (100 * (began["ours"] / began["initial"] - 1)).abs()
     ratios = losses["ours"] / losses["published"]
@@ -80,7 +88,9 @@ def _cell_finding(cell: pd.DataFrame) -> str:
         f"{percent(apart.median())} in the median, after a training that changed them by "
         f"{percent(moved.median())} in the median; losses on the set are {ratios.min():.2f} to "
         f"{ratios.max():.2f} times the published weights'; the test is {percent(test['ours'])} and "
-        f"{percent(test['published'])}."
+        f"{percent(test['published'])}. As teachers: ours is best after epoch {peak['ours']:.0f}, the "
+        f"published one was taken at {peak['published']:.0f}; the entropy of their targets under "
+        f"{TOLD_FOLDS} augmentation is {entropies['ours']:.2f} and {entropies['published']:.2f} nats."
     )
 
 

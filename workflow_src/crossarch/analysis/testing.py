@@ -1,32 +1,24 @@
 """What the networks of finished runs answer on their test sets, from files to files."""
 
-from pathlib import Path
-
 import torch
 from torch import Tensor
 
-from crossarch.analysis.chosen import compared_spaces, originals_of, tested_spaces
+from crossarch.analysis.chosen import tested_spaces
 from crossarch.analysis.finished import read_taught
 from crossarch.analysis.job import Job
-from crossarch.analysis.pairs import Pairs, Split, make_pairs, read_originals
 from crossarch.analysis.predictions import (
     agreement,
     hit_rate,
-    paired_hits,
     predictions,
     predictions_of_batches,
 )
 from crossarch.analysis.record import (
     AgreementRecord,
-    PairedAccuracies,
-    StandInRecord,
     StatisticsRecord,
     WhiteningRecord,
 )
 from crossarch.config.schema import Whitening
-from crossarch.data.ensure import ensure_images, ensure_test_set, ensure_whitener
-from crossarch.data.store import load_set
-from crossarch.data.whitening import load_whitener
+from crossarch.data.ensure import ensure_test_set
 from crossarch.errors import ConfigError
 from crossarch.files import sha256_of
 from crossarch.models.layers import BatchNorm
@@ -131,68 +123,3 @@ def measure_statistics(job: Job) -> StatisticsRecord:
             seconds=job.seconds,
             **job.stamp(device, inputs),
         )
-
-
-def measure_stand_in(job: Job) -> StandInRecord:
-    """Test the final weights of the run on copies and on their originals.
-
-    In the run's own space and in both ZCA spaces, each fitted as for the test set. Raises ConfigError
-    for a data set that stands in for no other, DataError where the pairs cannot be made.
-    """
-    finished = job.finished
-    own = finished.settings.whitening
-    pairs, files = _pairs(job)
-    network = finished.network("last")
-    inputs = {"weights": finished.check_weights("last")}
-    inputs |= {name: sha256_of(file) for name, file in files.items()}
-    accuracies: dict[Whitening, PairedAccuracies] = {}
-    with job.where.taken() as device:
-        network = network.to(device)
-        spaces = compared_spaces(own)
-        for place, space in enumerate(spaces):
-            job.progress("Pairs", place, len(spaces))
-            fitted = ensure_whitener(job.configuration, job.layout, job.run.dataset, space)
-            inputs[space] = sha256_of(fitted)
-            whitener = load_whitener(fitted)
-            first, second = (
-                predictions(network, whitener(images).to(device)).cpu()
-                for images in (pairs.originals, pairs.copies)
-            )
-            hits = paired_hits(first, second, pairs.labels)
-            accuracies[space] = PairedAccuracies(
-                original=round(hits.first, 4),
-                copied=round(hits.second, 4),
-                only_original=round(hits.only_first, 4),
-                only_copied=round(hits.only_second, 4),
-            )
-        return StandInRecord(
-            images=len(pairs.labels),
-            own=own,
-            originals=originals_of(job.configuration, job.run),
-            split=pairs.split,
-            accuracies=accuracies,
-            seconds=job.seconds,
-            **job.stamp(device, inputs),
-        )
-
-
-def _pairs(job: Job) -> tuple[Pairs, dict[str, Path]]:
-    """Originals and copies for the data set of the run, and the files of both."""
-    configuration, layout, run = job.configuration, job.layout, job.run
-    original = configuration.distilled_from(run.dataset)
-    if original == run.dataset:
-        raise ConfigError(
-            f"{run.path}: found data set {run.dataset}, allowed for stand_in: one that stands in for "
-            "another (`stands_in_for` in datasets.yaml)"
-        )
-    train, test = ensure_images(configuration, layout, run.dataset)
-    given = configuration.selection.stand_in.originals
-    if given:
-        files = {"originals": Path(given), "copies": train}
-        originals = read_originals(files["originals"], configuration.dataset(run.dataset))
-    else:
-        files = {"originals": ensure_images(configuration, layout, original)[1], "copies": test}
-        originals = load_set(files["originals"])
-    split: Split = "train" if given else "test"
-    copies = load_set(files["copies"])
-    return make_pairs(originals, copies, split, str(files["originals"])), files

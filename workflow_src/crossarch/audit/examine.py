@@ -104,7 +104,7 @@ def show(
     destination: Path,
 ) -> None:
     """Draw the contact sheet of a distilled set, `whitener` undone, as PNG."""
-    title = configuration.dataset(configuration.distilled_from(audited.dataset)).title
+    title = configuration.dataset(audited.dataset).title
     soft = "soft labels (row = largest)" if image_set.labels.ndim == 2 else "hard labels"
     undone = "as stored" if whitener.name == "none" else f"{whitener.name} undone"
     draw_contact_sheet(
@@ -130,11 +130,5 @@ def _pixels(statistics: PixelStatistics) -> Pixels:
 
 
 def _reference(configuration: Configuration, dataset: str, test_set: PixelStatistics) -> Reference:
-    settings = configuration.dataset(dataset)
-    original = settings.stands_in_for
-    return Reference(
-        dataset=dataset,
-        title=settings.title,
-        stands_in_for=configuration.dataset(original).title if original else None,
-        images=len(test_set.power),
-    )
+    title = configuration.dataset(dataset).title
+    return Reference(dataset=dataset, title=title, images=len(test_set.power))

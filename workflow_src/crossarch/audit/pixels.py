@@ -52,7 +52,7 @@ def grey_power(images: Tensor) -> Tensor:
 
     The transform is the orthonormal DCT-II, which has no seam at the borders; the power of a band is
     the mean square of its coefficients. Band 0 is the zero frequency, the others are half octaves.
-    Colour is left out: JPEG copies keep little of it at high frequencies.
+    Colour is left out.
     """
     grey = images.float().mean(1)
     height, width = grey.shape[1:]

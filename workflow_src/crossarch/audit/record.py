@@ -7,7 +7,6 @@ from typing import Literal
 from pydantic import ValidationError
 
 from crossarch.audit.confidence import Confidence
-from crossarch.config import Configuration, stand_in_title
 from crossarch.config.model import Model
 from crossarch.config.runs import SetId
 from crossarch.config.schema import Whitening
@@ -31,14 +30,12 @@ class Reference(Model):
 
     dataset: str
     title: str
-    stands_in_for: str | None
     images: int
 
     @property
     def sentence(self) -> str:
-        """Compared with what; a stand-in is called one."""
-        title = stand_in_title(self.title, self.stands_in_for)
-        return f"Compared with the {self.images} test images of {title}."
+        """`Compared with the 10000 test images of CIFAR-10.`"""
+        return f"Compared with the {self.images} test images of {self.title}."
 
 
 class Labels(Model):
@@ -134,9 +131,10 @@ class Audit(Model):
         )
 
 
-def read_audit_of(configuration: Configuration, layout: Layout, audited: SetId) -> Audit:
+def read_audit_of(layout: Layout, audited: SetId) -> Audit:
     """Read the audit of a set; DataError also if it is of other bytes than the set has now."""
-    path, file = layout.audit(audited), layout.distilled_set(configuration, audited)
+    path = layout.audit(audited)
+    file = layout.distilled(audited.source, audited.dataset, audited.ipc)
     audit = read_audit(path)
     if audit.sha256 and file.exists() and sha256_of(file) != audit.sha256:
         command = f"crossarch audit {audited.source} {audited.dataset} {audited.ipc}"

@@ -76,9 +76,8 @@ def analyse(
     worth. **whitening**: what testing in another pixel space costs. **protocols**: what following the
     authors' code instead of the text changes. **agreement**: how often a student answers as its teacher.
     **softness**: how much a teacher's targets say beyond the labels. **statistics**: what the running
-    statistics of batch norms cost. **stand_in**: what testing on a lossy copy of a data set costs
-    (`stand_in.originals` in config.yaml has the originals). **teachers**: whether a training goes the
-    way of the teacher that the authors published; trains again up to that teacher's epoch.
+    statistics of batch norms cost. **teachers**: whether a training goes the way of the
+    teacher that the authors published; trains again up to that teacher's epoch.
 
     With RUNS, which `curvature` needs, their records are made anew. Without, what is measured run by run
     is measured of every finished run that has no record of it as it is, and a table, a figure and a
@@ -86,7 +85,7 @@ def analyse(
     out, and named; with `--summary` also those that were trained again after their record.
 
     Examples: `crossarch analyse selection --results results/reproduction` -
-    `crossarch analyse curvature cifar10-jpeg/frepo/ipc1/resnet18/full/seed0` -
+    `crossarch analyse curvature cifar10/frepo/ipc1/resnet18/full/seed0` -
     `crossarch analyse whitening --preset config/presets/cpu.yaml`
     """
     if analysis not in ANALYSES:
@@ -110,7 +109,7 @@ def analyse(
     if analysis in MEASURED and not summary:
         from crossarch.analysis.chosen import unmeasured
 
-        missing = unmeasured(configuration, layout, analysis, about)
+        missing = unmeasured(layout, analysis, about)
         _measure(configuration, layout, analysis, missing, device, slots_per_gpu, threads)
     if analysis in MEASURED and not chosen:
         about = _recorded(layout, analysis, about)

@@ -28,11 +28,11 @@ app = typer.Typer(
 
     Train one network; go on with it after an interruption by saying the same again:
 
-    `crossarch train cifar10-jpeg/frepo/ipc1/cnn/baseline/seed0`
+    `crossarch train cifar10/frepo/ipc1/cnn/baseline/seed0`
 
     What did all methods gain on AlexNet, in numbers that were measured?
 
-    `crossarch compare cifar10-jpeg/frepo/ipc1/alexnet/{baseline,full}/seed0 --results
+    `crossarch compare cifar10/frepo/ipc1/alexnet/{baseline,full}/seed0 --results
     results/reproduction`
     """,
     epilog="""Exit codes: 0 done - 1 anything else, such as a full disk - 2 a wrong option or setting -

@@ -47,7 +47,7 @@ def audit(
 
     Without a set: all that the configuration chooses, and a page about them (audit.csv, audit.md).
 
-    Example: `crossarch audit frepo cifar10-jpeg 10`
+    Example: `crossarch audit frepo cifar10 10`
     """
     from crossarch.audit.record import read_audit_of
 
@@ -63,7 +63,7 @@ def audit(
         raise ConfigError("audit: found no distilled set among those chosen, allowed: at least one")
     if not summary:
         _examine_all(configuration, layout, chosen, threads)
-    audits = [read_audit_of(configuration, layout, one) for one in chosen]
+    audits = [read_audit_of(layout, one) for one in chosen]
     if everything:
         from crossarch.audit.summary import write_summary
 

@@ -140,7 +140,7 @@ def publish(
 
     There is a warning about runs that would be made otherwise today.
 
-    Example: `crossarch publish cifar10-jpeg/frepo/ipc1/cnn/baseline/seed0`
+    Example: `crossarch publish cifar10/frepo/ipc1/cnn/baseline/seed0`
     """
     from crossarch.analysis.stale import stale_records
     from crossarch.collect import collect_runs

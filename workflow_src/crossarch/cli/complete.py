@@ -90,11 +90,10 @@ def _ipcs(context: typer.Context, done: str) -> list[int]:
     """The IPC that the source of `done`, `<data set>/<source>`, has of its data set."""
     dataset, _, source = done.partition("/")
     directory = _directory(context)
-    original = _read(directory / "datasets.yaml").get(dataset, {}).get("stands_in_for") or dataset
     of_source = _read(directory / "sources.yaml").get(source, {})
-    distilled = of_source.get("distilled", {}).get(original, {}).get("ipc", ())
+    distilled = of_source.get("distilled", {}).get(dataset, {}).get("ipc", ())
     return list(
-        of_source.get("sets", {}).get(original) or of_source.get("drawn", {}).get(original) or distilled
+        of_source.get("sets", {}).get(dataset) or of_source.get("drawn", {}).get(dataset) or distilled
     )
 
 

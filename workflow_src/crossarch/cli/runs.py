@@ -37,7 +37,7 @@ def show(
     Also what its recipe changes of the one that it is based on, what the paper prints for the cell, and
     whether today's configuration would train it anew.
 
-    Example: `crossarch show cifar10-jpeg/frepo/ipc1/alexnet/full/seed0 --results results/reproduction`
+    Example: `crossarch show cifar10/frepo/ipc1/alexnet/full/seed0 --results results/reproduction`
     """
     from rich.console import Console
 
@@ -65,7 +65,7 @@ def compare(
     Warns where they are not like with like: other bytes of the distilled set, another test set or
     whitening, another teacher.
 
-    Example: `crossarch compare cifar10-jpeg/frepo/ipc1/alexnet/{baseline,full}/seed0 --results
+    Example: `crossarch compare cifar10/frepo/ipc1/alexnet/{baseline,full}/seed0 --results
     results/reproduction`
     """
     from rich.console import Console
@@ -76,7 +76,7 @@ def compare(
     configuration = read_configuration(config, preset)
     layout = layout_of(configuration, results)
     one, other = (shown.read_shown(shown.find_metrics(layout, run)) for run in (first, second))
-    compared = comparing.compare(configuration, one, other)
+    compared = comparing.compare(one, other)
     if as_json:
         typer.echo(json.dumps(run_view.comparison_json(one, other, compared)))
     else:

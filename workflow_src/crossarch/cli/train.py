@@ -32,6 +32,7 @@ from crossarch.config import (
     parse_run,
     resolve,
     run_recipe,
+    teacher_file,
     test_whitening,
 )
 from crossarch.current import outdated
@@ -66,7 +67,7 @@ def train(
     SIGTERM, SIGUSR1 and SIGINT (Ctrl-C) end it after the epoch, with its state saved.
     What is not given is prepared, the teacher excepted: train it first.
 
-    Example: `crossarch train cifar10-jpeg/frepo/ipc1/cnn/wo_dp_kd/seed0`
+    Example: `crossarch train cifar10/frepo/ipc1/cnn/wo_dp_kd/seed0`
     """
     from crossarch.data import ensure
     from crossarch.running.progress import showing_progress
@@ -106,15 +107,19 @@ def train(
 def _weights_of_teacher(
     configuration: Configuration, layout: Layout, student: RunSettings
 ) -> Path | None:
-    """The weights that teach a run; DataError where they are not those of the teacher of today."""
+    """The weights that teach a run; DataError where they are not those of the current teacher."""
+    from crossarch.data.ensure import ensure_file
+
+    if file := teacher_file(configuration, student.run):
+        return ensure_file(configuration, layout, file)
     if student.teacher is None or student.distillation is None:
         return None
     record = layout.run_metrics(student.teacher)
     weights = layout.run(student.teacher) / f"{student.distillation.checkpoint}.safetensors"
     command = f"with the same presets: crossarch train {student.teacher.path}"
-    for file in (weights, record):
-        if not file.exists():
-            raise DataError(f"{file}: no such file; train the teacher first, {command}")
+    for made in (weights, record):
+        if not made.exists():
+            raise DataError(f"{made}: no such file; train the teacher first, {command}")
     if reason := outdated(configuration, record):
         raise DataError(f"{record}: {reason}; train the teacher again, {command}")
     return weights
@@ -142,7 +147,7 @@ def evaluate(
     """Print the test accuracy of stored weights as one JSON object.
 
     Example: `crossarch evaluate --weights checkpoint_best.pth --arch cnn --source mtt
-    --dataset cifar10-jpeg --ipc 10`
+    --dataset cifar10 --ipc 10`
     """
     import torch
 

@@ -4,7 +4,7 @@ Every stage reads its settings from here; the Snakefile does too, in every clust
 """
 
 from crossarch.config.choice import selected
-from crossarch.config.configuration import Configuration, stand_in_title
+from crossarch.config.configuration import Configuration
 from crossarch.config.distil import DistilSettings, chosen_distillations, resolve_distil
 from crossarch.config.factors import recipe_factors, selected_titles, table_words
 from crossarch.config.figures import (
@@ -47,7 +47,9 @@ from crossarch.config.resolve import (
     run_recipe,
     set_reading,
     set_whitening,
+    teacher_file,
     test_whitening,
+    trained_as,
 )
 from crossarch.config.runs import RUN_PATTERN, RunId, SetId, parse_run, parse_set, split_recipe
 from crossarch.config.sets import chosen_sets
@@ -99,12 +101,13 @@ __all__ = [
     "set_whitening",
     "shows_curvature",
     "split_recipe",
-    "stand_in_title",
     "table_archs",
     "table_datasets",
     "table_recipes",
     "table_runs",
     "table_words",
+    "teacher_file",
     "test_whitening",
+    "trained_as",
     "with_teachers",
 ]

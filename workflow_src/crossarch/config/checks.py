@@ -127,10 +127,9 @@ def check_names(configuration: Configuration, places: Mapping[str, str]) -> None
         for name in getattr(selection, key) or ():
             if name not in pool:
                 raise ConfigError(unknown(places[key], key, name, pool))
-    originals = [configuration.distilled_from(dataset) for dataset in selection.datasets]
     names = selection.sources or tuple(configuration.sources)
     sources = [configuration.sources[name] for name in names]
-    known = sorted({ipc for each in sources for name in originals for ipc in each.ipcs(name)})
+    known = sorted({ipc for each in sources for name in selection.datasets for ipc in each.ipcs(name)})
     for ipc in selection.ipc or ():
         if known and ipc not in known:
             allowed = ", ".join(map(str, known))

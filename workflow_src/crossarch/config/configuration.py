@@ -122,32 +122,8 @@ class Configuration:
             return file
         return file.model_copy(update={"size": locked.size, "sha256": locked.sha256})
 
-    def distilled_from(self, dataset: str) -> str:
-        """What distilled sets for `dataset` are named after: `cifar10-jpeg` -> `cifar10`."""
-        return self.dataset(dataset).stands_in_for or dataset
-
-    def measured_title(self, dataset: str) -> str:
-        """What results on `dataset` are said to be of; a stand-in is called one."""
-        settings = self.dataset(dataset)
-        original = settings.stands_in_for
-        return stand_in_title(settings.title, self.dataset(original).title if original else None)
-
-    def stored_under(self, source: str, dataset: str) -> str:
-        """The data set that a training set is kept under: what it was distilled from.
-
-        Raw pixels are whitened with the real images at hand, and what is distilled here is made from
-        them, so that theirs is the data set itself.
-        """
-        of_source = self.source(source)
-        at_hand = of_source.pixels == "raw" or of_source.distilled
-        return dataset if at_hand else self.distilled_from(dataset)
-
-    def fitting(self, dataset: str) -> list[str]:
-        """The data sets that something about `dataset` can be measured on: it, and its stand-ins."""
-        return [name for name in self.datasets if self.distilled_from(name) == dataset]
-
     def is_besides(self, dataset: str) -> bool:
-        """Whether no table and no figure is about `dataset`, nor about what it stands in for.
+        """Whether no table and no figure is about `dataset`.
 
         Such a data set, perhaps the user's own, is measured in the tables and figures all the same.
         """
@@ -155,27 +131,21 @@ class Configuration:
         drawings = (figure.drawing for figure in self.figures.values())
         measured = Accuracies | CurvatureDrawing
         about |= {drawing.dataset for drawing in drawings if isinstance(drawing, measured)}
-        return self.distilled_from(dataset) not in about
+        return dataset not in about
 
     def chosen_sources(self, dataset: str) -> list[str]:
         """The chosen sources that have training sets for `dataset`; all such, if none is chosen."""
         names = self.selection.sources or tuple(self.sources)
-        original = self.distilled_from(dataset)
-        return [name for name in names if self.source(name).ipcs(original)]
+        return [name for name in names if self.source(name).ipcs(dataset)]
 
     def chosen_ipcs(self, dataset: str, source: str) -> list[int]:
         """The chosen IPC that a source has a training set of, in rising order."""
-        known, chosen = self.source(source).ipcs(self.distilled_from(dataset)), self.selection.ipc
+        known, chosen = self.source(source).ipcs(dataset), self.selection.ipc
         return sorted(set(known) & set(known if chosen is None else chosen))
 
     def paper_file(self, table: Table) -> Path | None:
         """The CSV with the paper's numbers for a table."""
         return self.directory / table.paper if table.paper else None
-
-
-def stand_in_title(title: str, original: str | None) -> str:
-    """The title of a data set; where it stands in for one with the title `original`, that is said."""
-    return f"{title}, a stand-in, not {original} itself" if original else title
 
 
 def _pick(pool: Mapping[str, M], name: str, file: str, what: str) -> M:

@@ -50,12 +50,11 @@ def resolve_distil(configuration: Configuration, target: SetId) -> DistilSetting
             f"{configuration.directory}/sources.yaml: {target.source}: found `{source.kind}`, allowed "
             "for a distillation: a source with `distilled`"
         )
-    original = configuration.distilled_from(target.dataset)
     return DistilSettings(
         target=target,
         network=plain_network(configuration, source.arch, target.source, target.dataset),
         whitening=set_whitening(configuration, target.source, target.dataset, target.ipc),
-        method=source.distilled[original].model_copy(update={"ipc": (target.ipc,)}),
+        method=source.distilled[target.dataset].model_copy(update={"ipc": (target.ipc,)}),
         batch_size=batch_size_of(configuration, target.dataset, target.ipc),
         labels=LabelSettings(kind="soft", temperature=dataset.label_temperature),
     )

@@ -26,12 +26,10 @@ def recipe_factors(configuration: Configuration, table: Table, recipe: str) -> l
 def selected_titles(configuration: Configuration) -> str:
     """What the chosen data sets and sources are called, as JSON: what figures and analyses depend on."""
     selection = configuration.selection
-    originals = map(configuration.distilled_from, selection.datasets)
-    datasets = dict.fromkeys([*selection.datasets, *originals])
     sources = selection.sources or tuple(configuration.sources)
     return json.dumps(
         {
-            "datasets": {name: configuration.dataset(name).title for name in datasets},
+            "datasets": {name: configuration.dataset(name).title for name in selection.datasets},
             "sources": {name: configuration.source(name).title for name in sources},
         }
     )
@@ -44,8 +42,7 @@ def table_words(configuration: Configuration, table: Table) -> str:
     book = configuration.recipe_book
     selection = configuration.selection
     sources = dict.fromkeys([*table.sources, *(selection.sources or ())])
-    fitting = configuration.fitting(table.dataset) if table.dataset else []
-    datasets = dict.fromkeys([*fitting, *(selection.datasets if table.dataset else ())])
+    datasets = dict.fromkeys([table.dataset, *selection.datasets]) if table.dataset else ()
     return json.dumps(
         {
             "table": table.model_dump(mode="json"),

@@ -6,7 +6,7 @@ from string import ascii_lowercase
 
 from crossarch.config.choice import first_run, has_training_set, selected
 from crossarch.config.configuration import Configuration
-from crossarch.config.resolve import applies
+from crossarch.config.resolve import applies, trained_as
 from crossarch.config.runs import RunId
 from crossarch.config.schema import (
     Accuracies,
@@ -77,7 +77,7 @@ def _measurable_panels(
     For a data set that no figure is about: the lines of its first panel, over the chosen IPC, once for
     each chosen source that has sets for it. A figure of something else than IPC has none then.
     """
-    if configuration.distilled_from(dataset) == drawing.dataset:
+    if dataset == drawing.dataset:
         return drawing.panels
     first = drawing.panels[0]
     over_ipc = not first.x.whole and not first.references and all(line.recipe for line in first.lines)
@@ -100,7 +100,7 @@ def figure_runs(configuration: Configuration, name: str) -> list[RunId]:
     if isinstance(configuration.figure(name).drawing, CurvatureDrawing):
         seeds = seeds[:1]
     runs = dict.fromkeys(
-        point.run.model_copy(update={"seed": seed})
+        trained_as(configuration, point.run).model_copy(update={"seed": seed})
         for point in figure_points(configuration, name)
         if selected(configuration, point.run) and has_training_set(configuration, point.run)
         for seed in seeds
@@ -145,7 +145,7 @@ def _curvature_points(configuration: Configuration, drawing: CurvatureDrawing) -
     chosen = [ipc for ipc in drawing.ipc if selection.ipc is None or ipc in selection.ipc]
     ipc = next((each for each in chosen if each in known), drawing.ipc[0])
     for dataset in selection.datasets:
-        if configuration.distilled_from(dataset) != drawing.dataset:
+        if dataset != drawing.dataset:
             continue
         for label, recipe in drawing.recipes.items():
             run = first_run(configuration, dataset, drawing.source, ipc, drawing.arch, recipe)

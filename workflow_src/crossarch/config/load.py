@@ -39,18 +39,22 @@ def load_configuration(
         selection_file = file
         validated(Selection, chosen, file)
     recipes_file = directory / "recipes.yaml"
-    datasets = _datasets(directory)
+    sources = _entries(Source, directory / "sources.yaml")
     validated_selection = validated(Selection, chosen, selection_file)
     networks_from = _places(layers, "own_networks")
     configuration = Configuration(
         directory=directory,
-        datasets=datasets,
-        sources=_entries(Source, directory / "sources.yaml"),
+        datasets=_entries(Dataset, directory / "datasets.yaml"),
+        sources=sources,
         tables=_entries(Table, directory / "tables.yaml"),
         figures=_entries(Figure, directory / "figures.yaml"),
         selection=validated_selection,
         recipe_book=with_own_recipes(
-            parse_recipe_book(read_mapping(recipes_file), str(recipes_file)),
+            parse_recipe_book(
+                read_mapping(recipes_file),
+                str(recipes_file),
+                {name: source.arch for name, source in sources.items()},
+            ),
             validated_selection.own_recipes,
             _places(layers, "own_recipes"),
         ),
@@ -69,42 +73,11 @@ def _lock(file: Path) -> dict[str, Locked]:
 
 
 def _entries(model: Any, file: Path) -> dict[str, Any]:
-    return {name: validated(model, data, str(file), name) for name, data in _read_named(file).items()}
-
-
-def _read_named(file: Path) -> dict[str, Any]:
-    """What a file holds by name; ConfigError for a name that could not stand in a path."""
+    """The validated entries of a file by name; ConfigError for a name that could not stand in a path."""
     entries = read_mapping(file)
     for name in entries:
         check_name(str(file), str(name), name, NAME)
-    return entries
-
-
-def _datasets(directory: Path) -> dict[str, Dataset]:
-    file = directory / "datasets.yaml"
-    raw = _read_named(file)
-    datasets = {}
-    for name, data in raw.items():
-        original = data.get("stands_in_for") if isinstance(data, dict) else None
-        if original is not None:
-            if not isinstance(original, str) or original not in raw:
-                raise ConfigError(
-                    unknown(str(file), f"{name}.stands_in_for", original, raw, what="dataset")
-                )
-            originals = [
-                other
-                for other, entry in raw.items()
-                if isinstance(entry, dict) and entry.get("stands_in_for") is None
-            ]
-            if original not in originals:
-                raise ConfigError(
-                    f"{file}: {name}.stands_in_for: found {original!r}, allowed: a data set that "
-                    f"stands in for no other: {', '.join(originals)}"
-                )
-            own = ("origin", "content")
-            data = merged({k: v for k, v in raw[original].items() if k not in own}, data)
-        datasets[name] = validated(Dataset, data, str(file), name)
-    return datasets
+    return {name: validated(model, data, str(file), name) for name, data in entries.items()}
 
 
 def _places(layers: Iterable[tuple[str, Mapping[str, Any]]], key: str) -> dict[str, str]:

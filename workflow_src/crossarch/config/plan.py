@@ -7,25 +7,24 @@ from crossarch.config.choice import first_run, has_training_set, selected
 from crossarch.config.configuration import Configuration
 from crossarch.config.figures import figure_points, figure_runs
 from crossarch.config.files import UpstreamFile
-from crossarch.config.resolve import applies, distilled_set, resolve
+from crossarch.config.resolve import applies, distilled_set, resolve, teacher_file, trained_as
 from crossarch.config.runs import RunId
 from crossarch.config.schema import Table
 from crossarch.errors import ConfigError
 
 
 def table_datasets(configuration: Configuration, table: Table) -> list[str]:
-    """The selected data sets that a table can be measured on: its own, or one that stands in for it.
+    """The selected data sets that a table can be measured on: its own.
 
     In a layout with a row for each source also data sets that no table is about.
     """
     if not table.dataset:
         return []
-    fitting = configuration.fitting(table.dataset)
     wide = table.layout in ("main", "spread")
     return [
         name
         for name in configuration.selection.datasets
-        if name in fitting or (wide and configuration.is_besides(name))
+        if name == table.dataset or (wide and configuration.is_besides(name))
     ]
 
 
@@ -49,10 +48,17 @@ def table_archs(configuration: Configuration, table: Table) -> list[str]:
 
 
 def table_recipes(configuration: Configuration, table: Table, ipc: int | None = None) -> list[str]:
-    """The recipes of a table (for one IPC); in the layouts `main` and `settings` own ones follow."""
+    """The recipes of a table (for one IPC).
+
+    In the layouts `main` and `settings` custom ones follow, and those that are chosen by name though no
+    table has them.
+    """
     recipes = table.recipes if ipc is None else table.recipes_by_ipc.get(ipc, table.recipes)
-    own = configuration.selection.own_recipes if table.layout in ("main", "settings") else ()
-    return list(dict.fromkeys([*recipes, *own]))
+    if table.layout not in ("main", "settings"):
+        return list(recipes)
+    in_tables = {name for each in configuration.tables.values() for name in each.recipes}
+    chosen = [name for name in configuration.selection.recipes or () if name not in in_tables]
+    return list(dict.fromkeys([*recipes, *configuration.selection.own_recipes, *chosen]))
 
 
 def grid(configuration: Configuration, table: Table, dataset: str) -> Iterator[RunId]:
@@ -74,17 +80,19 @@ def _table_ipcs(configuration: Configuration, table: Table, dataset: str, source
 def table_runs(configuration: Configuration, table: Table) -> list[RunId]:
     """The runs of a table that the configuration selects and that make sense; teachers not included.
 
-    A cell whose training set sources.yaml does not have is left out.
+    A cell whose training set sources.yaml does not have is left out. Cells that are trained alike name
+    one run (`trained_as`), which comes once.
     """
-    return [
-        run.model_copy(update={"seed": seed})
+    runs = (
+        trained_as(configuration, run).model_copy(update={"seed": seed})
         for dataset in table_datasets(configuration, table)
         for run in grid(configuration, table, dataset)
         if selected(configuration, run)
         and has_training_set(configuration, run)
         and applies(configuration, run)
         for seed in configuration.selection.seeds
-    ]
+    )
+    return list(dict.fromkeys(runs))
 
 
 def named_runs(configuration: Configuration, name: str) -> list[RunId]:
@@ -133,6 +141,8 @@ def selected_files(configuration: Configuration) -> dict[str, UpstreamFile]:
         if configuration.source(one.source).sets:
             entry = distilled_set(configuration, one.source, one.dataset, one.ipc)
             files += [file for file in entry.files if isinstance(file, UpstreamFile)]
+    teachers = (teacher_file(configuration, run) for run in runs)
+    files += [file for file in teachers if isinstance(file, UpstreamFile)]
     urls = {file.url for file in files}
     return {name: file for name, file in configuration.upstream().items() if file.url in urls}
 
@@ -141,7 +151,7 @@ def _why_none(configuration: Configuration, names: Iterable[str]) -> str:
     """What stands in the way of all runs of tables and figures."""
     cells = [run for name in names for run in _cells(configuration, name)]
     if cells and not any(has_training_set(configuration, run) for run in cells):
-        datasets = dict.fromkeys(configuration.distilled_from(run.dataset) for run in cells)
+        datasets = dict.fromkeys(run.dataset for run in cells)
         ipc = ", ".join(map(str, dict.fromkeys(run.ipc for run in cells)))
         file = f"{configuration.directory}/sources.yaml"
         return f"{file} has no set of {', '.join(datasets)} with ipc {ipc}"

@@ -22,6 +22,8 @@ from crossarch.config.shorten import shortened
 from crossarch.errors import ConfigError
 
 VARIATIONS = ("by_ipc", "by_arch", "by_source")
+OWN_NETWORK = "own_network"
+"""The key of what differs for the network that a set was distilled with, which is its teacher."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +31,14 @@ class RecipeBook:
     """Recipes and protocols as written; `recipe()` gives one with nothing left to look up.
 
     `own` are those that do not stand in `file` but under `own_recipes` in another file, which it names.
+    `networks` has the network that each source's sets were distilled with.
     """
 
     file: str
     recipes: Mapping[str, Mapping[str, Any]]
     protocols: Mapping[str, ProtocolChanges]
     own: Mapping[str, str] = field(default_factory=dict)
+    networks: Mapping[str, str] = field(default_factory=dict)
     _complete: dict[tuple[str, str, int, str, str], Recipe] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -55,14 +59,20 @@ class RecipeBook:
     def _recipe(self, name: str, protocol: str, ipc: int, arch: str, source: str) -> Recipe:
         """A complete recipe, from the first base on.
 
-        Each level is laid over its base, then what it says `by_...` over that: what a recipe says itself
-        holds, whatever its bases say for some IPC, network or source.
+        Each level is laid over its base, then what it says `by_ipc`, for the source's `own_network`,
+        `by_arch` and `by_source` over that: what a recipe says itself holds, whatever its bases say for
+        some IPC, network or source.
         """
-        chosen = {"by_ipc": ipc, "by_arch": arch, "by_source": source}
+        own = bool(arch) and self.networks.get(source) == arch
         data: Any = {}
         for level in self._levels(name, protocol):
-            plain = {key: value for key, value in level.items() if key not in VARIATIONS}
-            changes = (level.get(key, {}).get(choice, {}) for key, choice in chosen.items())
+            plain = {key: value for key, value in level.items() if key not in (*VARIATIONS, OWN_NETWORK)}
+            changes = (
+                level.get("by_ipc", {}).get(ipc, {}),
+                level.get(OWN_NETWORK, {}) if own else {},
+                level.get("by_arch", {}).get(arch, {}),
+                level.get("by_source", {}).get(source, {}),
+            )
             data = reduce(merged, changes, merged(data, plain))
         file, where = self.place(name)
         where = where if protocol == "paper" else f"{where}@{protocol}"
@@ -85,6 +95,9 @@ class RecipeBook:
         names = {"by_arch": tuple(archs), "by_source": tuple(sources)}
         levels = self._levels(name, protocol)
         for level in levels:
+            if not isinstance(change := level.get(OWN_NETWORK, {}), dict):
+                file, where = self.place(name)
+                raise ConfigError(f"{file}: {where}.{OWN_NETWORK}: found {change!r}, allowed: a mapping")
             for variation in VARIATIONS:
                 self._check_changes(name, variation, level.get(variation, {}), names.get(variation))
         yield 0, "", ""
@@ -92,6 +105,8 @@ class RecipeBook:
             yield from ((ipc, "", "") for ipc in level.get("by_ipc", {}))
             yield from ((0, arch, "") for arch in level.get("by_arch", {}))
             yield from ((0, "", source) for source in level.get("by_source", {}))
+            if level.get(OWN_NETWORK):
+                yield from ((0, arch, source) for source, arch in self.networks.items())
 
     def _check_changes(
         self, name: str, variation: str, changes: Any, allowed: tuple[str, ...] | None
@@ -109,6 +124,20 @@ class RecipeBook:
                     raise ConfigError(f"{key}: found {choice!r}, allowed: a number of images per class")
             elif choice not in allowed:
                 raise ConfigError(unknown(file, f"{where}.{variation}", choice, allowed))
+
+    def trained_as(self, name: str, protocol: str, *, ipc: int, arch: str, source: str) -> str:
+        """The recipe whose run serves for `name`: the furthest base that trains this network alike.
+
+        So a network that two recipes train in the same way is trained once.
+        """
+        recipe = self.recipe(name, protocol, ipc=ipc, arch=arch, source=source)
+        served_by = name
+        while isinstance(base := self.recipes[name].get("base"), str):
+            other = self.recipe(base, protocol, ipc=ipc, arch=arch, source=source)
+            if other.model_copy(update={"title": recipe.title}) != recipe:
+                break
+            name = served_by = base
+        return served_by
 
     def title(self, name: str) -> str:
         """What a recipe is called in print; one that is no longer there, by its name.
@@ -169,8 +198,13 @@ class RecipeBook:
         return [*self._levels(base, protocol, (*seen, name)), level]
 
 
-def parse_recipe_book(data: Mapping[str, Any], file: str) -> RecipeBook:
-    """The contents of recipes.yaml as a book; `file` is its name for messages. Raises ConfigError."""
+def parse_recipe_book(
+    data: Mapping[str, Any], file: str, networks: Mapping[str, str] | None = None
+) -> RecipeBook:
+    """The contents of recipes.yaml as a book; `file` is its name for messages. Raises ConfigError.
+
+    `networks` has the network that each source's sets were distilled with.
+    """
     for key in data:
         if key not in ("recipes", "protocols"):
             raise ConfigError(unknown(file, key, key, ("recipes", "protocols"), what="key"))
@@ -195,7 +229,7 @@ def parse_recipe_book(data: Mapping[str, Any], file: str) -> RecipeBook:
         name: validated(ProtocolChanges, changes or {}, file, f"protocols.{name}")
         for name, changes in data["protocols"].items()
     }
-    return RecipeBook(file, data["recipes"], protocols)
+    return RecipeBook(file, data["recipes"], protocols, networks=networks or {})
 
 
 def with_own_recipes(

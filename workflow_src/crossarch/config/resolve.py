@@ -7,7 +7,7 @@ from pydantic import Field
 
 from crossarch.config.complain import unknown
 from crossarch.config.configuration import Configuration
-from crossarch.config.files import UpstreamFile
+from crossarch.config.files import File, LocalFile, UpstreamFile
 from crossarch.config.model import Model, Resolved
 from crossarch.config.own import OWN_PLACE, NetworkFile
 from crossarch.config.runs import RunId
@@ -18,6 +18,7 @@ from crossarch.config.schema import (
     Dataset,
     Distillation,
     DistilledSet,
+    EvaluationPrecision,
     Frepo,
     KeepRate,
     Norm,
@@ -25,9 +26,11 @@ from crossarch.config.schema import (
     Origin,
     Recipe,
     Schedule,
+    TeacherFile,
     Whitening,
 )
 from crossarch.errors import ConfigError
+from crossarch.files import sha256_of
 
 
 class NetworkSettings(Model):
@@ -57,15 +60,25 @@ class LabelSettings(Model):
     temperature: float
 
 
+class TeacherWeights(Model):
+    """A teacher that this pipeline did not train: its address; or its file's name and SHA-256."""
+
+    name: str
+    sha256: str | None = Field(default=None, exclude_if=lambda digest: digest is None)
+
+
 class RunSettings(Resolved):
     """The resolved settings of one training.
 
     `epochs` and `evaluate_every` count epochs, `batch_size` images of the training set. `whitening` is
-    the space of the test set; the training set comes in its own. `teacher` and `teacher_network` are
-    None exactly where `distillation` is.
+    the space of the test set; the training set comes in its own. Where `distillation` is not None,
+    `teacher_network` is given, and either `teacher`, a run of this pipeline, or `teacher_weights`.
     """
 
-    WITHOUT_EFFECT: ClassVar[Mapping[str, Any]] = {"evaluate_every": True}
+    WITHOUT_EFFECT: ClassVar[Mapping[str, Any]] = {
+        "evaluate_every": True,
+        "evaluation_precision": True,
+    }
     PLACES: ClassVar[Mapping[str, Any]] = {"network": OWN_PLACE, "teacher_network": OWN_PLACE}
 
     run: RunId
@@ -78,11 +91,17 @@ class RunSettings(Resolved):
     distillation: Distillation | None
     teacher: RunId | None
     teacher_network: NetworkSettings | None
+    teacher_weights: TeacherWeights | None = Field(
+        default=None, exclude_if=lambda weights: weights is None
+    )
     augmentation: Augmentation
     labels: LabelSettings
     whitening: Whitening
     evaluate_every: int
-    # Left out where it is the default, so that it stands only in those runs that differ.
+    # Left out where they are the default, so that they are written only in those runs that differ.
+    evaluation_precision: EvaluationPrecision = Field(
+        default="auto", exclude_if=lambda value: value == "auto"
+    )
     arithmetic: Arithmetic = Field(default=Arithmetic(), exclude_if=lambda value: value == Arithmetic())
 
 
@@ -93,7 +112,7 @@ SMALLEST_WITH_INSTANCE_NORM: dict[Arch, int] = {"vgg11": 32, "resnet18": 16, "re
 def network_widths(configuration: Configuration, source: str, dataset: str) -> tuple[int, ...]:
     """The channels of each layer of the CNN that a source's sets for `dataset` were distilled with."""
     of_source = configuration.source(source)
-    return of_source.widths_by_dataset.get(configuration.distilled_from(dataset), of_source.widths)
+    return of_source.widths_by_dataset.get(dataset, of_source.widths)
 
 
 def network_settings(
@@ -147,14 +166,13 @@ def check_training_set(configuration: Configuration, source: str, dataset: str, 
     """Raise ConfigError, saying which ones exist, if a source has no set of that IPC for a data set."""
     file = f"{configuration.directory}/sources.yaml"
     settings = configuration.source(source)
-    original = configuration.distilled_from(dataset)
     key, known = settings.kind, settings.by_dataset
-    if original not in known:
-        raise ConfigError(unknown(file, f"{source}.{key}", original, known, what="dataset"))
-    if ipc not in settings.ipcs(original):
-        allowed = ", ".join(map(str, settings.ipcs(original)))
+    if dataset not in known:
+        raise ConfigError(unknown(file, f"{source}.{key}", dataset, known, what="dataset"))
+    if ipc not in settings.ipcs(dataset):
+        allowed = ", ".join(map(str, settings.ipcs(dataset)))
         raise ConfigError(
-            f"{file}: {source}.{key}.{original}: found no set with ipc {ipc}, allowed: {allowed}"
+            f"{file}: {source}.{key}.{dataset}: found no set with ipc {ipc}, allowed: {allowed}"
         )
 
 
@@ -171,7 +189,7 @@ def distilled_set(configuration: Configuration, source: str, dataset: str, ipc: 
             f"{configuration.directory}/sources.yaml: {source}: found {found}, "
             "needed: a source of published sets, or of your own"
         )
-    return sets[configuration.distilled_from(dataset)][ipc]
+    return sets[dataset][ipc]
 
 
 def published_teacher(configuration: Configuration, run: RunId) -> UpstreamFile | None:
@@ -179,10 +197,35 @@ def published_teacher(configuration: Configuration, run: RunId) -> UpstreamFile 
 
     None for a run of another network, and for a set without published weights.
     """
-    has_sets = configuration.source(run.source).kind == "sets"
-    if not has_sets or run.arch != configuration.source_network(run.source):
+    if run.arch != configuration.source_network(run.source):
+        return None
+    return _published_weights(configuration, run)
+
+
+def _published_weights(configuration: Configuration, run: RunId) -> UpstreamFile | None:
+    """The published weights of the source's own network on the set of `run`, if there are some."""
+    if configuration.source(run.source).kind != "sets":
         return None
     return distilled_set(configuration, run.source, run.dataset, run.ipc).teacher
+
+
+def teacher_file(configuration: Configuration, run: RunId) -> File | None:
+    """The file of the teacher of `run` where this pipeline does not train it; None where it does.
+
+    Raises ConfigError where a recipe requires published weights of a set that has none.
+    """
+    distillation = run_recipe(configuration, run).distillation
+    if distillation is None or distillation.teacher == "trained":
+        return None
+    if isinstance(distillation.teacher, TeacherFile):
+        return distillation.teacher.file
+    published = _published_weights(configuration, run)
+    if published is None and distillation.teacher == "published":
+        raise ConfigError(
+            f"{configuration.directory}/sources.yaml: {run.training_set.path}: found no `teacher`, "
+            f"which the recipe {run.recipe!r} requires (`teacher: published`)"
+        )
+    return published
 
 
 def set_whitening(configuration: Configuration, source: str, dataset: str, ipc: int) -> Whitening:
@@ -193,7 +236,7 @@ def set_whitening(configuration: Configuration, source: str, dataset: str, ipc: 
     entry: DistilledSet | Frepo
     if of_source.distilled:
         check_training_set(configuration, source, dataset, ipc)
-        entry = of_source.distilled[configuration.distilled_from(dataset)]
+        entry = of_source.distilled[dataset]
     else:
         entry = distilled_set(configuration, source, dataset, ipc)
     return entry.whitening or of_source.whitening
@@ -221,8 +264,7 @@ def test_whitening(configuration: Configuration, run: RunId) -> Whitening:
     source = configuration.source(run.source)
     if source.kind != "sets" or source.pixels == "raw":
         return own
-    original = configuration.distilled_from(run.dataset)
-    return configuration.recipe_book.test_whitening(run.protocol, original) or own
+    return configuration.recipe_book.test_whitening(run.protocol, run.dataset) or own
 
 
 def batch_size_of(configuration: Configuration, dataset: str, ipc: int) -> int:
@@ -247,12 +289,25 @@ def run_recipe(configuration: Configuration, run: RunId) -> Recipe:
 def applies(configuration: Configuration, run: RunId) -> bool:
     """Whether a recipe makes sense for a network.
 
-    The source's own network takes neither DropPath nor distillation, and none is its own teacher.
+    The source's own network takes neither DropPath nor distillation, none is its own teacher, and a
+    published teacher has to be published.
     """
     recipe = run_recipe(configuration, run)
     if run.arch == configuration.source_network(run.source):
         return not (recipe.keep_rate or recipe.distillation)
-    return recipe.distillation is None or recipe.distillation.arch != run.arch
+    if recipe.distillation is None:
+        return True
+    if recipe.distillation.teacher == "published" and not _published_weights(configuration, run):
+        return False
+    return recipe.distillation.arch != run.arch
+
+
+def trained_as(configuration: Configuration, run: RunId) -> RunId:
+    """The run that serves for `run`: under the recipe's furthest base that trains its network alike."""
+    recipe = configuration.recipe_book.trained_as(
+        run.recipe, run.protocol, ipc=run.ipc, arch=run.arch, source=run.source
+    )
+    return run.model_copy(update={"recipe": recipe})
 
 
 def resolve(configuration: Configuration, run: RunId) -> RunSettings:
@@ -276,7 +331,10 @@ def resolve(configuration: Configuration, run: RunId) -> RunSettings:
     teacher = teacher_network = None
     if recipe.distillation:
         arch = recipe.distillation.arch or own_network
-        teacher = run.model_copy(update={"arch": arch, "recipe": recipe.distillation.recipe})
+        teacher = trained_as(
+            configuration,
+            run.model_copy(update={"arch": arch, "recipe": recipe.distillation.recipe}),
+        )
         of_teacher = run_recipe(configuration, teacher)
         if of_teacher.keep_rate or of_teacher.distillation:
             file, where = configuration.recipe_book.place(run.recipe)
@@ -285,6 +343,7 @@ def resolve(configuration: Configuration, run: RunId) -> RunSettings:
                 f"found {teacher.recipe!r}, allowed: a recipe without DropPath and distillation"
             )
         teacher_network = network_settings(configuration, arch, run.source, run.dataset, of_teacher)
+    weights = teacher_file(configuration, run)
     return RunSettings(
         run=run,
         network=network_settings(configuration, run.arch, run.source, run.dataset, recipe),
@@ -294,11 +353,25 @@ def resolve(configuration: Configuration, run: RunId) -> RunSettings:
         schedule=recipe.schedule,
         keep_rate=recipe.keep_rate,
         distillation=recipe.distillation,
-        teacher=teacher,
+        teacher=None if weights else teacher,
         teacher_network=teacher_network,
+        teacher_weights=_identified(configuration, run, weights) if weights else None,
         augmentation=recipe.augmentation,
         labels=LabelSettings(kind=source.labels, temperature=dataset.label_temperature),
         whitening=whitening,
-        evaluate_every=configuration.selection.evaluation.every,
+        evaluate_every=configuration.selection.evaluation.every or recipe.evaluate_every,
+        evaluation_precision=configuration.selection.evaluation.precision,
         arithmetic=configuration.selection.arithmetic,
     )
+
+
+def _identified(
+    configuration: Configuration, run: RunId, file: UpstreamFile | LocalFile
+) -> TeacherWeights:
+    """What a file of weights is known by. Raises ConfigError where a custom teacher's is missing."""
+    if isinstance(file, UpstreamFile):
+        return TeacherWeights(name=file.url)
+    if not file.location.is_file():
+        book_file, where = configuration.recipe_book.place(run.recipe)
+        raise ConfigError(f"{book_file}: {where}.distillation.teacher.file: {file.path}: no such file")
+    return TeacherWeights(name=file.location.name, sha256=sha256_of(file.location))

@@ -24,7 +24,7 @@ class SetId(Model):
 
     @property
     def path(self) -> str:
-        """`frepo/cifar10-jpeg/ipc1`: where the set stands under the folder of a stage."""
+        """`frepo/cifar10/ipc1`: where the set stands under the folder of a stage."""
         return f"{self.source}/{self.dataset}/ipc{self.ipc}"
 
 

@@ -43,10 +43,9 @@ def check_own_files(configuration: Configuration) -> None:
 def _own_files(configuration: Configuration) -> Iterator[tuple[str, LocalFile]]:
     """The files of one's own of the chosen sources, data sets and IPC, behind the key of their set."""
     selection = configuration.selection
-    originals = {configuration.distilled_from(name) for name in selection.datasets or ()}
     for source in selection.sources or ():
         for dataset, by_ipc in configuration.source(source).sets.items():
-            if originals and dataset not in originals:
+            if dataset not in selection.datasets:
                 continue
             for ipc in sorted(set(by_ipc) & set(selection.ipc or by_ipc)):
                 files = by_ipc[ipc].files

@@ -133,8 +133,7 @@ def ensure_distilled(configuration: Configuration, layout: Layout, target: SetId
         return _distilled_here(configuration, layout, target)
     entry = distilled_set(configuration, source, dataset, ipc)
     whitening = set_whitening(configuration, source, dataset, ipc)
-    owner = configuration.stored_under(source, dataset)
-    path = layout.distilled(source, owner, ipc)
+    path = layout.distilled(source, dataset, ipc)
     made_from = [file.location for file in entry.files if isinstance(file, LocalFile)]
     names = [file.path if isinstance(file, LocalFile) else file.url for file in entry.files]
     metadata = {
@@ -143,23 +142,23 @@ def ensure_distilled(configuration: Configuration, layout: Layout, target: SetId
         "labels": settings.labels,
     }
     if settings.pixels == "raw":
-        made_from.append(_renewed_whitener(configuration, layout, owner, whitening))
+        made_from.append(_renewed_whitener(configuration, layout, dataset, whitening))
         metadata["whitening"] = whitening
 
     def make() -> None:
         whitener = class_order = None
         if settings.pixels == "raw":
-            whitener = load_whitener(ensure_whitener(configuration, layout, owner, whitening))
+            whitener = load_whitener(ensure_whitener(configuration, layout, dataset, whitening))
         paths = [ensure_file(configuration, layout, file) for file in entry.files]
         if entry.needs_real_classes:
-            train, _ = ensure_images(configuration, layout, owner)
+            train, _ = ensure_images(configuration, layout, dataset)
             class_order = named_order(train, paths[0]) if entry.form == "folder" else listed_order(train)
         read = checksums(dict(zip(names, paths, strict=True)))
         with _telling_what_is_unchecked(configuration, layout, entry.files):
             prepare_distilled(
                 settings,
                 entry,
-                configuration.dataset(owner),
+                configuration.dataset(dataset),
                 ipc,
                 paths,
                 path,

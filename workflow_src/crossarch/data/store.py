@@ -2,6 +2,7 @@
 
 import errno
 import json
+from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
+from torch.serialization import safe_globals
 
 from crossarch.config.schema import Whitening
 from crossarch.errors import DataError
@@ -132,7 +134,8 @@ def load_pt(path: Path) -> Any:
     """Read a `.pt` or `.pth` file without running any code from it; DataError if it is not one."""
     check_kind(path, _PT_HEADS, "PyTorch file")
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with safe_globals([Namespace]):  # arguments of a script, which many save beside their weights
+            return torch.load(path, map_location="cpu", weights_only=True)
     except UnpicklingError:  # its words are advice to run what stands in the file
         raise DataError(f"{path}: is damaged or holds more than tensors, and no code is run") from None
     except Exception as error:  # what stands in a damaged file decides where torch stumbles

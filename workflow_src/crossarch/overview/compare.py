@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from crossarch.config import Configuration
 from crossarch.config.differ import differences
 from crossarch.overview.shown import Difference, Provenance, ShownRun
 
@@ -24,13 +23,13 @@ class Comparison:
     warnings: tuple[str, ...]
 
 
-def compare(configuration: Configuration, first: ShownRun, second: ShownRun) -> Comparison:
+def compare(first: ShownRun, second: ShownRun) -> Comparison:
     """Compare two runs. A warning says why a difference in accuracy is not one of the settings alone."""
     one, other = (shown.metrics.run.model_dump(mode="json") for shown in (first, second))
     return Comparison(
         run=tuple(differences(one, other)),
         settings=tuple(differences(_settings(first), _settings(second))),
-        warnings=tuple(_warnings(configuration, first, second)),
+        warnings=tuple(_warnings(first, second)),
     )
 
 
@@ -42,17 +41,13 @@ def _settings(shown: ShownRun) -> dict[str, Any]:
     return told
 
 
-def _warnings(configuration: Configuration, first: ShownRun, second: ShownRun) -> Iterator[str]:
+def _warnings(first: ShownRun, second: ShownRun) -> Iterator[str]:
     one, other = first.metrics, second.metrics
     for name, told in _INPUTS.items():
         digests = one.inputs.get(name), other.inputs.get(name)
         if None not in digests and digests[0] != digests[1]:
             changed = _prepared_anew(one, other) if name != "teacher" else ""
             yield f"not like with like: {told} (inputs.{name}){changed}"
-    stand_ins = {run.dataset: _stands_in(configuration, run.dataset) for run in (one.run, other.run)}
-    if len(stand_ins) == 2 and any(stand_ins.values()):
-        named = [f"{name} stands in for {of}" for name, of in stand_ins.items() if of]
-        yield f"not like with like: {', '.join(named)}"
     whitenings = one.settings.whitening, other.settings.whitening
     if whitenings[0] != whitenings[1]:
         yield f"not like with like: whitening {whitenings[0]} and {whitenings[1]}"
@@ -70,8 +65,3 @@ def _prepared_anew(one: Provenance, other: Provenance) -> str:
         return ""
     commits = " and ".join(metrics.commit or "not known" for metrics in (one, other))
     return f"; by name they are one: prepared from other data, or by other code (commits {commits})"
-
-
-def _stands_in(configuration: Configuration, dataset: str) -> str | None:
-    known = configuration.datasets.get(dataset)
-    return known.stands_in_for if known else None

@@ -111,6 +111,5 @@ def _paper(configuration: Configuration, shown: ShownRun) -> float | None:
     run = shown.metrics.run
     if run.dataset not in configuration.datasets:
         return None
-    original = configuration.distilled_from(run.dataset)
-    cell = (original, run.source, run.ipc, run.recipe, run.arch)
+    cell = (run.dataset, run.source, run.ipc, run.recipe, run.arch)
     return paper_accuracies(configuration).get(cell)

@@ -8,7 +8,16 @@ from rich.console import Group, RenderableType
 from rich.table import Table as Grid
 from rich.text import Text
 
-from crossarch.config import Configuration, RunId, applies, grid, table_archs, table_datasets, table_runs
+from crossarch.config import (
+    Configuration,
+    RunId,
+    applies,
+    grid,
+    table_archs,
+    table_datasets,
+    table_runs,
+    trained_as,
+)
 from crossarch.config.schema import Table
 from crossarch.overview.plan import Plan
 from crossarch.overview.status import STATES, RunStatus, State, counted
@@ -95,9 +104,10 @@ def _matrix(
     ):
         for recipe, row in groupby(of_set, key=lambda run: run.recipe):
             runs = list(row)
-            if not any(run in cells for run in runs):
+            serving = [trained_as(configuration, run) for run in runs]
+            if not any(run in cells for run in serving):
                 continue
-            texts = (_cell(configuration, run, cells.get(run)) for run in runs)
+            texts = (_cell(configuration, run, cells.get(run)) for run in serving)
             shown.add_row(f"{source} ipc{ipc}", recipe, *texts)
         shown.add_section()
     return shown

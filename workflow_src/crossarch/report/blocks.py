@@ -158,20 +158,17 @@ def _arch_title(configuration: Configuration, arch: str, cells: pd.DataFrame) ->
 
 
 def _about(configuration: Configuration, table: Table, text: str, dataset: str) -> str:
-    """A text of the table, naming what it was really measured on."""
+    """A text of the table, naming the data set that it was measured on."""
     assert table.dataset is not None  # a table that is measured has one
     measured_on = configuration.dataset(dataset).title
     return text.replace(configuration.dataset(table.dataset).title, measured_on)
 
 
 def _caption(configuration: Configuration, table: Table, cells: pd.DataFrame) -> str:
-    """The table's caption: the sets are still those of what a stand-in stands in for.
-
-    Of a data set that no table is about, what its cells say: the table's own words are about other sets.
-    """
+    """The table's caption; of a data set that no table is about, what its cells say."""
     dataset = str(cells["dataset"].iloc[0])
     if not configuration.is_besides(dataset):
-        return _about(configuration, table, table.caption, configuration.distilled_from(dataset))
+        return table.caption
     read = (
         "Gaps in brackets are those to the baseline of the sets' own network; the best method of each "
         "network is bold."

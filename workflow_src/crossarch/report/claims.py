@@ -16,7 +16,7 @@ SAME_ORDER = "same order"
 
 _SET = ["table", "dataset", "source", "ipc"]
 _ONCE = ["claim", "dataset", "source", "ipc", "unit"]
-PAIRS = ["claim", *_SET, "unit", "measured_on", "ours", "paper"]
+PAIRS = ["claim", *_SET, "unit", "ours", "paper"]
 
 
 def claimed_pairs(configuration: Configuration, cells: pd.DataFrame) -> pd.DataFrame:
@@ -31,7 +31,7 @@ def claimed_pairs(configuration: Configuration, cells: pd.DataFrame) -> pd.DataF
       unit is one set and recipe).
 
     What two tables print is counted once. Columns: claim, table, dataset, source, ipc, unit,
-    measured_on, ours and paper (gains in points).
+    ours and paper (gains in points).
     """
     tables = {name: table for name, table in configuration.tables.items() if table.paper}
     parts = [
@@ -98,9 +98,8 @@ def _order(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def _with_gains(pairs: pd.DataFrame) -> pd.DataFrame:
-    """`ours` and `paper` become gains over the other; ours only where both have the same test set."""
-    alike = pairs["measured_on"] == pairs["measured_on_of_other"]
+    """`ours` and `paper` become gains over the other."""
     return pairs.assign(
-        ours=(pairs["ours"] - pairs["ours_of_other"]).where(alike),
+        ours=pairs["ours"] - pairs["ours_of_other"],
         paper=pairs["paper"] - pairs["paper_of_other"],
-    )[[*_SET, "arch", "measured_on", "ours", "paper"]]
+    )[[*_SET, "arch", "ours", "paper"]]

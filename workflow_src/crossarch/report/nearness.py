@@ -30,14 +30,6 @@ def seed_margins(configuration: Configuration, cells: pd.DataFrame) -> "pd.Serie
     return margin
 
 
-def widened(margin: "pd.Series[float]", error: "pd.Series[float]") -> "pd.Series[float]":
-    """Margins of a difference that a measured effect was added to.
-
-    The effect is independent of the seeds, its standard error is `error`. All in points, of 95%.
-    """
-    return pd.Series(np.hypot(margin, stats.norm.ppf((1 + LEVEL) / 2) * error), margin.index)
-
-
 def reproduces(difference: "pd.Series[float]", margin: "pd.Series[float]") -> "pd.Series[bool]":
     """Where a difference is known and no larger than its margin, both in points."""
     return difference.abs() <= margin

@@ -11,7 +11,7 @@ from crossarch.report.measured import accuracies_told, epochs_told, exploded, se
 def note(configuration: Configuration, cells: pd.DataFrame) -> str:
     """The note for the cells of one data set, as plain text; nothing in it is assumed."""
     measured = cells[cells["n"] > 0]
-    where = configuration.measured_title(str(cells["dataset"].iloc[0]))
+    where = configuration.dataset(str(cells["dataset"].iloc[0])).title
     sentences = [f"Measured on {where}.", f"Protocol: {listed(cells['protocol'].unique())}."]
     sentences.append(_count(cells))
     if not measured.empty:

@@ -14,7 +14,7 @@ from scipy import stats
 
 from crossarch.collect.interval import mean_interval
 from crossarch.collect.tidy import DECIMALS, checked
-from crossarch.config import Configuration, table_datasets
+from crossarch.config import Configuration
 from crossarch.config.schema import Table
 from crossarch.errors import ConfigError
 from crossarch.printing.numbers import joined_values
@@ -37,7 +37,6 @@ SCORECARD = pa.DataFrameSchema(
         "ipc": pa.Column(int, pa.Check.ge(1)),
         "recipe": pa.Column(str),
         "arch": pa.Column(str),
-        "measured_on": pa.Column(str, nullable=True),
         "n": pa.Column(int, _COUNT),
         "ours": pa.Column(float, _PERCENT, nullable=True),
         "std": pa.Column(float, _COUNT, nullable=True),
@@ -83,12 +82,10 @@ def scorecard_cells(configuration: Configuration, runs: pd.DataFrame) -> pd.Data
     """One row for each number that the paper prints, in the order of its tables.
 
     `runs` is the table of `collect_runs`; which of them count is up to the selection, as in tables.
-    Those of one source and IPC are compared on one test set, since a gain of one recipe over another
-    has to be on the same images: on the table's own data set or on a stand-in for it, whichever more of
-    them were measured on; `measured_on` names it. Columns: table, dataset (the paper's), source, ipc,
-    recipe, arch, measured_on, n (seeds), ours, std, paper, paper_std (percent), difference (points),
-    seeds, recipe_epochs (what the configuration asks for), epochs (of the runs), protocol, accuracy
-    (`best` or `last`) and device. What was not measured has n = 0 and nothing in ours.
+    Columns: table, dataset, source, ipc, recipe, arch, n (seeds), ours, std, paper, paper_std (percent),
+    difference (points), seeds, recipe_epochs (what the configuration asks for), epochs (of the runs),
+    protocol, accuracy (`best` or `last`) and device. What was not measured has n = 0 and nothing in
+    ours.
     """
     tables = {name: table for name, table in configuration.tables.items() if table.paper}
     if not tables:
@@ -101,7 +98,7 @@ def scorecard_cells(configuration: Configuration, runs: pd.DataFrame) -> pd.Data
         for name, table in tables.items()
     )
     measured = pd.concat(_measured(configuration, name, table, runs) for name, table in tables.items())
-    rows = paper.merge(_on_one_test_set(measured), on=["table", "dataset", *_KEY], how="left")
+    rows = paper.merge(measured, on=["table", "dataset", *_KEY], how="left")
     frame = rows.assign(
         n=rows["n"].fillna(0).astype(int),
         protocol=configuration.selection.protocol,
@@ -132,30 +129,14 @@ def scorecard_summary(configuration: Configuration, cells: pd.DataFrame) -> pd.D
 
 
 def _measured(configuration: Configuration, name: str, table: Table, runs: pd.DataFrame) -> pd.DataFrame:
-    """What was measured of one table, on each data set that it can be measured on."""
+    """What was measured of one table on its own data set."""
     numbers = ["n", "ours", "std", "difference"]
-    told = ["measured_on", *numbers, "seeds", "recipe_epochs", "epochs", "device"]
-    columns = ["table", "dataset", *_KEY, *told]
-    if not table_datasets(configuration, table):
+    columns = ["table", "dataset", *_KEY, *numbers, "seeds", "recipe_epochs", "epochs", "device"]
+    if table.dataset not in configuration.selection.datasets:
         return pd.DataFrame(columns=columns).astype({"ipc": int})
     cells = table_cells(configuration, table, runs)
-    of_the_paper = ~cells["dataset"].map(configuration.is_besides)
-    cells = cells[(cells["n"] > 0) & of_the_paper]
-    cells = cells.rename(columns={"dataset": "measured_on", "mean": "ours"})
-    return cells.assign(table=name, dataset=table.dataset)[columns]
-
-
-def _on_one_test_set(measured: pd.DataFrame) -> pd.DataFrame:
-    """Of the cells of each source and IPC those of the test set that most were measured on.
-
-    Of equals the paper's own data set comes first. What two tables print counts once.
-    """
-    of_set = ["dataset", "source", "ipc"]
-    once = measured.drop_duplicates(["dataset", *_KEY, "measured_on"])
-    counts = once.groupby([*of_set, "measured_on"], sort=False).size().rename("cells").reset_index()
-    counts = counts.assign(itself=counts["measured_on"] == counts["dataset"])
-    chosen = counts.sort_values(["cells", "itself"], kind="stable").drop_duplicates(of_set, keep="last")
-    return measured.merge(chosen[[*of_set, "measured_on"]], on=[*of_set, "measured_on"])
+    cells = cells[(cells["n"] > 0) & (cells["dataset"] == table.dataset)]
+    return cells.rename(columns={"mean": "ours"}).assign(table=name)[columns]
 
 
 def _agreement(name: str, cells: pd.DataFrame) -> dict[str, Any]:
@@ -201,7 +182,7 @@ def _statistics(
     return {
         "kind": kind,
         "name": name,
-        "measured_on": joined_values(measured["measured_on"].dropna()) or None,
+        "measured_on": joined_values(measured["dataset"]) or None,
         "n": len(measured),
         "of": of,
         "ours": measured["ours"].mean(),

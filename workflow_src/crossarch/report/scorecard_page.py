@@ -18,8 +18,7 @@ from crossarch.report.scorecard import ALL, scorecard_cells, scorecard_summary
 
 METHOD = (
     "A cell is one number that the paper prints. Where it was measured, ours is the mean over "
-    "seeds, compared on the table's own data set or on a stand-in: all cells of a source and IPC on "
-    "the one that more of them were measured on. Rank "
+    "seeds, on the table's own data set. Rank "
     "correlations are Spearman's, of at least three cells or pairs. Intervals are 95% t intervals of "
     "the mean; they say how much it hangs on which cells were measured, as if these were independent, "
     "not how much seeds differ. What two tables print is counted once, except in the rows of the tables."
@@ -69,7 +68,7 @@ def scorecard_page(configuration: Configuration, cells: pd.DataFrame, summary: p
                 "## Every number of the paper",
                 *(
                     f"### {_table_title(configuration, str(name))}\n\n"
-                    + _table([_cell_row(configuration, row) for _, row in group.iterrows()], 5)
+                    + _table([_cell_row(configuration, row) for _, row in group.iterrows()], 4)
                     for name, group in cells.groupby("table", sort=False)
                 ),
             ]
@@ -87,12 +86,6 @@ def _told(configuration: Configuration, cells: pd.DataFrame) -> str:
     if not measured.empty:
         sentences += epochs_told(configuration, measured)
         sentences.append(f"Device: {listed(all_values(measured['device']))}.")
-    stand_ins = {
-        configuration.dataset(on).title: configuration.dataset(of).title
-        for on, of in measured[["measured_on", "dataset"]].drop_duplicates().itertuples(index=False)
-        if on != of
-    }
-    sentences += [f"{on} stands in for {of}, and is not {of} itself." for on, of in stand_ins.items()]
     return " ".join(sentences)
 
 
@@ -131,7 +124,6 @@ def _cell_row(configuration: Configuration, row: pd.Series) -> dict[str, str]:
         "IPC": str(row["ipc"]),
         "Recipe": escaped(str(row["recipe"])),
         "Network": configuration.arch_title(str(row["arch"])),
-        "Measured on": _datasets(configuration, row["measured_on"]),
         "Seeds": str(row["n"] or NOT_RUN),
         "Ours": _spread(row["ours"], row["std"]),
         "Paper's": _spread(row["paper"], row["paper_std"]),

@@ -22,6 +22,7 @@ from crossarch.config import (
     run_recipe,
     table_datasets,
     table_recipes,
+    trained_as,
 )
 from crossarch.config.schema import BASELINE, Table
 from crossarch.errors import ConfigError, DataError
@@ -37,6 +38,7 @@ from crossarch.report.seeds import (
     own_baselines,
 )
 
+_TRAINED_KEY = ["trained_as" if name == "recipe" else name for name in CELL_KEY]
 _CELL = ["dataset", "source", "ipc", "recipe", "arch"]
 
 _PERCENT = pa.Check.in_range(0, 100)
@@ -112,10 +114,10 @@ def table_cells(configuration: Configuration, table: Table, runs: pd.DataFrame) 
     datasets = _datasets(configuration, table)
     chosen = runs[runs["seed"].isin(selection.seeds)]
     grid = _grid(configuration, table, datasets)
-    possible = grid.loc[grid["applicable"], CELL_KEY]
     measured = over_seeds(chosen, f"accuracy_{selection.accuracy}")
+    served = measured.rename(columns={"recipe": "trained_as"}).assign(applicable=True)
     cells = (
-        grid.merge(measured.merge(possible, on=CELL_KEY), on=CELL_KEY, how="left")
+        grid.merge(served, on=[*_TRAINED_KEY, "applicable"], how="left")
         .merge(own_baselines(configuration, measured), on=SET, how="left")
         .merge(paper_numbers(configuration, table), on=_CELL[1:], how="left")
     )
@@ -173,15 +175,14 @@ def _factors(configuration: Configuration, table: Table) -> dict[str, str | None
 
 def _datasets(configuration: Configuration, table: Table) -> list[str]:
     """The selected data sets that a table can be measured on."""
-    fitting = table_datasets(configuration, table)
-    if not fitting:
-        allowed = configuration.fitting(table.dataset) if table.dataset else []
+    datasets = table_datasets(configuration, table)
+    if not datasets:
         raise ConfigError(
             f"{configuration.directory}/config.yaml: datasets: found "
             f"{', '.join(configuration.selection.datasets)}, "
-            f"allowed for the table {table.title!r}: {', '.join(allowed)}"
+            f"allowed for the table {table.title!r}: {table.dataset}"
         )
-    return fitting
+    return datasets
 
 
 def _grid(configuration: Configuration, table: Table, datasets: Sequence[str]) -> pd.DataFrame:
@@ -192,6 +193,7 @@ def _grid(configuration: Configuration, table: Table, datasets: Sequence[str]) -
         return {
             **{name: getattr(run, name) for name in CELL_KEY},
             "accuracy": selection.accuracy,
+            "trained_as": trained_as(configuration, run).recipe,
             "applicable": applies(configuration, run),
             "recipe_epochs": run_recipe(configuration, run).epochs,
         }

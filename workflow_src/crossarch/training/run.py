@@ -1,7 +1,7 @@
 """One run from files to files: prepared sets in, weights and metrics out."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -164,23 +164,26 @@ def check_weights(weights: Path, found: str, metrics: Mapping[str, Any]) -> None
 
 
 def load_network(settings: NetworkSettings, weights: Path) -> nn.Module:
-    """The network of `settings` with weights from `.safetensors`, or from a `.pth` as the authors'.
+    """The network of `settings` with weights from `.safetensors`, or from a file of PyTorch.
 
-    Shortcuts that only DropPath needs may be left over. Raises DataError when the file is damaged or
-    its tensors do not fit the network: one is missing or has another shape, or statistics of a batch
-    norm are left over, for the same names are then those of another norm.
+    That is a `state_dict`, or a dict with one under `state_dict`, `model` or `net`; its names may begin
+    with `module.` or `_orig_mod.`, as DataParallel and torch.compile have them. Tensors are converted to
+    float32. Shortcuts that only DropPath needs may be left over. Raises DataError when the file is
+    damaged or its tensors do not fit the network: one is missing or has another shape, or statistics of
+    a batch norm are left over, for the same names are then those of another norm.
     """
     network = build(settings)
     needed = network.state_dict()
-    if weights.suffix == ".safetensors":
-        loaded: dict[str, Any] = load_tensors(weights)
-    else:
-        content = load_pt(weights)
-        loaded = content.get("state_dict", content) if isinstance(content, dict) else {}
+    loaded = _read_weights(weights)
     for name, tensor in needed.items():
         found = loaded.get(name)
-        if not isinstance(found, Tensor):
-            raise DataError(f"{weights}: has no tensor {name}, so it is not a {settings.arch}")
+        if found is None:
+            missing = [each for each in needed if each not in loaded]
+            other = [each for each in loaded if each not in needed]
+            raise DataError(
+                f"{weights}: found no tensor {_some(missing)}, which {settings.arch} has"
+                + (f"; found instead {_some(other)}" if other else "")
+            )
         if found.shape != tensor.shape:
             raise DataError(
                 f"{weights}: {name}: found shape {tuple(found.shape)}, needed: {tuple(tensor.shape)}"
@@ -194,6 +197,49 @@ def load_network(settings: NetworkSettings, weights: Path) -> nn.Module:
         )
     network.load_state_dict({name: loaded[name] for name in needed})
     return network
+
+
+WRAPPERS = ("module.", "_orig_mod.")
+"""What DataParallel and torch.compile put before the names of tensors."""
+
+
+def _read_weights(file: Path) -> dict[str, Tensor]:
+    """The tensors of a file of weights by their names in the network; DataError if it has none."""
+    if file.suffix == ".safetensors":
+        content: Any = load_tensors(file)
+    else:
+        content = load_pt(file)
+    found = content
+    for key in ("state_dict", "model", "net"):
+        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
+            found = content[key]
+            break
+    tensors = found if isinstance(found, Mapping) else {}
+    named = {
+        _unwrapped(name): tensor.float() if tensor.is_floating_point() else tensor
+        for name, tensor in tensors.items()
+        if isinstance(name, str) and isinstance(tensor, Tensor)
+    }
+    if not named:
+        held = ", ".join(map(str, content)) if isinstance(content, Mapping) else type(content).__name__
+        raise DataError(
+            f"{file}: found {held or 'nothing'}, expected a state_dict, or one under state_dict, model "
+            "or net"
+        )
+    return named
+
+
+def _unwrapped(name: str) -> str:
+    """The name of a tensor without what wrappers of a network put before it."""
+    while wrapper := next((each for each in WRAPPERS if name.startswith(each)), None):
+        name = name.removeprefix(wrapper)
+    return name
+
+
+def _some(names: Iterable[str]) -> str:
+    """The first six names."""
+    listed = list(names)
+    return ", ".join(listed[:6]) + (f" and {len(listed) - 6} more" if len(listed) > 6 else "")
 
 
 def _load_sets(settings: RunSettings, distilled: Path, test: Path) -> tuple[ImageSet, ImageSet]:

@@ -22,7 +22,7 @@ from crossarch.errors import TrainingError
 from crossarch.models import build, set_keep_rate
 from crossarch.models.folding import folded
 from crossarch.running.curve import is_loss_point
-from crossarch.running.evaluation import accuracy
+from crossarch.running.evaluation import TestBatches, precision_for
 from crossarch.running.last_batch import telling_of_one_image
 from crossarch.running.memory import memory_format
 from crossarch.running.progress import OnProgress
@@ -42,14 +42,15 @@ class History:
     """What a training has shown so far. Epochs count finished ones, from 1."""
 
     losses: list[dict[str, float]] = field(default_factory=list)
-    evaluations: list[dict[str, float]] = field(default_factory=list)
+    evaluations: list[dict[str, Any]] = field(default_factory=list)
     seconds_training: float = 0.0
     seconds_evaluation: float = 0.0
 
     @property
-    def best(self) -> dict[str, float]:
-        """The first evaluation with the highest accuracy."""
-        return max(self.evaluations, key=lambda evaluation: evaluation["accuracy"])
+    def best(self) -> dict[str, Any]:
+        """The first evaluation with the highest accuracy: of those in float32, once there are some."""
+        exact = [one for one in self.evaluations if one["precision"] == "float32"]
+        return max(exact or self.evaluations, key=lambda evaluation: evaluation["accuracy"])
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,13 @@ class Training:
         self.targets = make_targets(training_set.labels, settings.labels).to(device)
         self.test_images = test_set.images.to(device)
         self.test_labels = test_set.labels.to(device)
+        self.exact_test = TestBatches(self.test_images, self.test_labels)
+        precision = precision_for(settings.evaluation_precision, self.network, device)
+        self.test = (
+            self.exact_test
+            if precision == "float32"
+            else TestBatches(self.test_images, self.test_labels, precision)
+        )
         self.draws = Generator().manual_seed(settings.run.seed)
         self.values = Generator(device).manual_seed(settings.run.seed)
         self.epoch_losses = torch.zeros(settings.epochs, device=device)
@@ -185,14 +193,24 @@ class Training:
     def evaluate(self, done: int) -> float:
         """Test accuracy in percent after `done` finished epochs; the best weights so far are kept.
 
-        Raises TrainingError where logits are not finite.
+        After the last epoch it is measured in float32, and that of the best weights again, if it was
+        not: the two accuracies of a run are in float32. Raises TrainingError where logits are not
+        finite.
         """
         started = time.perf_counter()
         of = f"{self.settings.run.path}: epoch {done}"
-        result = accuracy(self.network, self.test_images, self.test_labels, of)
-        earlier = self.history.best["accuracy"] if self.history.evaluations else -1.0
-        self.history.evaluations.append({"epoch": done, "accuracy": result})
-        if result > earlier:
+        batches = self.exact_test if done == self.settings.epochs else self.test
+        result = batches.accuracy(self.network, of)
+        earlier = self.history.best if self.history.evaluations else None
+        if earlier and batches.precision != earlier["precision"]:
+            best = build(self.settings.network).to(self.device)
+            best.load_state_dict(self.best_weights)
+            earlier["accuracy"] = batches.accuracy(best, f"{of} (the best so far)")
+            earlier["precision"] = batches.precision
+        self.history.evaluations.append(
+            {"epoch": done, "accuracy": result, "precision": batches.precision}
+        )
+        if not earlier or result > earlier["accuracy"]:
             self.best_weights = self.weights()
         self.history.seconds_evaluation += time.perf_counter() - started
         return result

@@ -30,14 +30,15 @@ from crossarch.config.schema.recipes import (
     Recipe,
     Schedule,
     StepSchedule,
+    TeacherFile,
 )
 from crossarch.config.schema.selection import (
     Arithmetic,
     CurvatureSettings,
     Evaluation,
+    EvaluationPrecision,
     OwnNetwork,
     Selection,
-    StandInSettings,
 )
 from crossarch.config.schema.sources import (
     SUFFIXES,
@@ -102,6 +103,7 @@ __all__ = [
     "DistilledSet",
     "Drawing",
     "Evaluation",
+    "EvaluationPrecision",
     "Figure",
     "Frepo",
     "Ipc",
@@ -126,10 +128,10 @@ __all__ = [
     "Selection",
     "SetFormat",
     "Source",
-    "StandInSettings",
     "Standardisation",
     "StepSchedule",
     "Summarised",
     "Table",
+    "TeacherFile",
     "Whitening",
 ]

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from crossarch.config.files import UpstreamFile
 from crossarch.config.model import Int, Model
-from crossarch.config.schema.terms import Float, Ipc, Name, Positive, Title, Whitening
+from crossarch.config.schema.terms import Float, Ipc, Positive, Title, Whitening
 
 Layout = Literal[
     "cifar-10-batches-py",
@@ -57,13 +57,12 @@ class Standardisation(Model):
 
 
 class Dataset(Model):
-    """A real data set. `stands_in_for` inherits everything but the title, the content and the origin.
+    """A real data set.
 
     `mean` and `std` are those of FRePo's code (`standardise`, `zca-frepo`), `mtt` those of MTT's.
     """
 
     title: Title
-    stands_in_for: Name | None = None
     classes: Int = Field(ge=2)
     channels: Positive
     image_size: Int = Field(ge=8, multiple_of=8)

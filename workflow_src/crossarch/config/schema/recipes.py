@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from crossarch.config.files import LocalFile
 from crossarch.config.model import Int, Model
 from crossarch.config.schema.terms import (
     Arch,
@@ -95,14 +96,25 @@ class KeepRate(Model):
     stabilise: Int = Field(ge=0)
 
 
+class TeacherFile(Model):
+    """The weights of a custom teacher: a `state_dict`, also under `state_dict`, `model` or `net`."""
+
+    file: LocalFile
+
+
 class Distillation(Model):
     """Equation 2: the teacher was trained with `recipe` on the same set.
 
-    It is the source's own network, or `arch`. Resolved settings name their teacher, so that `arch` is
-    not written there.
+    It is the source's own network, or `arch`. `teacher` says whose weights these are: `trained` by this
+    pipeline, `published` with the set (`teacher` in sources.yaml), `published_or_trained`: the published
+    ones where the set has some; or the `file` of a custom teacher. Resolved settings name their teacher,
+    so that `arch` and `teacher` are not written there.
     """
 
     arch: Arch | None = Field(default=None, exclude=True)
+    teacher: Literal["trained", "published", "published_or_trained"] | TeacherFile = Field(
+        default="trained", exclude=True
+    )
     recipe: RecipeName
     checkpoint: Literal["best", "last"]
     weight: Fraction
@@ -135,6 +147,7 @@ class Recipe(Model):
 
     title: Title
     epochs: Positive
+    evaluate_every: Positive  # epochs; the last epoch is always evaluated
     optimizer: Optimizer
     schedule: Schedule
     keep_rate: KeepRate | None

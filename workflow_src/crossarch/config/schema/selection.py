@@ -21,11 +21,19 @@ from crossarch.config.schema.terms import (
     Title,
 )
 
+EvaluationPrecision = Literal["auto", "float32", "bfloat16"]
+
 
 class Evaluation(Model):
-    """When the test accuracy is measured: every so many epochs, and after the last."""
+    """How the test accuracy is measured along a training.
 
-    every: Positive
+    `every` so many epochs, whatever the recipe's `evaluate_every` says; null leaves it to the recipe. In
+    `bfloat16`, which is about twice as fast on CPUs that compute in it, or in `float32`; `auto` is
+    bfloat16 on such CPUs. The accuracies that tables print are always measured in float32.
+    """
+
+    every: Positive | None = None
+    precision: EvaluationPrecision = "auto"
 
 
 class Arithmetic(Model):
@@ -58,16 +66,6 @@ class CurvatureSettings(Model):
         if self.points % 2 == 0:
             raise ValueError(f"points ({self.points}) must be odd, so that the weights are one of them")
         return self
-
-
-class StandInSettings(Model):
-    """What a stand-in is compared with: the images that it is a lossy copy of.
-
-    `originals`: an .npz of `images` (N, H, W, C) uint8 and `labels` (N,), the first N training images in
-    the order of the original set. None: the test set of the data set itself, which has to be fetched.
-    """
-
-    originals: Place | None = None
 
 
 class OwnNetwork(Model):
@@ -110,7 +108,6 @@ class Selection(Model):
     slots_per_gpu: Positive
     arithmetic: Arithmetic = Field(default=Arithmetic())
     curvature: CurvatureSettings = Field(default=CurvatureSettings())
-    stand_in: StandInSettings = Field(default=StandInSettings())
     data_roots: Distinct[Place] = ()
     results: Place
 

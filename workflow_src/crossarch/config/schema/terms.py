@@ -79,18 +79,9 @@ Protocol = Literal["paper", "released", "released_as_is", "demo"]
 WHITENINGS: tuple[str, ...] = get_args(Whitening)
 PROTOCOLS: tuple[str, ...] = get_args(Protocol)
 # Analyses of one run, which leave a record of it, and of several runs: a table, a figure, a paragraph.
-MEASURED: tuple[str, ...] = (
-    *("curvature", "whitening", "agreement", "softness", "statistics", "stand_in", "teachers"),
-)
+MEASURED = ("curvature", "whitening", "agreement", "softness", "statistics", "teachers")
 Summarised = Literal[
-    "selection",
-    "whitening",
-    "protocols",
-    "agreement",
-    "softness",
-    "statistics",
-    "stand_in",
-    "teachers",
+    "selection", "whitening", "protocols", "agreement", "softness", "statistics", "teachers"
 ]
 SUMMARISED: tuple[str, ...] = get_args(Summarised)
 ANALYSES = tuple(dict.fromkeys((*MEASURED, *SUMMARISED)))

@@ -50,10 +50,8 @@ def _of_accuracies(
 ) -> Iterator[str]:
     """What the figure shows: its own words for its own data set; they tell of no others' sets."""
     besides = points["dataset"].map(configuration.is_besides)
-    names = dict.fromkeys(map(configuration.distilled_from, points.loc[~besides, "dataset"]))
-    if names:
-        titles = listed(configuration.dataset(name).title for name in names)
-        yield figure.caption.replace(configuration.dataset(drawing.dataset).title, titles)
+    if not besides.all():
+        yield figure.caption
     for dataset, group in points[besides].groupby("dataset", sort=False):
         title = configuration.dataset(str(dataset)).title
         yield (
@@ -76,7 +74,7 @@ def _dashes(configuration: Configuration, drawing: Accuracies, dataset: str) -> 
 
 
 def _of_dataset(configuration: Configuration, dataset: str, points: pd.DataFrame) -> Iterator[str]:
-    where = configuration.measured_title(dataset)
+    where = configuration.dataset(dataset).title
     measured = points[points["n"] > 0]
     if measured.empty:
         yield f"No run measured yet on {where}."
@@ -147,7 +145,7 @@ def _of_curvature(
         yield f"Hollow markers: negative eigenvalues, {negative} in all."
     yield f"Protocol: {listed(runs['protocol'].unique())}. Seed: {listed(runs['seed'].unique())}."
     for dataset, group in runs.groupby("dataset", sort=False):
-        title = configuration.measured_title(str(dataset))
+        title = configuration.dataset(str(dataset)).title
         yield f"Teachers were chosen and accuracies measured on {title}."
         for _, run in group.iterrows():
             values = table[(table[KEY] == run[KEY]).all(axis=1) & (table["part"] == EIGENVALUE)]

@@ -6,7 +6,7 @@ import pandas as pd
 import pandera.pandas as pa
 
 from crossarch.collect.tidy import DECIMALS, checked, read_tidy
-from crossarch.config import Configuration, FigurePoint, figure_points, run_recipe
+from crossarch.config import Configuration, FigurePoint, figure_points, run_recipe, trained_as
 from crossarch.errors import ConfigError
 from crossarch.report.seeds import CELL_KEY, NUMBERS, TOLD, over_seeds
 
@@ -69,7 +69,7 @@ def read_points(path: Path) -> pd.DataFrame:
 
 
 def _row(configuration: Configuration, point: FigurePoint) -> dict[str, object]:
-    run = point.run
+    run = trained_as(configuration, point.run)
     recipe = run_recipe(configuration, run)
     return {
         "panel": point.panel,

@@ -83,7 +83,7 @@ def render_page(configuration: Configuration, runs: pd.DataFrame, layout: Layout
         titles=_TITLES,
         filters=_filters(configuration, shown),
         name=lambda kind, value: _title(configuration, kind, value),
-        notices=_notices(configuration, runs),
+        notices=_notices(runs),
         accuracy=configuration.selection.accuracy,
         runs=len(runs),
         cells=_cells(shown),
@@ -154,16 +154,11 @@ def _archs(configuration: Configuration) -> list[Choice]:
     return [Choice(arch, configuration.arch_title(arch)) for arch in configuration.archs]
 
 
-def _notices(configuration: Configuration, runs: pd.DataFrame) -> list[str]:
+def _notices(runs: pd.DataFrame) -> list[str]:
     """What has to be known before any number is read."""
     notices = []
     if any_synthetic(runs["device"]):
         notices.append(f"{NOTICE}. Some of these numbers were made up to try out the page.")
-    for name in (one for one in runs["dataset"].unique() if one in configuration.datasets):
-        original = configuration.distilled_from(name)
-        if original != name:
-            stand_in, real = configuration.dataset(name).title, configuration.dataset(original).title
-            notices.append(f"{stand_in} is a stand-in: numbers measured on it are not those of {real}.")
     if runs.empty:
         notices.append("No run measured yet.")
     return notices
@@ -258,8 +253,9 @@ def _of_selection(configuration: Configuration, csv: Path) -> bool:
     Another selection may have left it. What needs no runs names neither.
     """
     table, selection = read_text_columns(csv), configuration.selection
-    tested_on = "measured_on" if "measured_on" in table else "dataset"
-    chosen = {tested_on: selection.datasets, "protocol": (selection.protocol,)}
+    if "ours" in table:  # the scorecard has every cell of the paper
+        table = table[table["ours"].notna()]
+    chosen = {"dataset": selection.datasets, "protocol": (selection.protocol,)}
     return all(
         table[column].dropna().isin(values).all() for column, values in chosen.items() if column in table
     )

@@ -9,7 +9,15 @@ import pandas as pd
 
 from crossarch.collect.runs import Curve
 from crossarch.collect.tidy import DECIMALS
-from crossarch.config import Configuration, RunId, applies, figure_points, grid, table_datasets
+from crossarch.config import (
+    Configuration,
+    RunId,
+    applies,
+    figure_points,
+    grid,
+    table_datasets,
+    trained_as,
+)
 from crossarch.config.complain import in_a_result, validated
 from crossarch.errors import ConfigError
 from crossarch.files import read_mapping
@@ -86,13 +94,14 @@ def rows(configuration: Configuration, runs: pd.DataFrame, layout: Layout) -> li
     groups = dict(iter(runs.sort_values("seed").groupby([*_ROW, "arch"])))
 
     def cell(key: Key, arch: str) -> Cell:
-        seeds = tuple(_seeds(layout, groups.get((*key, arch), runs[:0])))
+        served_by = _served_by(configuration, key, arch)
+        seeds = tuple(_seeds(layout, groups.get((*served_by, arch), runs[:0])))
         return Cell(
             arch=arch,
             applicable=bool(seeds) or _applies(configuration, key, arch),
             seeds=seeds,
-            paper=paper.get((_distilled_from(configuration, key[0]), *key[1:4], arch)),
-            **numbers.get((*key, arch), {}),
+            paper=paper.get((*key[:4], arch)),
+            **numbers.get((*served_by, arch), {}),
         )
 
     return [
@@ -130,10 +139,13 @@ def _numbers(configuration: Configuration, runs: pd.DataFrame) -> Mapping[Any, d
     return found.where(found.notna(), None).to_dict("index")
 
 
-def _distilled_from(configuration: Configuration, dataset: str) -> str:
-    """The data set that the paper has numbers of; itself for one that is no longer configured."""
-    known = dataset in configuration.datasets
-    return configuration.distilled_from(dataset) if known else dataset
+def _served_by(configuration: Configuration, key: Key, arch: str) -> Key:
+    """The row whose runs serve for a network in the row `key`; itself where it is not configured."""
+    run = RunId.model_validate({**dict(zip(_ROW, key, strict=True)), "arch": arch, "seed": 0})
+    try:
+        return _row_key(trained_as(configuration, run))
+    except ConfigError:
+        return key
 
 
 def _applies(configuration: Configuration, key: Key, arch: str) -> bool:

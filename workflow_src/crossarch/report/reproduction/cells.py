@@ -25,11 +25,11 @@ def with_margins(configuration: Configuration, measured: pd.DataFrame) -> pd.Dat
 
 
 def with_sets(configuration: Configuration, cells: pd.DataFrame) -> pd.DataFrame:
-    """`cells` with a column `set`: `FRePo, IPC 1`, behind what it was measured on where that differs."""
+    """`cells` with a column `set`: `FRePo, IPC 1`, behind its data set where cells are of several."""
     sources = cells["source"].map(lambda name: configuration.source(name).title)
     sets = sources + ", IPC " + cells["ipc"].astype(str)
-    if cells["measured_on"].nunique() > 1:
-        sets = cells["measured_on"].map(lambda name: configuration.dataset(name).title) + ", " + sets
+    if cells["dataset"].nunique() > 1:
+        sets = cells["dataset"].map(lambda name: configuration.dataset(name).title) + ", " + sets
     return cells.assign(set=sets)
 
 

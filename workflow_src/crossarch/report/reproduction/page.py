@@ -1,6 +1,6 @@
 """The page about the results kept in git, and the paragraph of the README that tells how far they are.
 
-Everything but `findings.md`, where people write down what they found out, is made from the metrics.
+Everything is made from the metrics but `findings.md`, where people may write down what they found out.
 """
 
 from pathlib import Path
@@ -18,7 +18,7 @@ from crossarch.report.reproduction.cells import measured_once, with_margins
 from crossarch.report.reproduction.cost import cost, made_with
 from crossarch.report.reproduction.distances import distances, every_cell, parts
 from crossarch.report.reproduction.headline import headline
-from crossarch.report.reproduction.otherwise import in_every_space, tested_otherwise
+from crossarch.report.reproduction.otherwise import in_every_space, with_batch_statistics
 from crossarch.report.scorecard import scorecard_cells
 
 REPRODUCED = "reproduced"
@@ -43,11 +43,10 @@ def render_reproduction(
         raise DataError(
             f"{layout.results}: found no run of a number in the paper's tables, needed: at least one"
         )
-    findings = (layout.results / FINDINGS).read_text(encoding="utf-8")
     told = headline(configuration, runs, cells)
     pictures = draw_headline(configuration, cells, layout.headline)
     page = layout.results / "README.md"
-    write_text(page, reproduction_page(configuration, layout, runs, cells, told, findings))
+    write_text(page, reproduction_page(configuration, layout, runs, cells, told, bool(pictures)))
     renew(readme, REPRODUCED, told)
     return [page, readme, *pictures]
 
@@ -58,26 +57,28 @@ def reproduction_page(
     runs: pd.DataFrame,
     cells: pd.DataFrame,
     told: str,
-    findings: str,
+    pictured: bool,
 ) -> str:
-    """The page in Markdown; `told` is the headline, `layout` has what the analyses made."""
+    """The page in Markdown; `told` is the headline, `layout` has what the analyses and people found."""
+    file = layout.results / FINDINGS
+    findings = [file.read_text(encoding="utf-8").strip()] if file.exists() else []
     measured = with_margins(configuration, measured_once(cells))
     return (
         "\n\n".join(
             [
                 "# Measured results",
-                f"{MADE} [{FINDINGS}]({FINDINGS}), which people wrote.",
+                f"{MADE}{f' and from {WRITTEN}' if findings else ''}.",
                 told,
                 "\n".join(f"- [{title}]({file})" for title, file in LINKS.items()),
-                PICTURE,
+                *[PICTURE] * pictured,
                 "## How far from the paper, by network and recipe",
                 distances(configuration, cells),
                 *parts(configuration, cells),
                 "## Every measured cell",
                 *every_cell(configuration, measured),
-                *tested_otherwise(configuration, layout, measured),
+                *with_batch_statistics(configuration, layout, measured),
                 *in_every_space(configuration, layout, measured),
-                findings.strip(),
+                *findings,
                 "## What it cost",
                 cost(configuration, runs),
                 made_with(runs),
@@ -89,8 +90,9 @@ def reproduction_page(
 
 MADE = (
     "Made by `snakemake --cores 1 reproduction` from the metrics in `runs/` (settings, accuracies, loss "
-    "curve, time, versions, commit and checksums of the inputs of each run) and from"
+    "curve, time, versions, commit and checksums of the inputs of each run)"
 )
+WRITTEN = f"[{FINDINGS}]({FINDINGS}), which people wrote"
 PICTURE = "![Baseline and full recipe of each network, ours and the paper's](figures/headline.svg)"
 LINKS = {
     "Table 2, ours beside the paper's": "tables/table2-comparison.md",
