@@ -34,7 +34,7 @@ class Layout:
         return self.results / "downloads"
 
     def archive(self, dataset: str) -> Path:
-        """The archive of a real data set, wherever it was fetched from."""
+        """The archive of a real data set as the rules call it, wherever it was fetched from."""
         return self.downloads / "real" / f"{dataset}.archive"
 
     def images(self, dataset: str, split: str) -> Path:

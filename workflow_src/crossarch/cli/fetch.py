@@ -48,7 +48,7 @@ def fetch(
     file: Annotated[str | None, typer.Option(help="A file as JSON: url, sha256 ...")] = None,
     real: Annotated[
         str | None,
-        typer.Option(help="The archive of this data set, whether a data root has it or not."),
+        typer.Option(help="The archive of this data set, also where a data root has the set."),
     ] = None,
     config: ConfigDirectory = CONFIG,
     preset: Presets = None,
@@ -63,7 +63,8 @@ def fetch(
     Examples: `crossarch fetch --all --dry-run` - `crossarch fetch --preset config/presets/cpu.yaml` -
     `crossarch fetch --update-lock https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz`
     """
-    from crossarch.fetch.ensure import ensure_archive, ensure_download
+    from crossarch.fetch.archives import ensure_archive, link_archive
+    from crossarch.fetch.ensure import ensure_download
     from crossarch.fetch.listing import list_files
     from crossarch.fetch.places import cache_directory, mirrors_from_environment
     from crossarch.fetch.roots import find_real
@@ -73,7 +74,7 @@ def fetch(
     configuration = read_configuration(config, preset)
     layout = layout_of(configuration, results)
     if real:
-        path = ensure_archive(configuration, layout, real)
+        path = link_archive(configuration, layout, real)
         typer.echo(json.dumps([{"path": str(path)}]) if as_json else path)
         return
     if file:
@@ -81,7 +82,12 @@ def fetch(
         wanted = {given.url: given}
     else:
         wanted = _wanted_files(configuration, urls or [], every)
+    real_sets = () if urls or file else configuration.datasets
+    found = {
+        name: place for name in wanted if name in real_sets if (place := find_real(configuration, name))
+    }
     if dry_run:
+        wanted = {name: one for name, one in wanted.items() if name not in found}
         pinned = {name: configuration.pinned(one) for name, one in wanted.items()}
         listed = list_files(
             pinned,
@@ -90,14 +96,14 @@ def fetch(
             cache=cache_directory(),
             locked=[one.url for name, one in wanted.items() if pinned[name] is not one],
         )
-        _print_listing(listed, as_json)
+        _print_listing(listed, found, as_json)
     elif update_lock:
         _update_lock(configuration, layout, wanted, as_json)
     else:
 
         def get(name: str, one: UpstreamFile) -> Told:
-            if name in configuration.datasets and not urls:
-                path = find_real(configuration, name) or ensure_archive(configuration, layout, name)
+            if name in real_sets:
+                path = found.get(name) or ensure_archive(configuration, layout, name)
             else:
                 path = ensure_download(configuration, layout, one)
             return str(path), {"path": str(path)}
@@ -122,8 +128,9 @@ def mirror(
 
     Example: `crossarch mirror /scratch/mirror --preset config/presets/paper.yaml`
     """
+    from crossarch.fetch.archives import first_had
     from crossarch.fetch.download import fetch_file
-    from crossarch.fetch.ensure import first_had, warn_if_unpinned
+    from crossarch.fetch.ensure import warn_if_unpinned
     from crossarch.fetch.places import cache_directory, mirrors_from_environment
 
     configuration = read_configuration(config, preset)
@@ -156,7 +163,8 @@ def _wanted_files(configuration: Configuration, urls: list[str], every: bool) ->
         if url not in by_url:
             directory = configuration.directory
             raise ConfigError(f"{url}: is not in {directory}/datasets.yaml or sources.yaml")
-    return {url: by_url[url] for url in urls}
+    names = {file.url: name for name, file in known.items()}
+    return {names.get(url, url): by_url[url] for url in urls}
 
 
 def _each(
@@ -222,10 +230,14 @@ def _update_lock(
     _each(unpinned, record, as_json)
 
 
-def _print_listing(listed: "list[Listed]", as_json: bool) -> None:
+def _print_listing(listed: "list[Listed]", found: Mapping[str, Path], as_json: bool) -> None:
+    """Print what would be fetched, and what need not be, since it was found in a data root."""
     if as_json:
-        typer.echo(json.dumps([asdict(one) for one in listed], indent=2))
+        there = [{"name": name, "kind": "data root", "path": str(path)} for name, path in found.items()]
+        typer.echo(json.dumps([*there, *(asdict(one) for one in listed)], indent=2))
         return
+    for name, path in found.items():
+        typer.echo(f"{name}: {path}, in a data root")
     rows = [
         (one.kind, _bytes(one.size), "+".join(one.checks) or "none", one.name, one.url) for one in listed
     ]

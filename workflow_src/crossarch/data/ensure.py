@@ -28,7 +28,8 @@ from crossarch.data.real import listed_order, named_order, prepare_real
 from crossarch.data.store import ImageSet, load_set, save_set
 from crossarch.data.whitening import fit_whitener, load_whitener, save_whitener, scales_with
 from crossarch.errors import DataError
-from crossarch.fetch.ensure import archive_at, ensure_archive, ensure_download
+from crossarch.fetch.archives import archive_at, ensure_archive
+from crossarch.fetch.ensure import ensure_download
 from crossarch.fetch.places import cache_directory
 from crossarch.fetch.roots import find_real
 from crossarch.files import files_of
@@ -58,31 +59,27 @@ def ensure_images(
     settings, origin = configuration.dataset(dataset), configuration.origin(dataset)
 
     def make() -> None:
-        given = place or find_real(configuration, dataset)
         if origin.embedded:
             prepare_real(dataset, settings, origin, None, train, test)
             return
-        read_from = given or ensure_archive(configuration, layout, dataset)
-        file = archive_at(configuration, dataset, read_from) if read_from.is_file() else None
-        fetched = read_from == layout.archive(dataset)
+        found = place or find_real(configuration, dataset)
+        read_from = found or ensure_archive(configuration, layout, dataset)
+        archive = archive_at(configuration, layout, dataset, read_from)
         try:
-            came_from = file.url if file else None
-            prepare_real(dataset, settings, origin, read_from, train, test, came_from)
+            url = archive.url if archive else None
+            prepare_real(dataset, settings, origin, read_from, train, test, url)
         except DataError as error:
-            raise DataError(f"{error}; {_mending(read_from, fetched)}") from None
+            if not archive:
+                told = f"{error}; mend it, or take it out of data_roots and CROSSARCH_DATA"
+                raise DataError(told) from None
+            with _telling_what_is_unchecked(configuration, layout, [archive], layout.archive(dataset)):
+                raise
 
     def fits() -> bool:
         return images_fetched_from(configuration, layout, dataset) is not None
 
     _once((train, test), make, fits=fits)
     return train, test
-
-
-def _mending(place: Path, fetched: bool) -> str:
-    """What to do where a real data set cannot be read from `place`."""
-    if fetched:
-        return f"to fetch it again, delete {place}"
-    return "mend it, or take it out of data_roots and CROSSARCH_DATA"
 
 
 def ensure_whitener(
@@ -178,9 +175,12 @@ def ensure_distilled(configuration: Configuration, layout: Layout, target: SetId
 
 @contextmanager
 def _telling_what_is_unchecked(
-    configuration: Configuration, layout: Layout, files: Iterable[File]
+    configuration: Configuration, layout: Layout, files: Iterable[File], *also: Path
 ) -> Iterator[None]:
-    """A DataError of what is read says where the copies lie that no checksum vouches for."""
+    """A DataError of what is read says where the copies lie that no checksum vouches for.
+
+    Among them are those of `also` that are there.
+    """
     try:
         yield
     except DataError as error:
@@ -190,6 +190,7 @@ def _telling_what_is_unchecked(
         copies = [str(root / file.relative_path) for file in unchecked for root in roots]
         if not copies:
             raise
+        copies += [str(path) for path in also if path.exists()]
         raise DataError(
             f"{error}; no checksum is known of what was fetched: to fetch it again, delete "
             f"{' and '.join(copies)}"
