@@ -41,11 +41,13 @@ from crossarch.config import (
     table_words,
     teacher_file,
 )
+from crossarch.current import images_fetched_from
 from crossarch.digests import stage_digest
 from crossarch.errors import CrossarchError
 from crossarch.config.files import LocalFile
 from crossarch.config.schema import MEASURED, SUMMARISED, WHITENINGS
 from crossarch.config.sets import AUDITED, check_own_files
+from crossarch.fetch.roots import find_real
 from crossarch.files import files_of, sha256_of
 from crossarch.layout import Layout, layout_of
 from crossarch.logs import warnings_since
@@ -96,7 +98,7 @@ os.environ.update(
 CONTAINER = os.getenv("CROSSARCH_CONTAINER")  # an image made from Dockerfile or apptainer.def
 TRAINING_ENVIRONMENT = f"../envs/{'train-cuda' if selection.device == 'cuda' else 'train'}.yaml"
 # What decides the contents of tables, as one value that a change of triggers their jobs.
-NOT_IN_TABLES = {"device", "threads", "slots_per_gpu", "results", "curvature"}
+NOT_IN_TABLES = {"device", "threads", "slots_per_gpu", "results", "curvature", "data_roots"}
 SELECTION = selection.model_dump_json(exclude=NOT_IN_TABLES)
 # What data sets and sources are called, which figures and analyses print.
 TITLES = selected_titles(configuration)
@@ -139,6 +141,15 @@ def pinned_file(wildcards):
     """
     file = UPSTREAM[str(layout.downloads / wildcards.upstream)]
     return configuration.pinned(file).model_dump_json(exclude_none=True)
+
+
+def pinned_archives(wildcards):
+    """What the bytes of a real data set's archives must be, as `pinned_file`; of known content, any."""
+    dataset = wildcards.dataset
+    if configuration.dataset(dataset).content:
+        return ""
+    archives = map(configuration.pinned, configuration.origin(dataset).archives)
+    return " ".join(file.model_dump_json(exclude_none=True) for file in archives)
 
 
 def settings_of(wildcards):
@@ -217,9 +228,29 @@ def words_of(table):
 
 @one_line
 def archive_of(wildcards):
-    """The download that a real data set is read from; none for one that comes with a package."""
-    origin = configuration.origin(wildcards.dataset)
-    return upstream_path(origin.file) if origin.file else []
+    """The archive that a real data set is fetched as, if no package and no data root has the set.
+
+    Of images that are there and fit it is the archive they were read from, if they were: the inputs of a
+    job that has ended stay as they are, whatever data roots there are. What is newer than they are
+    counts by its contents alone.
+    """
+    dataset = wildcards.dataset
+    if read_from := images_fetched_from(configuration, layout, dataset):
+        fetched = "://" in read_from
+    else:
+        embedded = configuration.origin(dataset).embedded
+        fetched = not embedded and find_real(configuration, dataset) is None
+    return ancient(str(layout.archive(dataset))) if fetched else []
+
+
+@one_line
+def place_of_images(wildcards, input, output):
+    """The option that tells a job where the images lie.
+
+    It triggers no job: Snakemake keeps no track of a param that is made from the job's output.
+    """
+    place = input[0] if input else find_real(configuration, wildcards.dataset)
+    return ["--from", str(place)] if place else []
 
 
 @one_line
@@ -294,9 +325,10 @@ def reading_of(wildcards):
 
 @one_line
 def reading_of_images(wildcards):
-    """How the images of a real data set are read, as one value that triggers its job."""
-    dataset = wildcards.dataset
-    return images_reading(configuration.dataset(dataset), configuration.origin(dataset))
+    """How the images of a real data set are read, and what they have to be, as one value."""
+    settings, origin = configuration.dataset(wildcards.dataset), configuration.origin(wildcards.dataset)
+    reading = images_reading(settings, origin)
+    return f"{reading}, {settings.content or pinned_archives(wildcards)}"
 
 
 def local_paths(file):

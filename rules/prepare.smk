@@ -13,9 +13,10 @@ rule images:
         "../envs/train.yaml"
     params:
         reading=reading_of_images,
+        place=place_of_images,
         code=stage_digest("prepare"),
     shell:
-        "python -m crossarch prepare {wildcards.dataset} > {log} 2>&1"
+        "python -m crossarch prepare {wildcards.dataset} {params.place:q} > {log} 2>&1"
 
 
 rule whitener:

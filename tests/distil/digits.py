@@ -9,7 +9,7 @@ import torch
 from crossarch.config import DistilSettings, SetId, load_configuration, resolve_distil
 from crossarch.config.schema import CheckpointTest
 from crossarch.data import ImageSet, Whitener, fit_whitener
-from crossarch.data.real import EMBEDDED_READERS
+from crossarch.data.real import read_digits
 from crossarch.distil.frepo import Distilled, distil
 
 CONFIGURATION = load_configuration(Path(__file__).parents[2] / "config")
@@ -30,7 +30,7 @@ def settings(ipc: int = 1, widths: tuple[int, ...] = (8, 8, 8), **method: Any) -
 @cache
 def digits() -> tuple[ImageSet, ImageSet, Whitener]:
     """Training images (uint8), whitened test set, and the whitening."""
-    real = EMBEDDED_READERS["sklearn-digits"]()
+    real = read_digits()
     of_digits = CONFIGURATION.dataset("digits")
     whitener = fit_whitener("standardise", of_digits, real.train.images)
     return real.train, ImageSet(whitener(real.test.images), real.test.labels), whitener

@@ -63,11 +63,11 @@ def small(project: Path, server: Any) -> list[str]:
     source = {"title": "Own", "arch": "cnn", "widths": [8], "norm": "batch", "labels": "hard"}
     source |= {"whitening": "none"}
     source["sets"] = {"cifar10": {n: {"images": a, "labels": b} for n, (a, b) in sets.items()}}
-    origin = {"reader": "torchvision-cifar10", "file": addresses[4]}
+    origin = {"layout": "cifar-10-batches-py", "archives": [addresses[4]]}
     cifar10 = yaml.safe_load((project / "config/datasets.yaml").read_text(encoding="utf-8"))["cifar10"]
     changes = {
         "sources": {"own": source},
-        "datasets": {"cifar10": {**cifar10, "origin": origin}},
+        "datasets": {"cifar10": {**cifar10, "origin": origin, "content": None}},
         "config": {"datasets": ["cifar10"], "sources": ["own"], "ipc": [1, 10]},
     }
     for name, change in changes.items():

@@ -107,8 +107,12 @@ MISTAKES: dict[str, tuple[str, tuple[Any, ...], Any, list[str]]] = {
     ),
     "dataset key": (DATA, ("cifar10", "clases"), 10, ["cifar10", "'clases'", "classes"]),
     "file entry key": (
-        *(DATA, ("cifar10", "origin", "file", "md6"), "0" * 32),
-        ["cifar10.origin.file", "'md6'", "md5"],
+        *(
+            DATA,
+            ("cifar10", "origin", "archives"),
+            [{"url": "https://example.org/", "md6": "0"}],
+        ),
+        ["cifar10.origin.archives.0", "'md6'", "md5"],
     ),
     "set key": (
         *(SOURCE, ("frepo", "sets", "cifar10", 1, "image"), {}),
@@ -392,15 +396,23 @@ MISTAKES: dict[str, tuple[str, tuple[Any, ...], Any, list[str]]] = {
         *(SOURCE, ("mtt", "sets", "digits"), {1: {"file": "set.npz", "whitening": "standardise-mtt"}}),
         ["mtt.sets.digits.1.whitening", "'standardise-mtt'", "digits.mtt"],
     ),
-    "origin without its file": (
-        *(DATA, ("cifar10", "origin", "file"), DELETE),
-        ["cifar10.origin", "file", "torchvision-cifar10"],
+    "unknown layout": (
+        *(DATA, ("cifar10", "origin", "layout"), "cifar-10-python"),
+        ["cifar10.origin.layout", "'cifar-10-python'", "cifar-10-batches-py", "class-folders"],
     ),
-    "file for a reader that needs none": (
-        *(DATA, ("digits", "origin", "file"), {"url": "https://example.org/set"}),
-        ["digits.origin", "file", "sklearn-digits"],
+    "archive of what needs none": (
+        *(DATA, ("digits", "origin", "archives"), [{"url": "https://example.org/set"}]),
+        ["digits.origin", "archives", "sklearn-digits"],
     ),
-    "bad checksum": (DATA, ("cifar10", "origin", "file", "md5"), "x", ["origin.file.md5", "'x'"]),
+    "bad checksum": (
+        *(DATA, ("cifar10", "origin", "archives"), [{"url": "https://example.org/set", "md5": "x"}]),
+        ["origin.archives.0.md5", "'x'"],
+    ),
+    "content of one split": (
+        *(DATA, ("cifar10", "content", "test"), DELETE),
+        ["cifar10.content.test", "needed"],
+    ),
+    "a root twice": (SELECT, ("data_roots",), ["/data", "/data"], ["data_roots", "twice"]),
     "missing key": (RECIPE, OPTIMIZER, DELETE, ["baseline.optimizer", "needed"]),
     "missing field": (DATA, ("cifar100", "classes"), DELETE, ["cifar100.classes", "needed"]),
     "truth for a number": (

@@ -16,11 +16,13 @@ from crossarch.errors import ConfigError, DataError
 from crossarch.layout import Layout
 
 LABELS = torch.arange(60).remainder(3)[torch.randperm(60, generator=torch.Generator().manual_seed(5))]
+IMAGES = torch.arange(60, dtype=torch.uint8).view(60, 1, 1, 1).expand(60, 3, 2, 2)
+REAL = ImageSet(IMAGES, LABELS)
 
 
 @given(ipc=st.integers(1, 20), seed=st.integers(0, 2**31))
 def test_every_class_has_ipc_distinct_images(ipc: int, seed: int) -> None:
-    indices = draw(LABELS, ipc, seed).tolist()
+    indices = draw(REAL, ipc, seed).tolist()
     assert len(set(indices)) == len(indices) == 3 * ipc
     assert Counter(LABELS[indices].tolist()) == {0: ipc, 1: ipc, 2: ipc}
 
@@ -28,12 +30,18 @@ def test_every_class_has_ipc_distinct_images(ipc: int, seed: int) -> None:
 @given(small=st.integers(1, 20), large=st.integers(1, 20), seed=st.integers(0, 9))
 def test_a_smaller_subset_of_a_seed_is_part_of_a_larger_one(small: int, large: int, seed: int) -> None:
     small, large = sorted((small, large))
-    assert set(draw(LABELS, small, seed).tolist()) <= set(draw(LABELS, large, seed).tolist())
+    assert set(draw(REAL, small, seed).tolist()) <= set(draw(REAL, large, seed).tolist())
+
+
+@given(order=st.permutations(range(60)), seed=st.integers(0, 9))
+def test_the_order_that_images_come_in_decides_nothing(order: list[int], seed: int) -> None:
+    other = ImageSet(IMAGES[order], LABELS[order])
+    assert other.images[draw(other, 4, seed)].equal(IMAGES[draw(REAL, 4, seed)])
 
 
 def test_the_seed_decides() -> None:
-    assert draw(LABELS, 5, 0).equal(draw(LABELS, 5, 0))
-    subsets = {tuple(sorted(draw(LABELS, 5, seed).tolist())) for seed in range(10)}
+    assert draw(REAL, 5, 0).equal(draw(REAL, 5, 0))
+    subsets = {tuple(sorted(draw(REAL, 5, seed).tolist())) for seed in range(10)}
     assert len(subsets) == 10
 
 
@@ -41,13 +49,13 @@ def test_each_class_draws_for_itself() -> None:
     """Not the same places of every class."""
     places = {
         label: [(torch.nonzero(label == LABELS) == index).nonzero()[0, 0].item() for index in drawn]
-        for label, drawn in enumerate(draw(LABELS, 10, 0).view(3, 10))
+        for label, drawn in enumerate(draw(REAL, 10, 0).view(3, 10))
     }
     assert len({tuple(drawn) for drawn in places.values()}) == 3
 
 
 def test_every_image_has_the_same_chance() -> None:
-    chosen = Counter(index for seed in range(2000) for index in draw(LABELS, 5, seed).tolist())
+    chosen = Counter(index for seed in range(2000) for index in draw(REAL, 5, seed).tolist())
     # Of 20 images of a class 5 are drawn 2,000 times: 500 each, with a standard deviation of 19.4.
     assert all(abs(chosen[index] - 500) < 5 * 19.4 for index in range(60))
 

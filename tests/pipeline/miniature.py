@@ -140,9 +140,9 @@ def _file(path: Path) -> dict[str, str]:
 
 
 def _shrink_datasets(data: dict[str, Any], mirror: Path) -> None:
-    origin = {"reader": "class-folders-zip", "file": _file(mirror / "tiny.zip")}
+    origin = {"layout": "class-folders", "archives": [_file(mirror / "tiny.zip")]}
     small = {"classes": len(CLASSES), "image_size": SIDE, "batch_size": {1: 2}}
-    data["cifar10"] |= {**small, "origin": origin}
+    data["cifar10"] |= {**small, "origin": origin, "content": None}
 
 
 def _shrink_sources(data: dict[str, Any], mirror: Path) -> None:

@@ -112,7 +112,7 @@ def test_only_what_changed(finished: Workspace) -> None:
     assert labels == {"distilled": 1, "train": TRAININGS, "collect": 3, **RENDERED}
     # how the images are read: from them everything
     reader = after(
-        "datasets.yaml", lambda data: data["cifar10"]["origin"].update(reader="tiny-imagenet-zip")
+        "datasets.yaml", lambda data: data["cifar10"]["origin"].update(layout="cifar-10-batches-py")
     )
     assert (reader["images"], reader["test_set"], reader["train"]) == (1, 1, TRAININGS)
 

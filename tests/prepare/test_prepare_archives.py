@@ -237,7 +237,7 @@ ATTACKS = {
 def test_pickle_that_would_run_something_is_refused(tmp_path: Path, parts: list[bytes]) -> None:
     path = tmp_path / "batch"
     path.write_bytes(b"".join(parts))
-    assert "which is not let to run" in refused(lambda: check_pickle(path, str(path)), path)
+    assert "which is not let to run" in refused(lambda: check_pickle(path.read_bytes(), str(path)), path)
 
 
 @pytest.mark.parametrize("name", [name for name, parts in ATTACKS.items() if CALL in parts])
@@ -272,9 +272,9 @@ def test_pickles_of_arrays_pass_and_of_objects_do_not(
     }
     path = tmp_path / "batch"
     path.write_bytes(pickle.dumps(batch, protocol))
-    check_pickle(path, str(path))
+    check_pickle(path.read_bytes(), str(path))
     path.write_bytes(pickle.dumps({**batch, "x": Marker()}, protocol))
-    assert "mkdir" in refused(lambda: check_pickle(path, str(path)), path)
+    assert "mkdir" in refused(lambda: check_pickle(path.read_bytes(), str(path)), path)
     assert not (tmp_path / "marker").exists()
 
 
@@ -286,7 +286,7 @@ def test_pickle_of_python_2_passes(tmp_path: Path) -> None:
         b"U\x01b\x87Rq\x05(K\x01K\x02K\x03\x86cnumpy\ndtype\nq\x06U\x02u1K\x00K\x01\x87Rq\x07(K\x03U\x01|NNNJ"
         b"\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb\x89U\x06abcdeftbU\x06labels]q\x08(K\x01K\x02eu."
     )
-    check_pickle(path, str(path))
+    check_pickle(path.read_bytes(), str(path))
     with path.open("rb") as stream:
         loaded = pickle.load(stream, encoding="latin1")
     assert loaded["data"].tolist() == [[97, 98, 99], [100, 101, 102]]
@@ -299,10 +299,10 @@ def test_any_bytes_are_checked_without_another_error(
     path = tmp_path_factory.getbasetemp() / "any"
     path.write_bytes(content.replace(b".", b""))
     with pytest.raises(DataError):  # without an end no pickle is whole
-        check_pickle(path, str(path))
+        check_pickle(path.read_bytes(), str(path))
 
 
 def test_truncated_gzip_of_a_pickle_is_no_pickle(tmp_path: Path) -> None:
     path = tmp_path / "batch"
     path.write_bytes(gzip.compress(pickle.dumps({"data": 1}))[:10])
-    refused(lambda: check_pickle(path, str(path)), path)
+    refused(lambda: check_pickle(path.read_bytes(), str(path)), path)

@@ -5,14 +5,13 @@ import io
 import json
 import os
 import pickle
-import tarfile
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from packing import Batches, pickled, some_batches, tarred, zipped
 from PIL import Image
 from torchvision.datasets import CIFAR10
 
@@ -22,7 +21,7 @@ from crossarch.data.real import listed_order, named_order
 from crossarch.errors import DataError
 
 
-def a_dataset(reader: str, classes: int, side: int) -> Dataset:
+def a_dataset(layout: str, classes: int, side: int) -> Dataset:
     return Dataset.model_validate(
         {
             "title": "Small",
@@ -33,7 +32,7 @@ def a_dataset(reader: str, classes: int, side: int) -> Dataset:
             "std": [0.25] * 3,
             "label_temperature": 1,
             "batch_size": {1: 3},
-            "origin": {"reader": reader, "file": {"url": "https://example.org/set"}},
+            "origin": {"layout": layout},
         }
     )
 
@@ -57,8 +56,6 @@ def refused(folder: Path, dataset: Dataset, archive: Path) -> str:
 
 # --- CIFAR-10 -----------------------------------------------------------------------------------
 
-NAMES = ["plane", "car", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
-
 
 class Marker:
     """Creates a folder when it is unpickled."""
@@ -68,45 +65,22 @@ class Marker:
 
 
 @pytest.fixture
-def batches() -> dict[str, Any]:
-    """Five training batches of ten images, and a test batch, as CIFAR-10 stores them."""
-    random = np.random.default_rng(0)
-    names = [*(f"data_batch_{n}" for n in range(1, 6)), "test_batch"]
-    return {
-        name: {
-            "data": random.integers(0, 256, (10, 3072), dtype=np.uint8),
-            "labels": random.permutation(10).tolist(),
-        }
-        for name in names
-    }
+def batches() -> Batches:
+    """CIFAR-10 in miniature."""
+    return some_batches()
 
 
-def pack(
-    path: Path, batches: dict[str, Any], monkeypatch: pytest.MonkeyPatch, protocol: int = 2
-) -> Path:
+def pack(path: Path, batches: Batches, monkeypatch: pytest.MonkeyPatch, protocol: int = 2) -> Path:
     """Write CIFAR-10's archive of `batches`, and let torchvision expect just these files."""
-    members = {name: pickle.dumps(batch, protocol) for name, batch in batches.items()}
-    members["batches.meta"] = pickle.dumps({"label_names": NAMES}, protocol)
-    sums = {name: hashlib.md5(content).hexdigest() for name, content in members.items()}
-    train = [[name, sums[name]] for name in members if name.startswith("data")]
-    monkeypatch.setattr(CIFAR10, "train_list", train)
-    monkeypatch.setattr(CIFAR10, "test_list", [["test_batch", sums["test_batch"]]])
-    meta = {"filename": "batches.meta", "key": "label_names", "md5": sums["batches.meta"]}
-    monkeypatch.setattr(CIFAR10, "meta", meta)
-    with tarfile.open(path, "w:gz") as files:
-        for name, content in {**members, "readme.html": b"<html>"}.items():
-            info = tarfile.TarInfo(f"cifar-10-batches-py/{name}")
-            info.size = len(content)
-            files.addfile(info, io.BytesIO(content))
-    return path
+    return tarred(path, pickled(batches, monkeypatch, protocol))
 
 
-CIFAR = a_dataset("torchvision-cifar10", 10, 32)
+CIFAR = a_dataset("cifar-10-batches-py", 10, 32)
 
 
 @pytest.mark.parametrize("protocol", [2, 4])
 def test_cifar10_as_torchvision_reads_it(
-    tmp_path: Path, batches: dict[str, Any], monkeypatch: pytest.MonkeyPatch, protocol: int
+    tmp_path: Path, batches: Batches, monkeypatch: pytest.MonkeyPatch, protocol: int
 ) -> None:
     archive = pack(tmp_path / "cifar.tar.gz", batches, monkeypatch, protocol)
     train, test = prepared(tmp_path, CIFAR, archive)
@@ -121,33 +95,36 @@ def test_cifar10_as_torchvision_reads_it(
 
 
 def test_cifar10_that_would_run_something(
-    tmp_path: Path, batches: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, batches: Batches, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     batches["data_batch_3"]["more"] = Marker()
     archive = pack(tmp_path / "cifar.tar.gz", batches, monkeypatch)
-    assert f"{archive}: data_batch_3: holds" in refused(tmp_path, CIFAR, archive)
+    assert f"{archive}: cifar-10-batches-py/data_batch_3: holds" in refused(tmp_path, CIFAR, archive)
     assert not (tmp_path / "marker").exists()
 
 
 def test_cifar10_of_other_bytes_and_without_a_batch(
-    tmp_path: Path, batches: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, batches: Batches, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     archive = pack(tmp_path / "cifar.tar.gz", batches, monkeypatch)
     expected = [list(each) for each in CIFAR10.train_list]
     batches["data_batch_2"]["labels"] = [0, 0]
     pack(archive, batches, monkeypatch)
     monkeypatch.setattr(CIFAR10, "train_list", expected)
-    assert "torchvision cannot read it" in refused(tmp_path, CIFAR, archive)
+    member = f"{archive}: cifar-10-batches-py/data_batch_2"
+    found = hashlib.md5(pickle.dumps(batches["data_batch_2"], 2)).hexdigest()
+    told = f"{member}: found MD5 {found}, expected: {expected[1][1]}"
+    assert refused(tmp_path, CIFAR, archive) == told
     del batches["data_batch_2"]
     pack(archive, batches, monkeypatch)
     monkeypatch.setattr(CIFAR10, "train_list", expected)
-    assert "torchvision cannot read it" in refused(tmp_path, CIFAR, archive)
+    assert refused(tmp_path, CIFAR, archive) == f"{member}: no such file"
 
 
 # --- Tiny-ImageNet ------------------------------------------------------------------------------
 
-TINY = a_dataset("tiny-imagenet-zip", 3, 8)
+TINY = a_dataset("tiny-imagenet-200", 3, 8)
 LISTED = ["n03", "n01", "n02"]  # wnids.txt is not in alphabetical order
 SHADE = {"n01": 40, "n02": 120, "n03": 200}
 VALIDATION = ["n02", "n03", "n01", "n03"]
@@ -177,13 +154,6 @@ def members() -> dict[str, bytes]:
     return made
 
 
-def zipped(path: Path, members: dict[str, bytes]) -> Path:
-    with zipfile.ZipFile(path, "w") as files:
-        for name, content in members.items():
-            files.writestr(name, content)
-    return path
-
-
 def test_tiny_imagenet_by_its_own_annotations(tmp_path: Path, members: dict[str, bytes]) -> None:
     train, test = prepared(tmp_path, TINY, zipped(tmp_path / "tiny.zip", members))
     assert train.labels.tolist() == [0, 0, 1, 1, 2, 2]
@@ -198,12 +168,12 @@ def test_tiny_imagenet_by_its_own_annotations(tmp_path: Path, members: dict[str,
 WORDS, LABELS = "wnids.txt", "val/val_annotations.txt"
 SEEN, TESTED = "train/n01/images/n01_0.JPEG", "val/images/val_1.JPEG"
 BROKEN: dict[str, tuple[str, bytes | None, str]] = {
-    "no list": (WORDS, None, "found no readable tiny-imagenet-200/wnids.txt"),
-    "no annotations": (LABELS, None, "found no readable tiny-imagenet-200/val/val_annotations.txt"),
+    "no list": (WORDS, None, "tiny-imagenet-200/wnids.txt: no such file"),
+    "no annotations": (LABELS, None, "tiny-imagenet-200/val/val_annotations.txt: no such file"),
     "empty annotations": (LABELS, b"\n", "is not Tiny-ImageNet's"),
     "unknown class": (LABELS, b"val_0.JPEG\tn09\n", "is not Tiny-ImageNet's"),
     "other annotations": (LABELS, b"val_0.JPEG n01", "is not Tiny-ImageNet's"),
-    "binary annotations": (LABELS, b"\xff\xfe", "found no readable"),
+    "binary annotations": (LABELS, b"\xff\xfe", "val_annotations.txt: is not text"),
     "image missing": (TESTED, None, "val_1.JPEG"),
     "unequal sizes": (TESTED, image(9, side=16), "images differ in size"),
     "text for an image": (SEEN, b"text", "n01_0.JPEG: is not an image"),
@@ -222,15 +192,17 @@ def test_broken_tiny_imagenet_is_one_line(
 
 
 def test_other_size_than_configured(tmp_path: Path, members: dict[str, bytes]) -> None:
-    larger = a_dataset("tiny-imagenet-zip", 3, 64)
+    larger = a_dataset("tiny-imagenet-200", 3, 64)
     text = refused(tmp_path, larger, zipped(tmp_path / "tiny.zip", members))
     assert "found images (3, 8, 8), needed: (3, 64, 64)" in text
 
 
 def test_zip_of_something_else(tmp_path: Path) -> None:
     refused(tmp_path, TINY, zipped(tmp_path / "tiny.zip", {"readme.txt": b"hello"}))
-    folders = a_dataset("class-folders-zip", 3, 8)
-    assert "found no images in train/" in refused(tmp_path, folders, tmp_path / "tiny.zip")
+    folders = a_dataset("class-folders", 3, 8)
+    assert "found no images train/<class>/<name>.png or .jpg" in refused(
+        tmp_path, folders, tmp_path / "tiny.zip"
+    )
 
 
 # --- class folders ------------------------------------------------------------------------------
@@ -248,11 +220,11 @@ def class_folders_zip(path: Path, train: str, test: str) -> Path:
 
 
 def test_a_class_without_an_image_is_refused(tmp_path: Path) -> None:
-    dataset = a_dataset("class-folders-zip", 4, 8)
+    dataset = a_dataset("class-folders", 4, 8)
     for train, test, told in (
         ("abc", "abcd", "(train): labels: found no image of class 3"),
         ("abcd", "abd", "(test): labels: found no image of class 2"),
-        ("abc", "abc", "(train): labels: found no image of class 3, needed: at least one of each of 4"),
+        ("abc", "abc", "set.zip: found 3 classes, ape, bee, cow, expected: 4"),
     ):
         assert told in refused(tmp_path, dataset, class_folders_zip(tmp_path / "set.zip", train, test))
 
@@ -266,7 +238,7 @@ def test_a_class_without_an_image_is_refused(tmp_path: Path) -> None:
 )
 def test_folders_are_numbered_by_their_names(tmp_path: Path, names: list[str], order: list[int]) -> None:
     archive = class_folders_zip(tmp_path / "set.zip", "abc", "abc")
-    prepared(tmp_path, a_dataset("class-folders-zip", 3, 8), archive)
+    prepared(tmp_path, a_dataset("class-folders", 3, 8), archive)
     for name in names:
         (tmp_path / "mine" / name).mkdir(parents=True)
     assert named_order(tmp_path / "train.safetensors", tmp_path / "mine") == order
@@ -289,7 +261,7 @@ def test_names_and_numbers_do_not_sort_alike(tmp_path: Path) -> None:
 @pytest.mark.parametrize("names", [["ape", "bee"], ["ape", "bee", "cow", "dog"], ["1", "2", "3"]])
 def test_folders_of_other_names_are_one_line(tmp_path: Path, names: list[str]) -> None:
     archive = class_folders_zip(tmp_path / "set.zip", "abc", "abc")
-    prepared(tmp_path, a_dataset("class-folders-zip", 3, 8), archive)
+    prepared(tmp_path, a_dataset("class-folders", 3, 8), archive)
     for name in names:
         (tmp_path / "mine" / name).mkdir(parents=True)
     told = f"found folders {', '.join(names)}; needed: one for each class, called ape, bee, cow, or by"

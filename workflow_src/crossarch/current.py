@@ -3,6 +3,7 @@
 That is of the settings, sets and teacher of today.
 """
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -14,6 +15,7 @@ from crossarch.config import (
     RunSettings,
     SetId,
     difference,
+    images_reading,
     outdated_distillation,
     parse_run,
     resolve,
@@ -21,7 +23,7 @@ from crossarch.config import (
 )
 from crossarch.config.complain import validated
 from crossarch.errors import ConfigError
-from crossarch.files import mapping_at, read_mapping, sha256_of
+from crossarch.files import mapping_at, read_mapping, safetensors_metadata, sha256_of
 from crossarch.layout import Layout
 
 Digest = Callable[[Path], str]
@@ -61,6 +63,38 @@ def outdated(configuration: Configuration, file: Path, digest: Digest = sha256_o
         or _reason_of_sets(configuration, file, today, inputs, digest)
         or _reason_of_teacher(configuration, file, today, inputs, digest)
     )
+
+
+def images_fetched_from(configuration: Configuration, layout: Layout, dataset: str) -> str | None:
+    """What the prepared images of a real data set were read from: an address, or the name of a folder.
+
+    (Or of a file or a package.) None where they are not there, or are not what the configuration says
+    today. The content that it knows decides, wherever the images came from. Where it knows none, they
+    have to come from an archive of today, with the bytes of today, or from the user's disk. What the
+    metadata do not tell counts as agreed.
+    """
+    settings, origin = configuration.dataset(dataset), configuration.origin(dataset)
+    reading, found = images_reading(settings, origin), None
+    pinned = {file.url: configuration.pinned(file).digests for file in origin.archives}
+    for split in ("train", "test"):
+        metadata = safetensors_metadata(layout.images(dataset, split))
+        if metadata is None or metadata.get("read_as", reading) != reading:
+            return None
+        found = str(metadata.get("origin", origin.layout))
+        if origin.embedded and found != origin.layout:
+            return None
+        if settings.content:
+            expected = getattr(settings.content, split)
+            if metadata.get("content", expected) != expected:
+                return None
+        elif "://" in found:
+            read = json.loads(metadata.get("checksums", "{}")).get(found, {})
+            if found not in pinned or any(
+                read.get(kind, digest.lower()) != digest.lower()
+                for kind, digest in pinned[found].items()
+            ):
+                return None
+    return found
 
 
 def outdated_set(

@@ -28,7 +28,7 @@ STAGES: dict[str, tuple[str, ...]] = {
     "prepare": ("data/*.py",),
     "audit": ("audit/*.py",),
     "distil": (
-        *("data/drawn.py", "data/whitening.py"),
+        *("data/content.py", "data/drawn.py", "data/whitening.py"),
         *("distil/*.py", "models/*.py", *_RUNNING, "training/losses.py"),
     ),
     "curve": ("report/figures/distillation.py", "printing/style.py", "collect/tidy.py"),

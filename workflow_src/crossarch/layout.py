@@ -33,6 +33,10 @@ class Layout:
         """Verified bytes from upstream, as `<host>/<path>`."""
         return self.results / "downloads"
 
+    def archive(self, dataset: str) -> Path:
+        """The archive of a real data set as the rules call it, wherever it was fetched from."""
+        return self.downloads / "real" / f"{dataset}.archive"
+
     def images(self, dataset: str, split: str) -> Path:
         """Training or test images of a real data set, uint8."""
         return self.results / "data" / dataset / f"{split}.safetensors"

@@ -46,31 +46,48 @@ def fetch(
     ] = False,
     as_json: AsJson = False,
     file: Annotated[str | None, typer.Option(help="A file as JSON: url, sha256 ...")] = None,
+    real: Annotated[
+        str | None,
+        typer.Option(help="The archive of this data set, also where a data root has the set."),
+    ] = None,
     config: ConfigDirectory = CONFIG,
     preset: Presets = None,
     results: Results = None,
 ) -> None:
     """Get upstream files: from a mirror (CROSSARCH_MIRROR), the cache or the network, verified.
 
-    Without addresses and --all: what the selected data sets, sources and IPC need.
+    Without addresses and --all: what the selected data sets, sources and IPC need. Of a real data set
+    that lies in a data root (`data_roots`, CROSSARCH_DATA) nothing is fetched; of another one the first
+    archive that can be had.
 
     Examples: `crossarch fetch --all --dry-run` - `crossarch fetch --preset config/presets/cpu.yaml` -
     `crossarch fetch --update-lock https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz`
     """
+    from crossarch.fetch.archives import ensure_archive, link_archive
     from crossarch.fetch.ensure import ensure_download
     from crossarch.fetch.listing import list_files
     from crossarch.fetch.places import cache_directory, mirrors_from_environment
+    from crossarch.fetch.roots import find_real
 
-    at_most_one({"addresses": urls, "--all": every, "--file": file})
+    at_most_one({"addresses": urls, "--all": every, "--file": file, "--real": real})
     at_most_one({"--dry-run": dry_run, "--update-lock": update_lock})
     configuration = read_configuration(config, preset)
     layout = layout_of(configuration, results)
+    if real:
+        path = link_archive(configuration, layout, real)
+        typer.echo(json.dumps([{"path": str(path)}]) if as_json else path)
+        return
     if file:
         given = validated(UpstreamFile, json_object(file, "--file"), "--file")
         wanted = {given.url: given}
     else:
         wanted = _wanted_files(configuration, urls or [], every)
+    real_sets = () if urls or file else configuration.datasets
+    found = {
+        name: place for name in wanted if name in real_sets if (place := find_real(configuration, name))
+    }
     if dry_run:
+        wanted = {name: one for name, one in wanted.items() if name not in found}
         pinned = {name: configuration.pinned(one) for name, one in wanted.items()}
         listed = list_files(
             pinned,
@@ -79,13 +96,16 @@ def fetch(
             cache=cache_directory(),
             locked=[one.url for name, one in wanted.items() if pinned[name] is not one],
         )
-        _print_listing(listed, as_json)
+        _print_listing(listed, found, as_json)
     elif update_lock:
         _update_lock(configuration, layout, wanted, as_json)
     else:
 
-        def get(one: UpstreamFile) -> Told:
-            path = ensure_download(configuration, layout, one)
+        def get(name: str, one: UpstreamFile) -> Told:
+            if name in real_sets:
+                path = found.get(name) or ensure_archive(configuration, layout, name)
+            else:
+                path = ensure_download(configuration, layout, one)
             return str(path), {"path": str(path)}
 
         _each(wanted, get, as_json)
@@ -108,6 +128,7 @@ def mirror(
 
     Example: `crossarch mirror /scratch/mirror --preset config/presets/paper.yaml`
     """
+    from crossarch.fetch.archives import first_had
     from crossarch.fetch.download import fetch_file
     from crossarch.fetch.ensure import warn_if_unpinned
     from crossarch.fetch.places import cache_directory, mirrors_from_environment
@@ -115,14 +136,18 @@ def mirror(
     configuration = read_configuration(config, preset)
     downloads, mirrors = layout_of(configuration, results).downloads, mirrors_from_environment()
 
-    def put(one: UpstreamFile) -> Told:
-        destination = directory / one.relative_path
-        pinned = configuration.pinned(one)
-        place = fetch_file(
-            pinned, destination, mirrors=mirrors, cache=cache_directory(), downloads=downloads
-        )
-        warn_if_unpinned(pinned, destination, place)
-        return f"{destination} ({place.kind})", {"path": str(destination), "from": place.kind}
+    def put(name: str, one: UpstreamFile) -> Told:
+        def get(file: UpstreamFile) -> Told:
+            destination = directory / file.relative_path
+            pinned = configuration.pinned(file)
+            place = fetch_file(
+                pinned, destination, mirrors=mirrors, cache=cache_directory(), downloads=downloads
+            )
+            warn_if_unpinned(pinned, destination, place)
+            return f"{destination} ({place.kind})", {"path": str(destination), "from": place.kind}
+
+        real = name in configuration.datasets
+        return first_had(configuration.origin(name).archives if real else [one], get)
 
     _each(_wanted_files(configuration, [], every), put, as_json)
 
@@ -132,17 +157,19 @@ def _wanted_files(configuration: Configuration, urls: list[str], every: bool) ->
     known = configuration.upstream()
     if not urls:
         return known if every else selected_files(configuration)
-    by_url = {file.url: name for name, file in known.items()}
+    of_real = [each.origin.archives for each in configuration.datasets.values() if each.origin]
+    by_url = {file.url: file for file in (*known.values(), *(one for each in of_real for one in each))}
     for url in urls:
         if url not in by_url:
             directory = configuration.directory
             raise ConfigError(f"{url}: is not in {directory}/datasets.yaml or sources.yaml")
-    return {by_url[url]: known[by_url[url]] for url in urls}
+    names = {file.url: name for name, file in known.items()}
+    return {names.get(url, url): by_url[url] for url in urls}
 
 
 def _each(
     files: Mapping[str, UpstreamFile],
-    act: Callable[[UpstreamFile], Told],
+    act: Callable[[str, UpstreamFile], Told],
     as_json: bool,
 ) -> None:
     """Do all that can be done, and print the lines that `act` gives, or at the end all as JSON.
@@ -151,9 +178,9 @@ def _each(
     """
     done: list[dict[str, Any]] = []
     failed: list[FetchError] = []
-    for file in files.values():
+    for name, file in files.items():
         try:
-            line, told = act(file)
+            line, told = act(name, file)
             done.append({"url": file.url, **told})
             if not as_json:
                 typer.echo(line)
@@ -177,7 +204,7 @@ def _update_lock(
 
     lock: dict[str, Locked] = dict(configuration.lock)
 
-    def record(file: UpstreamFile) -> Told:
+    def record(_: str, file: UpstreamFile) -> Told:
         path = layout.downloads / file.relative_path
         lay_there = path.exists()
         before, now = lock.get(file.url), observe(configuration, layout, file)
@@ -203,10 +230,14 @@ def _update_lock(
     _each(unpinned, record, as_json)
 
 
-def _print_listing(listed: "list[Listed]", as_json: bool) -> None:
+def _print_listing(listed: "list[Listed]", found: Mapping[str, Path], as_json: bool) -> None:
+    """Print what would be fetched, and what need not be, since it was found in a data root."""
     if as_json:
-        typer.echo(json.dumps([asdict(one) for one in listed], indent=2))
+        there = [{"name": name, "kind": "data root", "path": str(path)} for name, path in found.items()]
+        typer.echo(json.dumps([*there, *(asdict(one) for one in listed)], indent=2))
         return
+    for name, path in found.items():
+        typer.echo(f"{name}: {path}, in a data root")
     rows = [
         (one.kind, _bytes(one.size), "+".join(one.checks) or "none", one.name, one.url) for one in listed
     ]

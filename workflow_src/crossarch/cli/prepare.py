@@ -44,6 +44,10 @@ def prepare(
     seed: Annotated[
         int, typer.Option(min=0, max=2**32 - 1, help="Of a subset drawn from the real images.")
     ] = 0,
+    place: Annotated[
+        Path | None,
+        typer.Option("--from", help="The folder or archive that holds the real data set."),
+    ] = None,
     threads: Threads = 1,
     as_json: AsJson = False,
     config: ConfigDirectory = CONFIG,
@@ -52,7 +56,11 @@ def prepare(
 ) -> None:
     """Turn downloads into canonical tensors; without options the images of a real data set.
 
-    Example: `crossarch prepare cifar10 --test-set zca-kornia`
+    Images are read from --from, else from a data root (`data_roots`, CROSSARCH_DATA) that holds them,
+    else from the archive that is fetched.
+
+    Examples: `crossarch prepare cifar10 --from ~/data/cifar-10-batches-py` -
+    `crossarch prepare cifar10 --test-set zca-kornia`
     """
     import torch
 
@@ -75,5 +83,5 @@ def prepare(
         chosen = whitening_of(test_set, "--test-set")
         made.append(ensure.ensure_test_set(configuration, layout, dataset, chosen))
     if source is whitener is test_set is None:
-        made += ensure.ensure_images(configuration, layout, dataset)
+        made += ensure.ensure_images(configuration, layout, dataset, place)
     tell_files(made, as_json)

@@ -98,12 +98,13 @@ class Configuration:
     def upstream(self) -> dict[str, UpstreamFile]:
         """Every upstream file that the configuration names, by what it is, each once.
 
-        Keys read `cifar10`, `frepo cifar10 IPC 1 images`, `frepo cifar10 IPC 1 teacher`.
+        Of the archives of a real data set it is the first. Keys read `cifar10`, `frepo cifar10 IPC 1
+        images`, `frepo cifar10 IPC 1 teacher`.
         """
         named = {
-            name: each.origin.file
+            name: each.origin.archives[0]
             for name, each in self.datasets.items()
-            if each.origin and each.origin.file
+            if each.origin and each.origin.archives
         }
         for source, settings in self.sources.items():
             for dataset, sets in settings.sets.items():

@@ -136,7 +136,7 @@ def selected_files(configuration: Configuration) -> dict[str, UpstreamFile]:
     """The upstream files that the runs of the chosen tables and figures need, by what they are."""
     runs = collection_runs(configuration, "runs")
     origins = [configuration.dataset(name).origin for name in {run.dataset for run in runs}]
-    files = [origin.file for origin in origins if origin and origin.file]
+    files = [origin.archives[0] for origin in origins if origin and origin.archives]
     for one in {run.training_set for run in runs}:
         if configuration.source(one.source).sets:
             entry = distilled_set(configuration, one.source, one.dataset, one.ipc)

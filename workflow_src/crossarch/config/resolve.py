@@ -252,9 +252,9 @@ def set_reading(configuration: Configuration, source: str, dataset: str, ipc: in
 
 
 def images_reading(dataset: Dataset, origin: Origin) -> str:
-    """How the images of a real data set are read: by which reader, of what shape, how many classes."""
+    """How the images of a real data set are read: in which layout, of what shape, how many classes."""
     shape = f"{dataset.channels} x {dataset.image_size} x {dataset.image_size}"
-    return f"{origin.reader}, {shape}, {dataset.classes} classes"
+    return f"{origin.layout}, {shape}, {dataset.classes} classes"
 
 
 def test_whitening(configuration: Configuration, run: RunId) -> Whitening:

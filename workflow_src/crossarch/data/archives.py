@@ -72,17 +72,17 @@ def unpack_tar(archive: Path, folder: Path) -> None:
         raise DataError(f"{archive}: is not a whole, safe tar file: {_brief(error)}") from None
 
 
-def check_pickle(path: Path, name: str) -> None:
+def check_pickle(content: bytes, name: str) -> None:
     """Raise DataError unless a pickle can build nothing but arrays, numbers, text and containers.
 
-    `name` is what the error calls the file.
+    `name` is what the error calls it.
     """
     # Only texts that stand right before STACK_GLOBAL, or are taken from the memo there, can be names:
     # of all else on the stack it would take a whole interpreter to tell what lies on top.
     texts: list[str | None] = []
     memo: dict[int, str | None] = {}
     try:
-        for code, argument, _ in pickletools.genops(path.read_bytes()):
+        for code, argument, _ in pickletools.genops(content):
             if code.name in _TEXTS:
                 texts.append(argument)
             elif code.name in _FROM_MEMO:
@@ -100,7 +100,7 @@ def check_pickle(path: Path, name: str) -> None:
                 raise DataError(f"{name}: holds {code.name}, which is not let to run")
             elif code.name not in ("PROTO", "FRAME"):
                 texts = []
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         raise DataError(f"{name}: is not a whole pickle: {_brief(error)}") from None
 
 

@@ -5,20 +5,21 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from crossarch.data.content import content_order
 from crossarch.data.store import ImageSet, check_set, save_tensors
 from crossarch.data.whitening import Whitener
 from crossarch.errors import DataError
 
 
-def draw(labels: Tensor, ipc: int, seed: int) -> Tensor:
+def draw(real: ImageSet, ipc: int, seed: int) -> Tensor:
     """Indices of `ipc` random images of each class, (ipc classes,) int64, class by class.
 
-    `labels` are (N,) int64. With one seed a smaller subset is part of a larger one. Raises ValueError
-    if a class has fewer images.
+    The images are uint8, labels (N,) int64. In whatever order the images come, one seed draws the same
+    ones; a smaller subset is part of a larger one. Raises ValueError if a class has fewer images.
     """
-    chosen = []
-    for label in range(int(labels.max()) + 1):
-        of_class = torch.nonzero(labels == label).flatten()
+    chosen, order = [], content_order(real.images)
+    for label in range(int(real.labels.max()) + 1):
+        of_class = order[real.labels[order] == label]
         if len(of_class) < ipc:
             raise ValueError(f"class {label} has {len(of_class)} images")
         generator = torch.Generator().manual_seed(seed * 1_000_003 + label)
@@ -29,7 +30,7 @@ def draw(labels: Tensor, ipc: int, seed: int) -> Tensor:
 def prepare_drawn(real: ImageSet, whitener: Whitener, ipc: int, seed: int, destination: Path) -> None:
     """Write a subset of the training images `real`, whitened, with its `indices` among them."""
     try:
-        indices = draw(real.labels, ipc, seed)
+        indices = draw(real, ipc, seed)
     except ValueError as error:
         raise DataError(f"{destination}: {error}, needed: {ipc}") from None
     subset = ImageSet(whitener(real.images[indices]), real.labels[indices])

@@ -14,14 +14,13 @@ from crossarch.config import (
     Configuration,
     SetId,
     distilled_set,
-    images_reading,
     set_reading,
     set_whitening,
 )
 from crossarch.config.files import File, LocalFile, UpstreamFile
 from crossarch.config.resolve import check_training_set
 from crossarch.config.schema import Whitening
-from crossarch.current import outdated_set
+from crossarch.current import images_fetched_from, outdated_set
 from crossarch.data.distilled import prepare_distilled
 from crossarch.data.drawn import prepare_drawn
 from crossarch.data.made_from import CHECKSUMS, agrees, checksums
@@ -29,8 +28,10 @@ from crossarch.data.real import listed_order, named_order, prepare_real
 from crossarch.data.store import ImageSet, load_set, save_set
 from crossarch.data.whitening import fit_whitener, load_whitener, save_whitener, scales_with
 from crossarch.errors import DataError
+from crossarch.fetch.archives import archive_at, ensure_archive
 from crossarch.fetch.ensure import ensure_download
 from crossarch.fetch.places import cache_directory
+from crossarch.fetch.roots import find_real
 from crossarch.files import files_of
 from crossarch.layout import Layout
 from crossarch.locks import locked
@@ -46,19 +47,36 @@ def ensure_file(configuration: Configuration, layout: Layout, file: File) -> Pat
     return file.location
 
 
-def ensure_images(configuration: Configuration, layout: Layout, dataset: str) -> tuple[Path, Path]:
-    """Training and test images of a real data set."""
+def ensure_images(
+    configuration: Configuration, layout: Layout, dataset: str, place: Path | None = None
+) -> tuple[Path, Path]:
+    """Training and test images of a real data set.
+
+    They are read from `place`, a folder or an archive; without it from a data root that holds the set,
+    else from its archive.
+    """
     train, test = layout.images(dataset, "train"), layout.images(dataset, "test")
     settings, origin = configuration.dataset(dataset), configuration.origin(dataset)
 
     def make() -> None:
-        archive = ensure_download(configuration, layout, origin.file) if origin.file else None
-        prepare_real(dataset, settings, origin, archive, train, test)
+        if origin.embedded:
+            prepare_real(dataset, settings, origin, None, train, test)
+            return
+        found = place or find_real(configuration, dataset)
+        read_from = found or ensure_archive(configuration, layout, dataset)
+        archive = archive_at(configuration, layout, dataset, read_from)
+        try:
+            url = archive.url if archive else None
+            prepare_real(dataset, settings, origin, read_from, train, test, url)
+        except DataError as error:
+            if not archive:
+                told = f"{error}; mend it, or take it out of data_roots and CROSSARCH_DATA"
+                raise DataError(told) from None
+            with _telling_what_is_unchecked(configuration, layout, [archive], layout.archive(dataset)):
+                raise
 
     def fits() -> bool:
-        pinned = [configuration.pinned(origin.file)] if origin.file else []
-        expected = {"origin": origin.name, "read_as": images_reading(settings, origin)}
-        return all(agrees(path, expected, pinned) for path in (train, test))
+        return images_fetched_from(configuration, layout, dataset) is not None
 
     _once((train, test), make, fits=fits)
     return train, test
@@ -157,9 +175,12 @@ def ensure_distilled(configuration: Configuration, layout: Layout, target: SetId
 
 @contextmanager
 def _telling_what_is_unchecked(
-    configuration: Configuration, layout: Layout, files: Iterable[File]
+    configuration: Configuration, layout: Layout, files: Iterable[File], *also: Path
 ) -> Iterator[None]:
-    """A DataError of what is read says where the copies lie that no checksum vouches for."""
+    """A DataError of what is read says where the copies lie that no checksum vouches for.
+
+    Among them are those of `also` that are there.
+    """
     try:
         yield
     except DataError as error:
@@ -169,6 +190,7 @@ def _telling_what_is_unchecked(
         copies = [str(root / file.relative_path) for file in unchecked for root in roots]
         if not copies:
             raise
+        copies += [str(path) for path in also if path.exists()]
         raise DataError(
             f"{error}; no checksum is known of what was fetched: to fetch it again, delete "
             f"{' and '.join(copies)}"

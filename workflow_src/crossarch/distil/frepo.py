@@ -138,7 +138,7 @@ class _Distillation:
     ) -> None:
         method, (ipc,) = settings.method, settings.method.ipc
         try:
-            first = draw(real.labels, ipc, method.seed)
+            first = draw(real, ipc, method.seed)
         except ValueError as error:
             raise DataError(f"{settings.target.path}: {error}, needed: {ipc}") from None
         self.settings, self.method, self.device = settings, method, device

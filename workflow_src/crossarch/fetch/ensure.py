@@ -11,11 +11,14 @@ from crossarch.files import sha256_of
 from crossarch.layout import Layout
 
 
-def ensure_download(configuration: Configuration, layout: Layout, file: UpstreamFile) -> Path:
+def ensure_download(
+    configuration: Configuration, layout: Layout, file: UpstreamFile, checked_later: bool = False
+) -> Path:
     """The verified local copy of an upstream file: as it is, or from a mirror, cache or the network.
 
     A file that neither the configuration nor the lock has a digest of is taken as it comes, with a
-    warning that tells its digest. Raises FetchError if the right bytes are not to be had.
+    warning that tells its digest, unless what it holds is `checked_later`. Raises FetchError if the
+    right bytes are not to be had.
     """
     pinned = configuration.pinned(file)
     destination = layout.downloads / file.relative_path
@@ -34,7 +37,8 @@ def ensure_download(configuration: Configuration, layout: Layout, file: Upstream
             f"{error}; its checksum stands in {configuration.lock_file}: if upstream changed it for "
             f"good, run: crossarch fetch --update-lock {file.url}"
         ) from error
-    warn_if_unpinned(pinned, destination, place)
+    if not checked_later:
+        warn_if_unpinned(pinned, destination, place)
     return destination
 
 

@@ -8,37 +8,45 @@ from crossarch.config.files import UpstreamFile
 from crossarch.config.model import Int, Model
 from crossarch.config.schema.terms import Float, Ipc, Positive, Title, Whitening
 
+Layout = Literal[
+    "cifar-10-batches-py",
+    "cifar-100-python",
+    "tiny-imagenet-200",
+    "class-folders",
+    "sklearn-digits",
+]
 EMBEDDED: tuple[str, ...] = ("sklearn-digits",)
-"""Readers of data that come with an installed package."""
+"""Layouts of data that come with an installed package."""
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Content(Model):
+    """What the images of each split are, in whatever order: `crossarch.data.content.content_digest`."""
+
+    train: Sha256
+    test: Sha256
 
 
 class Origin(Model):
-    """Where a real data set comes from, and which reader understands it.
+    """How a real data set is laid out where it is published, and where its archive can be had.
 
-    A reader of EMBEDDED takes the images out of an installed package; every other one reads `file`.
+    The `archives` are one set: the first that can be had is taken. A layout of EMBEDDED has none, its
+    images are taken out of an installed package.
     """
 
-    reader: Literal[
-        "torchvision-cifar10",
-        "torchvision-cifar100",
-        "class-folders-zip",
-        "tiny-imagenet-zip",
-        "sklearn-digits",
-    ]
-    file: UpstreamFile | None = None
+    layout: Layout
+    archives: tuple[UpstreamFile, ...] = ()
 
     @model_validator(mode="after")
-    def _file_where_one_is_read(self) -> "Origin":
-        if self.reader in EMBEDDED and self.file is not None:
-            raise ValueError(f"file: is not allowed where the reader {self.reader!r} needs none")
-        if self.reader not in EMBEDDED and self.file is None:
-            raise ValueError(f"file: found nothing, but the reader {self.reader!r} needs it")
+    def _no_archive_of_a_package(self) -> "Origin":
+        if self.embedded and self.archives:
+            raise ValueError(f"archives: are not allowed where the layout {self.layout!r} needs none")
         return self
 
     @property
-    def name(self) -> str:
-        """The address of the file, or the reader's name where there is none."""
-        return self.file.url if self.file else self.reader
+    def embedded(self) -> bool:
+        """Whether the images come with an installed package."""
+        return self.layout in EMBEDDED
 
 
 class Standardisation(Model):
@@ -63,6 +71,7 @@ class Dataset(Model):
     mtt: Standardisation | None = None
     label_temperature: Float = Field(gt=0)
     batch_size: dict[Ipc, Positive] = Field(min_length=1)
+    content: Content | None = None
     origin: Origin | None = None
 
     @property

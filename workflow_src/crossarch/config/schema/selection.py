@@ -108,6 +108,7 @@ class Selection(Model):
     slots_per_gpu: Positive
     arithmetic: Arithmetic = Field(default=Arithmetic())
     curvature: CurvatureSettings = Field(default=CurvatureSettings())
+    data_roots: Distinct[Place] = ()
     results: Place
 
     @field_validator("results")
