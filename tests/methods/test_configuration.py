@@ -110,7 +110,7 @@ MISTAKES: dict[str, tuple[str, tuple[Any, ...], Any, list[str]]] = {
         *(
             DATA,
             ("cifar10", "origin", "archives"),
-            [{"url": "https://example.org/", "md6": "0"}],
+            [{"url": "https://example.org/x", "md6": "0"}],
         ),
         ["cifar10.origin.archives.0", "'md6'", "md5"],
     ),

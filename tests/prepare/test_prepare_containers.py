@@ -1,7 +1,7 @@
 """A real set is what it holds: whatever it is packed in, wherever it lies."""
 
 import hashlib
-import os
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -157,10 +157,12 @@ def test_the_order_of_images_does_not_change_a_whitening(whitening: Any) -> None
 # --- what is wrong with them --------------------------------------------------------------------
 
 
-def without(name: str) -> Callable[[dict[str, bytes]], None]:
-    return lambda members: (
-        [members.pop(each) for each in list(members) if each.startswith(name)] and None
-    )
+def without(*names: str) -> Callable[[dict[str, bytes]], None]:
+    def spoil(members: dict[str, bytes]) -> None:
+        for name in [each for each in members if each.startswith(names)]:
+            del members[name]
+
+    return spoil
 
 
 def changed_pixel(members: dict[str, bytes]) -> None:
@@ -186,13 +188,12 @@ SPOILT: dict[str, tuple[bool, Spoil, str]] = {
     "changed pixel": (False, changed_pixel, "cifar10 (test): found 10 images with the content "),
     "missing image": (False, one_image_less, "cifar10 (train): found 49 images with the content "),
     "missing class": (
-        False,
-        without("train/seal"),
+        *(False, without("train/seal")),
         "cifar10 (train): labels: found no image of class 3",
     ),
     "missing class in both": (
-        *(False, lambda members: (without("train/seal")(members), without("test/seal")(members))[0]),
-        "cifar10: found 9 classes, plane, quad, robin, tiger, urchin, viper, wren, yak, zebra, expected: 10",
+        *(False, without("train/seal", "test/seal")),
+        f"cifar10: found 9 classes, {', '.join(NAMES[:3] + NAMES[4:])}, expected: 10",
     ),
     "missing split": (False, without("train/"), "cifar10: found no images train/<class>/<name>.png"),
 }
@@ -467,9 +468,10 @@ def test_tiny_imagenet_in_class_folders_does_not_tell_the_order_of_its_list(tmp_
 
 @pytest.mark.slow
 def test_cifar10_itself_is_the_same_from_every_container(tmp_path: Path, official_cifar10: Path) -> None:
-    layout = Layout(tmp_path / "folder")
+    layout, before = Layout(tmp_path / "folder"), listing(official_cifar10)
     train, test = map(load_set, ensure_images(CONFIGURATION, layout, "cifar10", official_cifar10))
-    names = eval(load_metadata(layout.images("cifar10", "train"))["classes"])
+    assert listing(official_cifar10) == before
+    names = json.loads(load_metadata(layout.images("cifar10", "train"))["classes"])
     members = {
         f"set/{split}/{names[label]}/{n:05}.png": png(image.numpy())
         for split, images in (("train", train), ("test", test))
@@ -493,10 +495,3 @@ def test_cifar10_itself_is_the_same_from_every_container(tmp_path: Path, officia
             whitened = fit_whitener("zca-kornia", dataset, other.images)(test.images[:100])
             torch.testing.assert_close(whitened, white, atol=1e-4, rtol=1e-4)
     shutil.rmtree(tmp_path / "classes")
-
-
-def test_official_files_are_not_touched(tmp_path: Path, official_cifar10: Path) -> None:
-    before = listing(official_cifar10.parent)
-    ensure_images(with_roots(CONFIGURATION, official_cifar10.parent), Layout(tmp_path), "cifar10")
-    assert listing(official_cifar10.parent) == before
-    assert os.listdir(tmp_path) == ["data"]
