@@ -1,14 +1,12 @@
 """A loopback HTTP server that misbehaves on demand; nothing here talks to another machine."""
 
 import hashlib
-import re
 import socket
 import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from email.message import Message
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -32,19 +30,6 @@ class Answer:
     sent: int | None = None
     reset: bool = False  # end with a TCP reset rather than an orderly close
     gate: threading.Event | None = None
-    ranges: bool = False  # honour Range, and If-Range by the answer's own ETag or Last-Modified
-
-    def to(self, asked: Message) -> "Answer":
-        """The answer to a request with these headers: all of the body, or the rest of it."""
-        first = re.fullmatch(r"bytes=(\d+)-", asked.get("Range", ""))
-        versions = (self.headers.get("ETag"), self.headers.get("Last-Modified"))
-        if not self.ranges or first is None or asked.get("If-Range", versions[0]) not in versions:
-            return self
-        start, size = int(first[1]), len(self.body)
-        if start >= size:
-            return Answer(status=416, headers={"Content-Range": f"bytes */{size}"})
-        there = {**self.headers, "Content-Range": f"bytes {start}-{size - 1}/{size}"}
-        return replace(self, status=206, body=self.body[start:], headers=there)
 
 
 class Loopback:
@@ -92,7 +77,7 @@ class Loopback:
             self.requests.append(handler.path)
             self.headers.append(dict(handler.headers))
             queue = self._replies.get(handler.path, [Answer(status=404)])
-            reply = (queue.pop(0) if len(queue) > 1 else queue[0]).to(handler.headers)
+            reply = queue.pop(0) if len(queue) > 1 else queue[0]
         try:
             if reply.reset and not reply.body:
                 return self._reset(handler)

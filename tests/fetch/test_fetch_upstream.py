@@ -114,14 +114,15 @@ def test_git_blob_ids_known_from_git(tmp_path: Path, content: bytes, blob: str) 
     assert mismatch(path, UpstreamFile(url=URL, git_blob=blob.upper())) is None
     path.write_bytes(content + b"x")
     told = mismatch(path, UpstreamFile(url=URL, git_blob=blob)) or ""
-    assert told.startswith(f"expected git_blob {blob}, found ")
+    assert told.startswith("found git_blob ")
+    assert told.endswith(f", expected {blob}")
 
 
 def test_size_is_told_before_any_digest(tmp_path: Path) -> None:
     path = tmp_path / "file.bin"
     path.write_bytes(b"hello")
     told = mismatch(path, UpstreamFile(url=URL, size=6, sha256="0" * 64))
-    assert told == "expected 6 bytes, found 5"
+    assert told == "found 5 bytes, expected 6"
 
 
 @pytest.mark.parametrize("name", ["sha256", "md5"])
@@ -131,7 +132,7 @@ def test_a_wrong_digest_names_what_was_expected_and_found(tmp_path: Path, name: 
     found = hashlib.new(name, b"hello").hexdigest()
     expected = "0" * len(found)
     told = mismatch(path, UpstreamFile(url=URL, size=5, **{name: expected}))
-    assert told == f"expected {name} {expected}, found {found}"
+    assert told == f"found {name} {found}, expected {expected}"
 
 
 @given(content=st.binary(min_size=1, max_size=200), data=st.data())
@@ -146,7 +147,7 @@ def test_any_changed_byte_is_found(
     changed = bytearray(content)
     changed[where] ^= data.draw(st.integers(1, 255))
     path.write_bytes(changed)
-    assert (mismatch(path, file) or "").startswith("expected sha256")
+    assert (mismatch(path, file) or "").startswith("found sha256")
 
 
 def test_file_of_many_chunks_is_hashed_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

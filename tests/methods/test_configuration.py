@@ -1,5 +1,6 @@
 """Mistakes in `config/` give one line with file, key, finding, choice; recipes come out right."""
 
+import json
 import re
 import shutil
 from collections import Counter
@@ -28,7 +29,6 @@ from crossarch.config import (
 )
 from crossarch.config.schema import RESERVED, CosineSchedule, KeepRate, PeriodicSchedule, StepSchedule
 from crossarch.config.sets import check_own_files
-from crossarch.config.shorten import shortened
 from crossarch.errors import ConfigError
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -169,7 +169,24 @@ MISTAKES: dict[str, tuple[str, tuple[Any, ...], Any, list[str]]] = {
         *(RECIPE, (*RELEASED, "test_whitening", "cifar10"), "zca"),
         ["test_whitening.cifar10", "'zca'", "zca-kornia"],
     ),
-    "optimizer name": (RECIPE, (*OPTIMIZER, "name"), "sgd", ["optimizer", "'sgd'", "'adamw'"]),
+    "optimizer name": (
+        RECIPE,
+        (*OPTIMIZER, "name"),
+        "sdg",
+        ["baseline.optimizer.name: found 'sdg', allowed: 'lion', 'adamw', 'adam', 'sgd'"],
+    ),
+    "no optimizer name": (
+        RECIPE,
+        OPTIMIZER,
+        {"lr": 0.1},
+        ["baseline.optimizer.name: found None, allowed: 'lion', 'adamw', 'adam', 'sgd'"],
+    ),
+    "schedule name": (
+        RECIPE,
+        ("recipes", "baseline", "schedule"),
+        {"name": "linear"},
+        ["schedule.name: found 'linear', allowed: 'constant', 'step', 'cosine', 'periodic'"],
+    ),
     # wrong types and values
     "word for a number": (
         RECIPE,
@@ -933,7 +950,7 @@ def test_an_unknown_precision_is_one_line() -> None:
 def test_a_tenth_of_the_length_is_a_tenth_of_every_number_of_epochs() -> None:
     book = CONFIGURATION.recipe_book
     whole = book.recipe("full", "paper", ipc=10, arch="alexnet", source="mtt")
-    short = shortened(whole, 0.1)
+    short = whole.scaled(0.1)
     assert (whole.epochs, short.epochs) == (4000, 400)
     assert short.keep_rate == KeepRate(
         warmup=50, period=50, decay=0.1, min=0.5, final=0.8, stabilise=300
@@ -941,10 +958,10 @@ def test_a_tenth_of_the_length_is_a_tenth_of_every_number_of_epochs() -> None:
     assert short.schedule == PeriodicSchedule(
         name="periodic", warmup=5, cosine_period=100, period=50, stabilise=300, decay=0.8
     )
-    short = shortened(whole, 0.011)  # 44 epochs; 5.5 are 6 of a period and 5 of a warm-up
+    short = whole.scaled(0.011)  # 44 epochs; 5.5 are 6 of a period and 5 of a warm-up
     assert (short.epochs, short.keep_rate and short.keep_rate.period) == (44, 6)
     assert (short.keep_rate and short.keep_rate.warmup, short.schedule.warmup) == (5, 0)
-    baseline = shortened(book.recipe("baseline", "paper", ipc=1, arch="cnn", source="mtt"), 0.1)
+    baseline = book.recipe("baseline", "paper", ipc=1, arch="cnn", source="mtt").scaled(0.1)
     assert baseline.schedule == StepSchedule(name="step", milestones=(50,), factor=0.1)
     assert book.recipe("full", "demo", ipc=10, arch="alexnet", source="mtt").epochs == 600
 
@@ -983,7 +1000,7 @@ def test_what_fits_into_a_schedule_fits_into_a_shorter_one(
     assume(warmup < period and epochs <= period)
     whole = CONFIGURATION.recipe_book.recipe("wo_dp_kd", "paper", ipc=1, arch="cnn", source="mtt")
     cosine = CosineSchedule(name="cosine", warmup=warmup, period=period)
-    short = shortened(whole.model_copy(update={"epochs": epochs, "schedule": cosine}), length)
+    short = whole.model_copy(update={"epochs": epochs, "schedule": cosine}).scaled(length)
     again = CosineSchedule.model_validate(short.schedule.model_dump())  # warm-up before the end
     assert 1 <= short.epochs <= again.period
     assert short.epochs <= epochs
@@ -1051,3 +1068,42 @@ def test_a_file_of_ones_own_that_is_not_there_is_told(
     told = "sources.yaml: mine.sets.cifar10.10: mine10.npz: no such file"
     assert told in complaint(lambda: check(sources=["mine"]))
     assert told in complaint(lambda: check(sources=["mine"], datasets=["cifar10"]))
+
+
+@pytest.mark.parametrize("recipe", CONFIGURATION.recipe_book.recipes)
+def test_every_shipped_recipe_works_as_a_custom_one_after_a_way_through_json(recipe: str) -> None:
+    """The configuration of a custom recipe reaches jobs as JSON, whose keys are strings."""
+    written = CONFIGURATION.recipe_book.recipes[recipe]
+    pasted = json.loads(json.dumps({"own_recipes": {"pasted": written}}))
+    configuration = load_configuration(CONFIG, overrides=[("mine.yaml", pasted)])
+    for arch, ipc in product(("cnn", "alexnet"), (1, 10)):
+        key = {"ipc": ipc, "arch": arch, "source": "frepo"}
+        book = configuration.recipe_book
+        assert book.recipe("pasted", "paper", **key) == book.recipe(recipe, "paper", **key)
+
+
+@pytest.mark.parametrize("ipc", ["many", "0", "1.5", "-1"])
+def test_what_is_no_number_of_images_is_refused(ipc: str) -> None:
+    own = {"mine": {"base": "full", "by_ipc": {ipc: {"epochs": 10}}}}
+    with pytest.raises(ConfigError) as caught:
+        load_configuration(CONFIG, overrides=[("mine.yaml", {"own_recipes": own})])
+    assert str(caught.value) == (
+        f"mine.yaml: own_recipes.mine.by_ipc: found {ipc!r}, allowed: a number of images per class"
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "found", "meant"),
+    [("archs", "ResNet18", "resnet18"), ("sources", "MTT", "mtt"), ("datasets", "CIFAR10", "cifar10")],
+)
+def test_names_in_capitals_are_guessed(key: str, found: str, meant: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_configuration(CONFIG, overrides=[("--config", {key: [found]})])
+    assert str(caught.value) == (
+        f"--config: {key}.0: found {found!r}, allowed: names in lower case (did you mean {meant!r}?)"
+    )
+
+
+def test_a_run_in_capitals_is_guessed() -> None:
+    with pytest.raises(ConfigError, match=r"arch: found 'CNN', .*did you mean 'cnn'\?"):
+        parse_run("cifar10/mtt/ipc1/CNN/baseline/seed0")

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crossarch.config import RunSettings, load_configuration, parse_run, resolve
-from crossarch.config.recipe_book import with_own_recipes, without_rate
+from crossarch.config.recipe_book import with_own_recipes
 from crossarch.config.schema import (
+    ConstantSchedule,
     CosineSchedule,
     KeepRate,
     PeriodicSchedule,
@@ -18,8 +19,6 @@ from crossarch.config.schema import (
     Schedule,
     StepSchedule,
 )
-from crossarch.config.shorten import shortened
-from crossarch.training.schedules import keep_rate, learning_rate
 
 CONFIGURATION = load_configuration(Path(__file__).parents[2] / "config")
 ALGORITHM_1 = KeepRate(warmup=500, period=500, decay=0.1, min=0.5, final=0.8, stabilise=3000)
@@ -64,7 +63,7 @@ PAPER_KEEP_RATES = [
 
 @pytest.mark.parametrize(("epoch", "expected"), PAPER_KEEP_RATES)
 def test_keep_rate_follows_algorithm_1(epoch: int, expected: float) -> None:
-    assert keep_rate(ALGORITHM_1, epoch) == pytest.approx(expected, abs=1e-12)
+    assert ALGORITHM_1.rate(epoch) == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.parametrize("recipe", ["wo_kd", "full"])
@@ -72,7 +71,7 @@ def test_keep_rate_follows_algorithm_1(epoch: int, expected: float) -> None:
 def test_configured_keep_rate_is_that_of_algorithm_1(recipe: str, arch: str) -> None:
     configured = run_settings(recipe, arch).keep_rate
     for epoch, expected in PAPER_KEEP_RATES:
-        assert keep_rate(configured, epoch) == pytest.approx(expected, abs=1e-12)
+        assert configured.rate(epoch) == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +84,7 @@ def test_configured_keep_rate_is_that_of_algorithm_1(recipe: str, arch: str) -> 
 )
 def test_warm_up_of_appendix_c_and_the_minimum(epoch: int, expected: float) -> None:
     schedule = ALGORITHM_1.model_copy(update={"warmup": 50})
-    assert keep_rate(schedule, epoch) == pytest.approx(expected, abs=1e-12)
+    assert schedule.rate(epoch) == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.parametrize("arch", ["resnet18", "alexnet", "vgg11"])
@@ -94,9 +93,9 @@ def test_released_keep_rate_steps_at_multiples_of_500(recipe: str, arch: str) ->
     schedule = run_settings(recipe, arch).keep_rate
     for epoch in [*range(0, 3000, 83), 0, 50, 499, 500, 501, 999, 1000, 1001, 2499, 2500, 2999]:
         expected = 1.0 - 0.1 * math.floor(epoch / 500)
-        assert keep_rate(schedule, epoch) == pytest.approx(expected, abs=1e-12), epoch
+        assert schedule.rate(epoch) == pytest.approx(expected, abs=1e-12), epoch
     for epoch in (3000, 3001, 3999):
-        assert keep_rate(schedule, epoch) == pytest.approx(0.8)
+        assert schedule.rate(epoch) == pytest.approx(0.8)
 
 
 @pytest.mark.parametrize("recipe", ["wo_kd@released", "full@released"])
@@ -105,7 +104,7 @@ def test_released_keep_rate_of_resnet50_steps_by_13_percent(recipe: str) -> None
     expected = {0: 1.0, 499: 1.0, 500: 0.87, 999: 0.87, 1000: 0.74, 1500: 0.61, 2000: 0.48}
     expected |= {2499: 0.48, 2500: 0.35, 2999: 0.35, 3000: 0.8, 3999: 0.8}
     for epoch, rate in expected.items():
-        assert keep_rate(schedule, epoch) == pytest.approx(rate, abs=1e-12), epoch
+        assert schedule.rate(epoch) == pytest.approx(rate, abs=1e-12), epoch
 
 
 @pytest.mark.parametrize("arch", ["resnet18", "resnet50", "alexnet", "vgg11"])
@@ -114,7 +113,7 @@ def test_released_as_is_never_drops(recipe: str, arch: str) -> None:
     book = CONFIGURATION.recipe_book
     schedule = book.recipe(recipe, "released_as_is", ipc=1, arch=arch, source="frepo").keep_rate
     for epoch in (*range(0, 6000, 61), 499, 500, 501, 2999, 3000, 3999, 5000, 5999):
-        assert keep_rate(schedule, epoch) == 1.0
+        assert schedule.rate(epoch) == 1.0
 
 
 def test_released_as_is_drops_no_path_of_a_recipe_of_ones_own() -> None:
@@ -122,14 +121,15 @@ def test_released_as_is_drops_no_path_of_a_recipe_of_ones_own() -> None:
     book = with_own_recipes(CONFIGURATION.recipe_book, own, dict.fromkeys(own, "mine.yaml"))
     for protocol, last in (("paper", 0.3), ("released", 0.3), ("released_as_is", 1.0)):
         recipe = book.recipe(*own, protocol, ipc=1, arch="resnet50", source="frepo")
-        assert keep_rate(recipe.keep_rate, 3999) == last
+        assert recipe.keep_rate.rate(3999) == last
 
 
 @pytest.mark.parametrize("recipe", ["baseline", "wo_dp_kd", "wo_dp"])
 def test_no_keep_rate_without_droppath(recipe: str) -> None:
     for protocol in ("", "@released", "@released_as_is"):
         assert run_settings(recipe + protocol).keep_rate is None
-    assert keep_rate(None, 0) == keep_rate(None, 1700) == keep_rate(None, 3999) == 1.0
+    plain = CONFIGURATION.recipe_book.recipe(recipe, "paper", ipc=1, arch="vgg11", source="mtt")
+    assert {plain.keep_rate_in(epoch) for epoch in (0, 1700, 3999)} == {1.0}
 
 
 keep_rates = st.builds(
@@ -154,7 +154,7 @@ def test_keep_rate_equals_exact_arithmetic(schedule: KeepRate, epoch: int) -> No
         expected = max(schedule.min, 1.0 - schedule.decay * steps)
     else:
         expected = schedule.final
-    assert keep_rate(schedule, epoch) == pytest.approx(expected, abs=1e-9)
+    assert schedule.rate(epoch) == pytest.approx(expected, abs=1e-9)
 
 
 @settings(max_examples=100, deadline=None)
@@ -163,7 +163,7 @@ def test_keep_rate_is_bounded_and_falls_phase_by_phase(
     schedule: KeepRate, first: int, second: int
 ) -> None:
     early, late = sorted((first, second))
-    before, after = keep_rate(schedule, early), keep_rate(schedule, late)
+    before, after = schedule.rate(early), schedule.rate(late)
     for rate in (before, after):
         assert 0.0 < min(schedule.min, schedule.final) <= rate <= 1.0
     if late < max(schedule.warmup, schedule.stabilise):
@@ -210,7 +210,7 @@ PAPER_RATES = [  # in units of lr_max
 
 @pytest.mark.parametrize(("epoch", "share"), PAPER_RATES)
 def test_learning_rate_follows_equation_3(epoch: int, share: float) -> None:
-    assert learning_rate(EQUATION_3, LR_MAX, epoch) == pytest.approx(share * LR_MAX, rel=1e-9)
+    assert LR_MAX * EQUATION_3.rate(epoch) == pytest.approx(share * LR_MAX, rel=1e-9)
 
 
 @pytest.mark.parametrize("recipe", ["wo_kd", "full"])
@@ -220,7 +220,7 @@ def test_configured_learning_rate_is_that_of_equation_3(recipe: str, arch: str) 
     assert configured.epochs == 4000
     assert configured.optimizer.lr == pytest.approx(5e-5)
     for epoch, share in PAPER_RATES:
-        found = learning_rate(configured.schedule, configured.optimizer.lr, epoch)
+        found = configured.optimizer.lr * configured.schedule.rate(epoch)
         assert found == pytest.approx(share * LR_MAX, rel=1e-9), epoch
 
 
@@ -232,7 +232,7 @@ def test_without_droppath_one_cosine_over_1000_epochs(recipe: str, protocol: str
     expected = {0: 0.0, 10: 0.1, 50: 0.5, 100: 1.0, 250: 0.5 * (1 + math.sqrt(3) / 2)}
     expected |= {400: 0.75, 550: 0.5, 700: 0.25, 999: 0.5 * (1 + math.cos(math.pi * 899 / 900))}
     for epoch, share in expected.items():
-        found = learning_rate(configured.schedule, LR_MAX, epoch)
+        found = LR_MAX * configured.schedule.rate(epoch)
         assert found == pytest.approx(share * LR_MAX, rel=1e-9), epoch
 
 
@@ -242,7 +242,7 @@ def test_baseline_drops_to_a_tenth_at_epoch_500(protocol: str) -> None:
     assert configured.epochs == 1000
     assert configured.optimizer.lr == pytest.approx(5e-4)
     for epoch, expected in {0: 5e-4, 499: 5e-4, 500: 5e-5, 501: 5e-5, 999: 5e-5}.items():
-        found = learning_rate(configured.schedule, configured.optimizer.lr, epoch)
+        found = configured.optimizer.lr * configured.schedule.rate(epoch)
         assert found == pytest.approx(expected, rel=1e-12), epoch
 
 
@@ -253,7 +253,7 @@ def test_released_rate_warms_up_for_100_epochs_and_never_decays(protocol: str, a
     shares = {0: 0.0, 50: 0.5, 100: 1.0, 250: 0.5 * (1 + math.sqrt(3) / 2), 400: 0.75}
     for start in range(0, 3000, 500):
         for position, share in shares.items():
-            found = learning_rate(schedule, LR_MAX, start + position)
+            found = LR_MAX * schedule.rate(start + position)
             assert found == pytest.approx(share * LR_MAX, rel=1e-9), start + position
 
 
@@ -283,7 +283,7 @@ def test_learning_rate_equals_equation_3_as_printed(schedule: PeriodicSchedule, 
     else:
         phase = (mod - schedule.warmup) / (schedule.cosine_period - schedule.warmup)
         expected = 0.5 * lam * (1 + math.cos(math.pi * phase))
-    found = learning_rate(schedule, LR_MAX, epoch)
+    found = LR_MAX * schedule.rate(epoch)
     assert found == pytest.approx(expected * LR_MAX, rel=1e-7, abs=1e-15)
     assert 0.0 <= found <= LR_MAX * (1 + 1e-12)
 
@@ -291,7 +291,7 @@ def test_learning_rate_equals_equation_3_as_printed(schedule: PeriodicSchedule, 
 @settings(max_examples=100, deadline=None)
 @given(st.integers(0, 3998))
 def test_learning_rate_climbs_to_the_peak_and_falls_after(epoch: int) -> None:
-    here, there = (learning_rate(EQUATION_3, LR_MAX, i) for i in (epoch, epoch + 1))
+    here, there = (LR_MAX * EQUATION_3.rate(i) for i in (epoch, epoch + 1))
     start = epoch // 500 * 500 if epoch < 3000 else 3000
     if epoch + 1 in (500, 1000, 1500, 2000, 2500, 3000):
         assert there == 0.0 < here
@@ -305,7 +305,7 @@ def test_learning_rate_climbs_to_the_peak_and_falls_after(epoch: int) -> None:
 def test_a_warm_up_of_zero_starts_at_the_maximum(epoch: int) -> None:
     schedule = CosineSchedule(name="cosine", warmup=0, period=1000)
     expected = 0.5 * (1 + math.cos(math.pi * epoch / 1000))
-    assert learning_rate(schedule, 1.0, epoch) == pytest.approx(expected, abs=1e-12)
+    assert schedule.rate(epoch) == pytest.approx(expected, abs=1e-12)
 
 
 few, warmups, cosines = st.integers(1, 4), st.integers(0, 2), st.integers(4, 6)
@@ -325,22 +325,29 @@ short_schedules = st.one_of(
 
 
 def rates(recipe: Recipe) -> list[float]:
-    return [learning_rate(recipe.schedule, 1.0, epoch) for epoch in range(recipe.epochs)]
+    return [recipe.schedule.rate(epoch) for epoch in range(recipe.epochs)]
 
 
 @settings(max_examples=300, deadline=None)
 @given(short_schedules, few, st.floats(0.05, 1.0))
-def test_a_training_without_a_learning_rate_is_known_and_never_made_by_shortening(
+def test_a_training_without_a_learning_rate_is_known_and_never_made_by_scaling(
     schedule: Schedule, epochs: int, length: float
 ) -> None:
     usual = CONFIGURATION.recipe_book.recipe("full", "paper", ipc=1, arch="alexnet", source="frepo")
     recipe = usual.model_copy(update={"schedule": schedule, "epochs": epochs})
-    assert (without_rate(recipe) is None) == any(rates(recipe))
+    assert (recipe.schedule.no_rate(recipe.epochs) is None) == any(rates(recipe))
     if any(rates(recipe)):
-        assert any(rates(shortened(recipe, length)))
+        assert any(rates(recipe.scaled(length)))
 
 
 def test_steps_multiply() -> None:
     schedule = StepSchedule(name="step", milestones=(3, 5), factor=0.5)
-    found = [learning_rate(schedule, 8.0, epoch) for epoch in range(7)]
+    found = [8.0 * schedule.rate(epoch) for epoch in range(7)]
     assert found == [8.0, 8.0, 8.0, 4.0, 4.0, 2.0, 2.0]
+
+
+def test_a_constant_rate_stays() -> None:
+    schedule = ConstantSchedule(name="constant")
+    assert {schedule.rate(epoch) for epoch in (0, 1, 999)} == {1.0}
+    assert schedule.scaled(0.1, 10) == schedule
+    assert schedule.longest is None

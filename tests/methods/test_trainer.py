@@ -28,6 +28,7 @@ from crossarch.config import (
     resolve,
 )
 from crossarch.config.schema import AdamW, Arithmetic, KeepRate, StepSchedule
+from crossarch.config.schema.recipes import Adam, Sgd
 from crossarch.data import ImageSet
 from crossarch.data.store import save_tensors
 from crossarch.errors import TrainingError
@@ -39,6 +40,7 @@ from crossarch.running.evaluation import TestBatches, accuracy, precision_for
 from crossarch.running.state import Keeper, load_state, remove_states, save_state
 from crossarch.training import trainer
 from crossarch.training.arithmetic import set_arithmetic
+from crossarch.training.optimizers import make_optimizer
 from crossarch.training.trainer import Outcome, train
 
 CONFIGURATION = load_configuration(Path(__file__).parents[2] / "config")
@@ -817,3 +819,92 @@ def test_accuracy_leaves_no_trace() -> None:
     assert torch.equal(state, torch.get_rng_state())
     assert network.training
     assert all(parameter.requires_grad for parameter in network.parameters())
+
+
+# --- What other recipes ask for -------------------------------------------------------------------
+
+
+def test_averaged_weights_are_those_of_the_recursion_and_are_what_is_kept() -> None:
+    settings = tiny(epochs=4, ema=0.9)
+    training = trainer.Training(settings, TRAIN, TEST, None, CPU)
+    name, weight = next(iter(training.network.named_parameters()))
+    expected = None
+    for epoch in range(settings.epochs):
+        step = training.optimizer.step
+
+        def watched(step: Callable[[], object] = step) -> None:
+            nonlocal expected
+            step()
+            now = weight.detach().clone()
+            expected = now if expected is None else 0.9 * expected + 0.1 * now
+
+        training.optimizer.step = watched  # type: ignore[method-assign]
+        training.train_epoch(epoch)
+        training.optimizer.step = step  # type: ignore[method-assign]
+    assert expected is not None
+    torch.testing.assert_close(training.weights()[name], expected)
+    assert not torch.equal(training.weights()[name], weight)
+    outcome = run(settings)
+    torch.testing.assert_close(outcome.last[name], expected)
+    network = build(settings.network)
+    network.load_state_dict(outcome.last)
+    last = outcome.history.evaluations[-1]["accuracy"]
+    assert last == accuracy(network, TEST.images, TEST.labels)
+    plain = run(tiny(epochs=4))
+    assert differ(plain.last, outcome.last)
+    assert_same(plain.last, {k: v.cpu() for k, v in training.network.state_dict().items()})
+
+
+def test_an_averaged_training_resumes_to_the_last_bit(tmp_path: Path) -> None:
+    settings = tiny(epochs=6, ema=0.8)
+    whole = run(settings)
+    training = trainer.Training(settings, TRAIN, TEST, None, CPU)
+    for epoch in range(3):
+        training.train_epoch(epoch)
+        if training.is_evaluated(epoch + 1):
+            training.evaluate(epoch + 1)
+    save_state(tmp_path, 3, training.state())
+    resumed = run(settings, state_folder=tmp_path)
+    assert_same(whole.last, resumed.last)
+    assert_same(whole.best, resumed.best)
+
+
+@pytest.mark.parametrize("labels", ["hard", "soft"])
+def test_label_smoothing_is_a_share_of_an_even_guess(labels: str) -> None:
+    """Of 3 classes and a smoothing of 0.3, the target is 0.7 of the label and 0.1 of each class."""
+    settings = tiny(source="mtt" if labels == "hard" else "frepo", label_smoothing=0.3)
+    training = trainer.Training(settings, TRAIN if labels == "hard" else SOFT, TEST, None, CPU)
+    training.network.eval()
+    targets = F.one_hot(training.targets, CLASSES) if labels == "hard" else training.targets
+    smooth = 0.7 * targets + 0.1
+    chances = F.log_softmax(training.network(training.images), dim=1)
+    expected = -(smooth * chances).sum(1).mean()
+    torch.testing.assert_close(training._loss(training.images, training.targets), expected)
+
+
+def test_sgd_moves_as_momentum_says() -> None:
+    weight = nn.Parameter(torch.tensor([1.0]))
+    optimizer = make_optimizer(Sgd(name="sgd", lr=0.1, momentum=0.9, weight_decay=0.5), [weight])
+    velocity, expected = 0.0, 1.0
+    for _ in range(3):
+        weight.grad = torch.tensor([2.0])
+        optimizer.step()
+        velocity = 0.9 * velocity + (2.0 + 0.5 * expected)
+        expected -= 0.1 * velocity
+        assert weight.item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_adam_takes_weight_decay_as_a_penalty() -> None:
+    """The first step of Adam is the learning rate against the sign of gradient plus penalty."""
+    weight = nn.Parameter(torch.tensor([2.0, -2.0]))
+    settings = Adam(name="adam", lr=0.01, betas=(0.9, 0.999), weight_decay=1.0)
+    weight.grad = torch.tensor([-1.0, -1.0])
+    make_optimizer(settings, [weight]).step()
+    torch.testing.assert_close(weight.detach(), torch.tensor([1.99, -1.99]))
+
+
+def test_mtt_evaluation_is_what_mtt_evaluates_with() -> None:
+    settings = resolve(CONFIGURATION, parse_run("cifar10/mtt/ipc10/alexnet/mtt_evaluation/seed0"))
+    assert settings.optimizer == Sgd(name="sgd", lr=0.01, momentum=0.9, weight_decay=5e-4)
+    assert (settings.epochs, settings.batch_size, settings.augmentation.folds) == (1000, 256, 1)
+    assert [settings.schedule.rate(epoch) for epoch in (0, 499, 500, 999)] == [1, 1, 0.1, 0.1]

@@ -217,7 +217,7 @@ def test_a_lock_stops_other_bytes_that_lie_there_already(
     refused = workspace.snakemake(file, "--retries", "0")
     assert refused.returncode != 0
     said = (workspace.folder / f"results/logs/fetch/{HOST}/images.pt.log").read_text()
-    assert "its checksum stands in config/checksums.lock.yaml: if upstream changed it" in said
+    assert "its checksum is locked in config/checksums.lock.yaml: if upstream changed it" in said
     assert f"crossarch fetch --update-lock {url}" in said
 
 

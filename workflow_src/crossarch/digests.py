@@ -32,7 +32,7 @@ STAGES: dict[str, tuple[str, ...]] = {
         *("distil/*.py", "models/*.py", *_RUNNING, "training/losses.py"),
     ),
     "curve": ("report/figures/distillation.py", "printing/style.py", "collect/tidy.py"),
-    "train": ("models/*.py", *_RUNNING, "training/*.py"),
+    "train": ("models/*.py", *_RUNNING, "training/*.py", "config/schema/schedules.py"),
     "curvature": (
         *("analysis/hessian.py", "analysis/landscape.py", "analysis/curvature.py", *_FINISHED),
         *("models/*.py", "training/losses.py"),
@@ -60,7 +60,7 @@ STAGES: dict[str, tuple[str, ...]] = {
     "figures": (
         *("report/figures/*.py", "analysis/record.py", "analysis/stale.py", "collect/*.py"),
         *("printing/*.py", "report/measured.py", "report/seeds.py", "config/figures.py"),
-        "training/schedules.py",
+        "config/schema/schedules.py",
     ),
     "reproduction": (
         *("report/reproduction/*.py", "report/nearness.py"),

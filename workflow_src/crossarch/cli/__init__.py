@@ -1,7 +1,7 @@
 """The command line: one verb a stage. Heavy imports wait until a verb needs them."""
 
 from crossarch.cli.analyse import analyse
-from crossarch.cli.app import app, main
+from crossarch.cli.app import app, run
 from crossarch.cli.audit import audit
 from crossarch.cli.collect import collect, publish
 from crossarch.cli.describe import describe, schedule
@@ -23,4 +23,4 @@ for panel, verbs in VERBS.items():
     for verb in verbs:
         app.command(rich_help_panel=panel)(verb)
 
-__all__ = ["app", "main"]
+__all__ = ["app", "run"]

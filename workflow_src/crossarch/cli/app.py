@@ -1,7 +1,6 @@
 """The command line itself: its entry point, and how it ends."""
 
 import os
-import signal
 import sys
 from typing import Annotated, NoReturn
 
@@ -43,10 +42,8 @@ app = typer.Typer(
 )
 
 
-def main() -> NoReturn:
-    """Entry point: a user's mistake is one line on stderr and an exit code that tells its kind."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _interrupt)  # so that half-written files are removed
+def run() -> NoReturn:
+    """Run the verb: a user's mistake is one line on stderr and an exit code that says its kind."""
     try:
         app(prog_name="crossarch", standalone_mode=False)
     except CrossarchError as error:
@@ -74,10 +71,6 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Print it."
     if version:
         typer.echo(f"crossarch {__version__}")
         raise typer.Exit
-
-
-def _interrupt(number: int, frame: object) -> NoReturn:
-    raise Interrupted(number)
 
 
 def _fail(message: str, code: int) -> NoReturn:

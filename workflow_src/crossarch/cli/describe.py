@@ -76,7 +76,6 @@ def schedule(
 
     Example: `crossarch schedule --recipe full --protocol released --arch resnet50`
     """
-    from crossarch.training.schedules import keep_rate, learning_rate
 
     configuration = read_configuration(config, preset)
     if protocol is not None and protocol not in PROTOCOLS:
@@ -93,8 +92,8 @@ def schedule(
     rows = [
         {
             "epoch": epoch,
-            "keep_rate": keep_rate(settings.keep_rate, epoch),
-            "lr": learning_rate(settings.schedule, settings.optimizer.lr, epoch),
+            "keep_rate": settings.keep_rate_in(epoch),
+            "lr": settings.learning_rate_in(epoch),
         }
         for epoch in range(settings.epochs)
     ]

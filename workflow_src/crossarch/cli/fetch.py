@@ -27,7 +27,7 @@ from crossarch.errors import ConfigError, FetchError, warn
 from crossarch.layout import Layout, layout_of
 
 if TYPE_CHECKING:
-    from crossarch.fetch.listing import Listed
+    from crossarch.fetch.places import Listed
 
 Told = tuple[str, dict[str, Any]]  # about a file: for people, for programs
 
@@ -65,8 +65,7 @@ def fetch(
     """
     from crossarch.fetch.archives import ensure_archive, link_archive
     from crossarch.fetch.ensure import ensure_download
-    from crossarch.fetch.listing import list_files
-    from crossarch.fetch.places import cache_directory, mirrors_from_environment
+    from crossarch.fetch.places import cache_directory, list_files, mirrors_from_environment
     from crossarch.fetch.roots import find_real
 
     at_most_one({"addresses": urls, "--all": every, "--file": file, "--real": real})
@@ -200,7 +199,7 @@ def _update_lock(
 ) -> None:
     """Record what each file without a checksum of its own is now; what changed is told."""
     from crossarch.config.locked import Locked, write_lock
-    from crossarch.fetch.locking import observe
+    from crossarch.fetch.ensure import observe
 
     lock: dict[str, Locked] = dict(configuration.lock)
 

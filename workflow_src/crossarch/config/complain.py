@@ -32,6 +32,10 @@ def validated(model: type[M], data: Any, file: str, prefix: str = "") -> M:
             raise ConfigError(unknown(file, key, location[-1], beside, what="key")) from None
         if first["type"] == "missing":
             raise ConfigError(f"{file}: {key}: found nothing, but this key is needed") from None
+        if first["type"] in ("union_tag_invalid", "union_tag_not_found"):
+            tags = ", ".join(map(repr, _tags_at(model, first["loc"])))
+            found = first["input"].get("name") if isinstance(first["input"], Mapping) else first["input"]
+            raise ConfigError(f"{file}: {key}.name: found {found!r}, allowed: {tags}") from None
         allowed = _allowed(model, first)
         if first["type"] == "value_error" and isinstance(first["input"], Mapping):
             raise ConfigError(f"{file}: {key}: {allowed}") from None  # what was found is in the message
@@ -86,7 +90,10 @@ def _allowed(model: type[BaseModel], error: "ErrorDetails") -> str:
         case "string_too_short":
             return f"at least {error['ctx']['min_length']} character"
         case "string_pattern_mismatch":
-            return f"what matches {error['ctx']['pattern']}"
+            pattern = error["ctx"]["pattern"]
+            if isinstance(found, str) and re.fullmatch(pattern, found.lower()):
+                return f"names in lower case (did you mean {found.lower()!r}?)"
+            return f"what matches {pattern}"
     return error["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
 
 
@@ -118,6 +125,15 @@ def _fields_beside(model: type[BaseModel], location: tuple[int | str, ...]) -> l
         if str(part) in beside:  # else a key of a mapping, a place in a list or another tag
             members = _models_in(members[0].model_fields[str(part)].annotation)
     return beside
+
+
+def _tags_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[Any]:
+    """The names of the kinds of models that may stand where `location` points to."""
+    members: list[type[BaseModel]] = [model]
+    for part in location:
+        fields = [member.model_fields.get(str(part)) for member in members]
+        members = [inner for field in fields if field for inner in _models_in(field.annotation)]
+    return [tag for member in members for tag in _tags(member)]
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:

@@ -11,14 +11,10 @@ from crossarch.config.merge import merged
 from crossarch.config.schema import (
     PROTOCOLS,
     RECIPE_NAME,
-    CosineSchedule,
-    PeriodicSchedule,
     ProtocolChanges,
     Recipe,
-    StepSchedule,
     Whitening,
 )
-from crossarch.config.shorten import shortened
 from crossarch.errors import ConfigError
 
 VARIATIONS = ("by_ipc", "by_arch", "by_source")
@@ -77,16 +73,16 @@ class RecipeBook:
         file, where = self.place(name)
         where = where if protocol == "paper" else f"{where}@{protocol}"
         recipe = validated(Recipe, data, file, where)
-        longest = _longest_training(recipe)
+        longest = recipe.schedule.longest
         if longest is not None and recipe.epochs > longest:
             raise ConfigError(
                 f"{file}: {where}.epochs: found {recipe.epochs}, allowed: at most "
                 f"{longest}, where the learning rate's {recipe.schedule.name} schedule ends"
             )
-        if lost := without_rate(recipe):
+        if lost := recipe.schedule.no_rate(recipe.epochs):
             raise ConfigError(f"{file}: {where}.{lost}")
         recipe = recipe if self.drops_paths(protocol) else _without_drops(recipe)
-        return shortened(recipe, self.length(protocol))
+        return recipe.scaled(self.length(protocol))
 
     def variants(
         self, name: str, protocol: str, archs: Iterable[str], sources: Iterable[str]
@@ -248,7 +244,7 @@ def with_own_recipes(
                 f"{places[name]}: {key}: found a recipe that {book.file} has already, allowed: "
                 "another name, or null for that one"
             )
-    defined = {name: recipe for name, recipe in own.items() if recipe is not None}
+    defined = {name: _numbered(recipe) for name, recipe in own.items() if recipe is not None}
     return replace(
         book, recipes={**book.recipes, **defined}, own={name: places[name] for name in defined}
     )
@@ -262,38 +258,13 @@ def _without_drops(recipe: Recipe) -> Recipe:
     return recipe.model_copy(update={"keep_rate": always})
 
 
-def without_rate(recipe: Recipe) -> str | None:
-    """Which keys give `recipe` a learning rate of 0 in every epoch, as an error says it; None else.
-
-    A warm-up is at 0 in its first epoch, from which it starts anew every `period`, later `stabilise`,
-    epochs.
-    """
-    schedule, epochs = recipe.schedule, recipe.epochs
-    if isinstance(schedule, StepSchedule) or not schedule.warmup:
-        return None
-    told = f"warmup {schedule.warmup} is a learning rate of 0 in every epoch, allowed: at least 2"
-    if epochs == 1:
-        return f"epochs: found 1, which with schedule.{told}, or schedule.warmup 0"
-    if isinstance(schedule, CosineSchedule):
-        return None
-    period, stabilise = schedule.period, schedule.stabilise
-    if any(epoch % (period if epoch < stabilise else stabilise) for epoch in range(epochs)):
-        return None
-    found = f"period {period} and stabilise {stabilise}"
-    return f"schedule: found {found}, which with {told} of both, or warmup 0"
-
-
-def _longest_training(recipe: Recipe) -> int | None:
-    """Epochs after which a cosine would rise again, or None where it never does.
-
-    Equation 3 restarts every `period` epochs until `stabilise`, then every `stabilise` epochs: the
-    stretch between two restarts must not be longer than the cosine.
-    """
-    match recipe.schedule:
-        case CosineSchedule(period=period):
-            return period
-        case PeriodicSchedule(cosine_period=cosine, period=period, stabilise=stabilise):
-            if min(period, stabilise) > cosine:
-                return cosine
-            return stabilise + cosine if stabilise > cosine else None
-    return None
+def _numbered(recipe: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`recipe` with numbers as the keys of `by_ipc`, which are strings where it was read from JSON."""
+    changes = recipe.get("by_ipc")
+    if not isinstance(changes, Mapping):
+        return recipe
+    numbers = {
+        int(ipc) if isinstance(ipc, str) and ipc.isdecimal() and int(ipc) else ipc: change
+        for ipc, change in changes.items()
+    }
+    return {**recipe, "by_ipc": numbers}

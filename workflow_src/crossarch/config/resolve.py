@@ -98,6 +98,8 @@ class RunSettings(Resolved):
     labels: LabelSettings
     whitening: Whitening
     evaluate_every: int
+    label_smoothing: float = Field(default=0.0, exclude_if=lambda value: value == 0.0)
+    ema: float | None = Field(default=None, exclude_if=lambda value: value is None)
     # Left out where they are the default, so that they are written only in those runs that differ.
     evaluation_precision: EvaluationPrecision = Field(
         default="auto", exclude_if=lambda value: value == "auto"
@@ -348,7 +350,9 @@ def resolve(configuration: Configuration, run: RunId) -> RunSettings:
         run=run,
         network=network_settings(configuration, run.arch, run.source, run.dataset, recipe),
         epochs=recipe.epochs,
-        batch_size=batch_size_of(configuration, run.dataset, run.ipc),
+        batch_size=recipe.batch_size or batch_size_of(configuration, run.dataset, run.ipc),
+        label_smoothing=recipe.label_smoothing,
+        ema=recipe.ema,
         optimizer=recipe.optimizer,
         schedule=recipe.schedule,
         keep_rate=recipe.keep_rate,

@@ -1,6 +1,5 @@
 """Tensors between stages: safetensors files with metadata, written whole, checked when read."""
 
-import errno
 import json
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
@@ -11,7 +10,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 from torch.serialization import safe_globals
 
@@ -38,10 +37,8 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[st
     """
     contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
     with atomic_path(path) as temporary:
-        try:
-            save_file(contiguous, temporary, metadata=dict(metadata))
-        except SafetensorError as error:  # what it makes of an OSError, such as a full disk
-            raise OSError(errno.EIO, f"cannot be written: {error}", str(path)) from None
+        # The library's save_file writes to a temporary file of its own, which a kill leaves behind.
+        temporary.write_bytes(save(contiguous, metadata=dict(metadata)))
         _sort_metadata(temporary)
 
 

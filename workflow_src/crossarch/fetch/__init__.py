@@ -1,5 +1,1 @@
-"""First stage of the flow: every file made by others, checked byte for byte, under one local path.
-
-The data stage reads what this stage puts in place; nothing else in the project opens a network
-connection.
-"""
+"""First stage of the flow: upstream files, verified, under one local path. Only it uses the network."""

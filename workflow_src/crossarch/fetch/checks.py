@@ -1,4 +1,4 @@
-"""Is a local file the one that was published? Size and digests decide."""
+"""Is a local file the published one? Size and digests decide."""
 
 import hashlib
 from collections.abc import Iterable
@@ -6,36 +6,33 @@ from pathlib import Path
 
 from crossarch.config.files import DIGESTS, UpstreamFile
 
-CHUNK_BYTES = 1 << 18
-"""Files are read, hashed and written in pieces of this size, so that none is held in memory."""
+ABSENT = "no such file"
+CHUNK_BYTES = 1 << 18  # files are read, hashed and written in pieces of this size
 
 
 def mismatch(path: Path, file: UpstreamFile) -> str | None:
-    """Tell how `path` differs from what is pinned for `file`; None if every check holds.
-
-    The file is read once whatever the number of digests. Raises OSError if it cannot be read.
-    """
-    size = path.stat().st_size
-    if file.size is not None and size != file.size:
-        return f"expected {file.size} bytes, found {size}"
-    found = file_digests(path, file.digests)
+    """Tell how `path` differs from what is pinned for `file`; None if every check holds."""
+    try:
+        size, found = path.stat().st_size, file_digests(path, file.digests)
+    except (FileNotFoundError, NotADirectoryError):
+        return ABSENT
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    if file.size not in (None, size):
+        return f"found {size} bytes, expected {file.size}"
     for name, expected in file.digests.items():
         if found[name] != expected.lower():
-            return f"expected {name} {expected.lower()}, found {found[name]}"
+            return f"found {name} {found[name]}, expected {expected.lower()}"
     return None
 
 
 def file_digests(path: Path, names: Iterable[str] = DIGESTS) -> dict[str, str]:
-    """Hexadecimal digests of a file by name; it is read once. Raises OSError if it cannot be read."""
-    hashers = {name: _hasher(name, path.stat().st_size) for name in names}
+    """Hexadecimal digests of a file by name; it is read once. Raises OSError if it is unreadable."""
+    header = b"blob %d\0" % path.stat().st_size
+    known = {"git_blob": hashlib.sha1(header, usedforsecurity=False)}
+    hashers = {name: known.get(name) or hashlib.new(name, usedforsecurity=False) for name in names}
     with path.open("rb") as stream:
         while hashers and (chunk := stream.read(CHUNK_BYTES)):
             for hasher in hashers.values():
                 hasher.update(chunk)
     return {name: hasher.hexdigest() for name, hasher in hashers.items()}
-
-
-def _hasher(name: str, size: int) -> "hashlib._Hash":
-    if name == "git_blob":
-        return hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
-    return hashlib.new(name, usedforsecurity=False)

@@ -18,12 +18,18 @@ def make_targets(labels: Tensor, settings: LabelSettings) -> Tensor:
 
 
 def distillation_loss(
-    student: Tensor, teacher: Tensor, targets: Tensor, weight: float, temperature: float
+    student: Tensor,
+    teacher: Tensor,
+    targets: Tensor,
+    weight: float,
+    temperature: float,
+    label_smoothing: float = 0.0,
 ) -> Tensor:
     """Equation 2: alpha tau^2 KL(teacher || student) + (1 - alpha) cross-entropy, batch means.
 
     `student` and `teacher` are logits (N, classes); `targets` are indices (N,) or probabilities
-    (N, classes); `weight` is alpha in [0, 1], `temperature` is tau > 0. Returns a scalar.
+    (N, classes); `weight` is alpha in [0, 1], `temperature` is tau > 0; `label_smoothing` is that of the
+    cross-entropy. Returns a scalar.
     """
     divergence = F.kl_div(
         F.log_softmax(student / temperature, dim=1),
@@ -31,4 +37,5 @@ def distillation_loss(
         reduction="batchmean",
         log_target=True,
     )
-    return weight * temperature**2 * divergence + (1.0 - weight) * F.cross_entropy(student, targets)
+    entropy = F.cross_entropy(student, targets, label_smoothing=label_smoothing)
+    return weight * temperature**2 * divergence + (1.0 - weight) * entropy

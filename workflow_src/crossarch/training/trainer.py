@@ -31,8 +31,7 @@ from crossarch.running.stop import StopRequest
 from crossarch.training.arithmetic import autocast, set_arithmetic
 from crossarch.training.augmentation import augment
 from crossarch.training.losses import distillation_loss, make_targets
-from crossarch.training.optimizers import make_optimizer
-from crossarch.training.schedules import keep_rate, learning_rate
+from crossarch.training.optimizers import averaged, make_optimizer
 
 CHECK_EVERY = 50  # epochs between looks at the loss, each of which waits for the device
 
@@ -120,6 +119,7 @@ class Training:
             self.network.compile(dynamic=False, mode="reduce-overhead" if self.on_cuda else None)
         self.teacher = folded(teacher).to(device) if teacher else None
         self.optimizer = make_optimizer(settings.optimizer, self.network.parameters())
+        self.average = None if settings.ema is None else averaged(self.network, settings.ema)
         self.images = training_set.images.to(device)
         self.targets = make_targets(training_set.labels, settings.labels).to(device)
         self.test_images = test_set.images.to(device)
@@ -149,8 +149,9 @@ class Training:
         started = time.perf_counter()
         settings = self.settings
         self.network.train()
-        set_keep_rate(self.network, keep_rate(settings.keep_rate, epoch))
-        rate = learning_rate(settings.schedule, settings.optimizer.lr, epoch)
+        keep_rate = settings.keep_rate.rate(epoch) if settings.keep_rate else 1.0
+        set_keep_rate(self.network, keep_rate)
+        rate = settings.optimizer.lr * settings.schedule.rate(epoch)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         total = torch.zeros((), device=self.images.device)
@@ -159,6 +160,8 @@ class Training:
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()
             self.optimizer.step()
+            if self.average is not None:
+                self.average.update_parameters(self.network)
             total += loss.detach() * len(images)
         self.epoch_losses[epoch] = total / len(self.images)
         self.epoch = epoch + 1
@@ -179,11 +182,16 @@ class Training:
             logits = self.network(images).float()
         distillation = settings.distillation
         if self.teacher is None or distillation is None:
-            return F.cross_entropy(logits, targets)
+            return F.cross_entropy(logits, targets, label_smoothing=settings.label_smoothing)
         with torch.no_grad(), autocast(settings.arithmetic, self.device):
             teacher_logits = self.teacher(images).float()
         return distillation_loss(
-            logits, teacher_logits, targets, distillation.weight, distillation.temperature
+            logits,
+            teacher_logits,
+            targets,
+            distillation.weight,
+            distillation.temperature,
+            settings.label_smoothing,
         )
 
     def is_evaluated(self, done: int) -> bool:
@@ -200,7 +208,7 @@ class Training:
         started = time.perf_counter()
         of = f"{self.settings.run.path}: epoch {done}"
         batches = self.exact_test if done == self.settings.epochs else self.test
-        result = batches.accuracy(self.network, of)
+        result = batches.accuracy(self.kept_network, of)
         earlier = self.history.best if self.history.evaluations else None
         if earlier and batches.precision != earlier["precision"]:
             best = build(self.settings.network).to(self.device)
@@ -228,9 +236,15 @@ class Training:
                 self.history.losses.append({"epoch": epoch, "loss": round(loss, 6)})
         self._checked = self.epoch
 
+    @property
+    def kept_network(self) -> nn.Module:
+        """The network that is evaluated and kept: with averaged weights, if the recipe averages them."""
+        return self.network if self.average is None else self.average.module
+
     def weights(self) -> dict[str, Tensor]:
-        """A copy of all parameters and buffers, on the CPU."""
-        return {k: v.detach().to("cpu", copy=True) for k, v in self.network.state_dict().items()}
+        """A copy of all parameters and buffers of the network that is kept, on the CPU."""
+        kept = self.kept_network.state_dict()
+        return {name: tensor.detach().to("cpu", copy=True) for name, tensor in kept.items()}
 
     def state(self) -> dict[str, Any]:
         """All that `resume` needs to go on as if nothing had happened.
@@ -242,6 +256,7 @@ class Training:
             "epoch": self.epoch,
             "device": self.device.type,
             "network": self.network.state_dict(),
+            "average": None if self.average is None else self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "best_weights": self.best_weights,
             "history": asdict(self.history),
@@ -261,6 +276,8 @@ class Training:
             return
         self.epoch = self._checked = state["epoch"]
         self.network.load_state_dict(state["network"])
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.best_weights = state["best_weights"]
         self.history = History(**state["history"])

@@ -19,18 +19,21 @@ from crossarch.config.schema.figures import (
 from crossarch.config.schema.recipes import (
     AdamW,
     Augmentation,
-    CosineSchedule,
     Distillation,
-    KeepRate,
     Lion,
     NetworkOptions,
     Optimizer,
-    PeriodicSchedule,
     ProtocolChanges,
     Recipe,
+    TeacherFile,
+)
+from crossarch.config.schema.schedules import (
+    ConstantSchedule,
+    CosineSchedule,
+    KeepRate,
+    PeriodicSchedule,
     Schedule,
     StepSchedule,
-    TeacherFile,
 )
 from crossarch.config.schema.selection import (
     Arithmetic,
@@ -94,6 +97,7 @@ __all__ = [
     "Augmentation",
     "Axis",
     "CheckpointTest",
+    "ConstantSchedule",
     "CosineSchedule",
     "CurvatureDrawing",
     "CurvatureSettings",

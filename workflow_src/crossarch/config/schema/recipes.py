@@ -2,10 +2,11 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from crossarch.config.files import LocalFile
 from crossarch.config.model import Int, Model
+from crossarch.config.schema.schedules import KeepRate, Schedule, scaled_up
 from crossarch.config.schema.terms import (
     Arch,
     Beta,
@@ -38,62 +39,25 @@ class AdamW(Model):
     weight_decay: Float = Field(ge=0)
 
 
-Optimizer = Annotated[Lion | AdamW, Field(discriminator="name")]
+class Adam(Model):
+    """Adam (Kingma and Ba 2015), weight decay as an L2 penalty."""
+
+    name: Literal["adam"]
+    lr: Float = Field(gt=0)
+    betas: tuple[Beta, Beta]
+    weight_decay: Float = Field(ge=0)
 
 
-class StepSchedule(Model):
-    """The learning rate is multiplied by `factor` at each milestone (an epoch)."""
+class Sgd(Model):
+    """Stochastic gradient descent with momentum, weight decay as an L2 penalty."""
 
-    name: Literal["step"]
-    milestones: tuple[Positive, ...]
-    factor: Float = Field(gt=0)
-
-
-class CosineSchedule(Model):
-    """Linear warm-up over `warmup` epochs, then one cosine down to 0 at epoch `period`."""
-
-    name: Literal["cosine"]
-    warmup: Int = Field(ge=0)
-    period: Positive
-
-    @model_validator(mode="after")
-    def _warm_before_the_end(self) -> "CosineSchedule":
-        if self.warmup >= self.period:
-            raise ValueError(f"warmup ({self.warmup}) must be smaller than period ({self.period})")
-        return self
+    name: Literal["sgd"]
+    lr: Float = Field(gt=0)
+    momentum: Beta
+    weight_decay: Float = Field(ge=0)
 
 
-class PeriodicSchedule(Model):
-    """Equation 3: a cosine with warm-up, restarted every `period` epochs until `stabilise`."""
-
-    name: Literal["periodic"]
-    warmup: Int = Field(ge=0)
-    cosine_period: Positive
-    period: Positive
-    stabilise: Positive
-    decay: Float = Field(gt=0)
-
-    @model_validator(mode="after")
-    def _warm_before_the_end(self) -> "PeriodicSchedule":
-        if self.warmup >= self.cosine_period:
-            raise ValueError(
-                f"warmup ({self.warmup}) must be smaller than cosine_period ({self.cosine_period})"
-            )
-        return self
-
-
-Schedule = Annotated[StepSchedule | CosineSchedule | PeriodicSchedule, Field(discriminator="name")]
-
-
-class KeepRate(Model):
-    """Algorithm 1: three phases of DropPath's keep rate."""
-
-    warmup: Int = Field(ge=0)
-    period: Positive
-    decay: Fraction
-    min: Float = Field(gt=0, le=1)
-    final: Float = Field(gt=0, le=1)
-    stabilise: Int = Field(ge=0)
+Optimizer = Annotated[Lion | AdamW | Adam | Sgd, Field(discriminator="name")]
 
 
 class TeacherFile(Model):
@@ -143,7 +107,12 @@ class NetworkOptions(Model):
 
 
 class Recipe(Model):
-    """A complete recipe, after `base`, the protocol and all `by_...` have been merged."""
+    """A complete recipe, after `base`, the protocol and all `by_...` have been merged.
+
+    `batch_size`: images a step, None for that of the data set; `label_smoothing`: of the cross-entropy;
+    `ema`: decay a step of an exponential moving average of the weights, which is what is evaluated and
+    kept, None for the weights themselves.
+    """
 
     title: Title
     epochs: Positive
@@ -154,6 +123,29 @@ class Recipe(Model):
     distillation: Distillation | None
     augmentation: Augmentation
     network: NetworkOptions
+    batch_size: Positive | None = None
+    label_smoothing: Fraction = 0.0
+    ema: Beta | None = None
+
+    def keep_rate_in(self, epoch: int) -> float:
+        """DropPath's keep rate in epoch `epoch` (from 0), in (0, 1]; 1 without DropPath."""
+        return self.keep_rate.rate(epoch) if self.keep_rate else 1.0
+
+    def learning_rate_in(self, epoch: int) -> float:
+        """The learning rate in epoch `epoch` (from 0), the same for all batches of the epoch."""
+        return self.optimizer.lr * self.schedule.rate(epoch)
+
+    def scaled(self, scale: float) -> "Recipe":
+        """The same recipe in less time: every number of epochs times `scale`, in (0, 1]."""
+        if scale == 1.0:
+            return self
+        epochs = scaled_up(self.epochs, scale)
+        changes = {
+            "epochs": epochs,
+            "schedule": self.schedule.scaled(scale, epochs),
+            "keep_rate": self.keep_rate and self.keep_rate.scaled(scale),
+        }
+        return self.model_copy(update=changes)
 
 
 class ProtocolChanges(Model):

@@ -9,7 +9,6 @@ from crossarch.collect.tidy import read_tidy
 from crossarch.config.schema import Figure, Recipe, ScheduleCurve
 from crossarch.files import write_text
 from crossarch.printing.style import COLOURS, canvas, save
-from crossarch.training.schedules import keep_rate, learning_rate
 
 TITLES = {"keep_rate": "Keep rate p", "lr": "Learning rate"}
 _HEIGHT = 2.1  # inches
@@ -19,8 +18,8 @@ _SIGNIFICANT = "%.10g"
 def write_schedule(recipe: Recipe, curve: ScheduleCurve, csv: Path) -> None:
     """Write one row for each epoch (from 0) of `recipe`: `epoch` and `keep_rate` or `lr`."""
     value = {
-        "keep_rate": lambda epoch: keep_rate(recipe.keep_rate, epoch),
-        "lr": lambda epoch: learning_rate(recipe.schedule, recipe.optimizer.lr, epoch),
+        "keep_rate": recipe.keep_rate_in,
+        "lr": recipe.learning_rate_in,
     }[curve.quantity]
     epochs = range(recipe.epochs)
     frame = pd.DataFrame({"epoch": epochs, curve.quantity: map(value, epochs)})
