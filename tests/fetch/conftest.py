@@ -155,15 +155,15 @@ def crossarch(
     """The command line, run in `tmp_path` with nothing of this machine's mirrors and caches."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("signal.signal", lambda *_: None)
-    monkeypatch.delenv("CROSSARCH_MIRROR", raising=False)
-    monkeypatch.delenv("CROSSARCH_RESULTS", raising=False)
+    for variable in ("CROSSARCH_MIRROR", "CROSSARCH_DATA", "CROSSARCH_RESULTS"):
+        monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("CROSSARCH_CACHE", str(tmp_path / "cache"))
 
     def run(*arguments: str) -> Finished:
         monkeypatch.setattr("sys.argv", ["crossarch", *arguments])
         capsys.readouterr()
         with pytest.raises(SystemExit) as end:
-            cli.main()
+            cli.run()
         captured = capsys.readouterr()
         return Finished(int(end.value.code or 0), captured.out, captured.err)
 

@@ -16,6 +16,10 @@ GIT = (
     "b5b40d3a4627285b597c95262b418f6cc22c3b69"
 )
 MTT = "georgecazenavette.github.io/mtt-distillation/tensors"
+COPY = (
+    "raw.githubusercontent.com/YuntongJu/DC-Benchmark/b9d181cf267a3a7e93bfaf2bb9b3c41f21cb35b3/"
+    "distilled_results/TM/CIFAR100/IPC1"
+)
 FREPO = "drive.google.com/drive/folders/1z_1s_nxBmFkbVvGqveLtefOsYmMw6Q25"
 PAIR = ("images_best.pt", "labels_best.pt")
 
@@ -32,7 +36,8 @@ TABLE_2 = {
 }
 TABLE_5 = {
     *(f"{FREPO}/cifar100/ipc{n}_llTrue/checkpoint" for n in (1, 10, 50)),
-    *(f"{MTT}/{folder}/{f}" for folder, f in product(("cifar100", "cifar100_10", "cifar100_50"), PAIR)),
+    *(f"{MTT}/{folder}/{f}" for folder, f in product(("cifar100_10", "cifar100_50"), PAIR)),
+    *(f"{COPY}/{f}" for f in PAIR),
     "www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz",
 }
 TABLE_6 = {
