@@ -44,7 +44,7 @@ STAGES: dict[str, tuple[str, ...]] = {
         *("training/augmentation.py", "training/losses.py"),
     ),
     "retrace": (
-        *("analysis/retrace.py", "analysis/predictions.py", *_FINISHED),
+        *("analysis/retrace.py", "analysis/predictions.py", "analysis/taught.py", *_FINISHED),
         *("models/*.py", "running/evaluation.py", "training/*.py"),
     ),
     "analysis": (

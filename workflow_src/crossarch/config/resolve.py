@@ -305,7 +305,12 @@ def applies(configuration: Configuration, run: RunId) -> bool:
 
 
 def trained_as(configuration: Configuration, run: RunId) -> RunId:
-    """The run that serves for `run`: under the recipe's furthest base that trains its network alike."""
+    """The run that serves for `run`: under the recipe's furthest base that trains its network alike.
+
+    Itself where the recipe does not apply to the network.
+    """
+    if not applies(configuration, run):
+        return run
     recipe = configuration.recipe_book.trained_as(
         run.recipe, run.protocol, ipc=run.ipc, arch=run.arch, source=run.source
     )

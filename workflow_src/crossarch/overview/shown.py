@@ -98,6 +98,8 @@ def judge(configuration: Configuration, shown: ShownRun) -> Judgement:
         recipe = book.recipe(base, run.protocol, ipc=run.ipc, arch=run.arch, source=run.source)
         today = recipe.model_dump(mode="json")
         parts = {name: today[name] for name in today if name in shown.settings and name != "network"}
+        if recipe.batch_size is None:  # that of the data set
+            parts.pop("batch_size", None)
         changes = tuple(differences(parts, {name: shown.settings[name] for name in parts}))
     return Judgement(
         base=base,
