@@ -63,7 +63,7 @@ def unknown(file: str, key: str, found: str, allowed: Iterable[str], what: str =
 
 
 def asked(found: str, allowed: Iterable[str], what: str, file: str | None = None) -> str:
-    """The same for a name that is asked for, by an option or a path; those allowed stand in `file`."""
+    """The same for a name that is asked for, by an option or a path; those allowed are in `file`."""
     names = [str(name) for name in allowed]
     guess = difflib.get_close_matches(str(found), names, n=1)
     hint = f" (did you mean {guess[0]!r}?)" if guess else ""

@@ -21,7 +21,7 @@ from crossarch.config.schema import (
 
 @dataclass(frozen=True)
 class FigurePoint:
-    """One point of a figure: a run with the first seed, standing for those with all seeds.
+    """One point of a figure: a run with the first seed, for those with all seeds.
 
     `x` is None for a reference, which is drawn across the whole panel, and for a run whose curvature is
     shown: it stands for itself alone.

@@ -73,7 +73,7 @@ def _lock(file: Path) -> dict[str, Locked]:
 
 
 def _entries(model: Any, file: Path) -> dict[str, Any]:
-    """The validated entries of a file by name; ConfigError for a name that could not stand in a path."""
+    """The validated entries of a file by name; ConfigError for a name that could not be in a path."""
     entries = read_mapping(file)
     for name in entries:
         check_name(str(file), str(name), name, NAME)

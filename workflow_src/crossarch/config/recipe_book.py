@@ -26,7 +26,7 @@ OWN_NETWORK = "own_network"
 class RecipeBook:
     """Recipes and protocols as written; `recipe()` gives one with nothing left to look up.
 
-    `own` are those that do not stand in `file` but under `own_recipes` in another file, which it names.
+    `own` are those that are not in `file` but under `own_recipes` in another file, which it names.
     `networks` has the network that each source's sets were distilled with.
     """
 

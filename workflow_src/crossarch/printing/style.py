@@ -116,7 +116,7 @@ def plain(text: str) -> str:
 def legend_below(
     page: Figure, entries: Mapping[str, Artist], most: int, apart: float | None = None
 ) -> int:
-    """A legend below the panels, no wider than the page; gives how many lines of text stand in it.
+    """A legend below the panels, no wider than the page; gives how many lines of text it has.
 
     `entries` are the handles by their labels, in at most `most` columns of about one length, `apart`
     times the size of the letters. A label that is wider than the page by itself is wrapped.

@@ -54,7 +54,7 @@ _GUTTER = f"@{{\\hspace{{{_GAP}}}}}"
 def latex(tables: Sequence[Block], csv: str) -> str:
     """The fragment: each block's table with its note below, as wide as the table.
 
-    `csv` is the name of the file that the numbers stand in. The caption is left to the document.
+    `csv` is the name of the file that has the numbers. The caption is left to the document.
     """
     head = f"% From {csv}. Needs the packages {listed(_packages(tables))}."
     return "\n".join([head, *_content(tables, captioned=False)]) + "\n"

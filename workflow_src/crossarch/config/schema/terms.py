@@ -35,7 +35,7 @@ def _in_a_title(character: str) -> bool:
 
 
 def _titled(text: str) -> str:
-    """`text`, which can stand in every table and figure; else ValueError."""
+    """`text`, which can be in every table and figure; else ValueError."""
     if not text.strip():
         raise ValueError("at least one character that is no blank")
     for character in text:
