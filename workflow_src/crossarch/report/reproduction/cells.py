@@ -7,15 +7,21 @@ import pandas as pd
 from tabulate import tabulate
 
 from crossarch.analysis.cells import CELL
-from crossarch.config import Configuration
+from crossarch.config import Configuration, RunId, trained_as
 from crossarch.printing.numbers import printed
 from crossarch.report.blocks import NOT_RUN
 from crossarch.report.nearness import reproduces, seed_margins
 
 
-def measured_once(cells: pd.DataFrame) -> pd.DataFrame:
-    """The measured cells, each once, though several tables print it."""
-    return cells[cells["n"] > 0].drop_duplicates(CELL)
+def measured_once(configuration: Configuration, cells: pd.DataFrame) -> pd.DataFrame:
+    """The measured cells, each once: several tables may print it, perhaps by different recipes."""
+    measured = cells[cells["n"] > 0]
+    names = [name for name in RunId.model_fields if name != "seed"]
+    served_by = [
+        trained_as(configuration, RunId.model_validate({**cell, "seed": 0})).recipe
+        for cell in measured[names].to_dict("records")
+    ]
+    return measured[~measured.assign(recipe=served_by).duplicated(CELL)]
 
 
 def with_margins(configuration: Configuration, measured: pd.DataFrame) -> pd.DataFrame:

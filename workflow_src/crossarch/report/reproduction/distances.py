@@ -21,7 +21,7 @@ from crossarch.report.reproduction.cells import (
 
 def distances(configuration: Configuration, cells: pd.DataFrame) -> str:
     """Ours minus the paper's in points: means over the measured sets, and how many these are."""
-    measured = measured_once(cells)
+    measured = measured_once(configuration, cells)
     archs, recipes = (
         [*(name for name in cells[column].unique() if name in set(measured[column])), ALL]
         for column in ("arch", "recipe")
@@ -58,7 +58,7 @@ def parts(configuration: Configuration, cells: pd.DataFrame) -> Sequence[str]:
 
     Below them means over the rows that have every part, and over the others.
     """
-    measured = with_sets(configuration, measured_once(cells))
+    measured = with_sets(configuration, measured_once(configuration, cells))
     places = ["set", "arch"]
     gains = [_gain(measured, places, *pair) for pair in PARTS.values()]
 

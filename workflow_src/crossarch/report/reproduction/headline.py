@@ -21,7 +21,7 @@ def headline(configuration: Configuration, runs: pd.DataFrame, cells: pd.DataFra
     by_last = _by_last_test(configuration, runs)
     whole = summary[(summary["kind"] == "agreement")].iloc[-1]
     claims = summary[(summary["kind"] == "claim") & (summary["n"] > 0)]
-    counted = with_margins(configuration, measured_once(cells))
+    counted = with_margins(configuration, measured_once(configuration, cells))
     correlation = whole["rank_correlation"]
     ranks = "" if pd.isna(correlation) else f" (rank correlation {correlation:+.2f})"
     lines = [

@@ -62,7 +62,7 @@ def reproduction_page(
     """The page in Markdown; `told` is the headline, `layout` has what the analyses and people found."""
     file = layout.results / FINDINGS
     findings = [file.read_text(encoding="utf-8").strip()] if file.exists() else []
-    measured = with_margins(configuration, measured_once(cells))
+    measured = with_margins(configuration, measured_once(configuration, cells))
     return (
         "\n\n".join(
             [
