@@ -27,7 +27,7 @@ PUBLISHED = Layout(PROJECT / "results" / "reproduction")
     [
         ("selection.py", {"analysis"}),
         ("testing.py", {"testing"}),
-        ("taught.py", {"testing"}),
+        ("taught.py", {"testing", "retrace"}),
         ("softness.py", {"analysis"}),
         ("findings.py", {"analysis"}),
         ("predictions.py", {"testing", "retrace"}),

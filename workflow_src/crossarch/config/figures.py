@@ -128,6 +128,22 @@ def renderable_figures(configuration: Configuration) -> list[str]:
     ]
 
 
+def drawn_recipes(figure: Figure) -> set[str]:
+    """The recipes that a figure shows accuracies or the curvature of."""
+    match figure.drawing:
+        case CurvatureDrawing(recipes=recipes):
+            return set(recipes.values())
+        case Accuracies(panels=panels):
+            lines = [line for panel in panels for line in (*panel.lines, *panel.references)]
+            return {
+                name
+                for line in lines
+                for name in (line.recipe, *line.recipes.values())
+                if name is not None
+            }
+    return set()
+
+
 def needs_runs(figure: Figure) -> bool:
     """Whether a figure shows runs at all."""
     return isinstance(figure.drawing, Accuracies | CurvatureDrawing)

@@ -5,7 +5,7 @@ from itertools import product
 
 from crossarch.config.choice import first_run, has_training_set, selected
 from crossarch.config.configuration import Configuration
-from crossarch.config.figures import figure_points, figure_runs
+from crossarch.config.figures import drawn_recipes, figure_points, figure_runs
 from crossarch.config.files import UpstreamFile
 from crossarch.config.resolve import applies, distilled_set, resolve, teacher_file, trained_as
 from crossarch.config.runs import RunId
@@ -51,13 +51,14 @@ def table_recipes(configuration: Configuration, table: Table, ipc: int | None = 
     """The recipes of a table (for one IPC).
 
     In the layouts `main` and `settings` custom ones follow, and those that are chosen by name though no
-    table has them.
+    table and no figure has them.
     """
     recipes = table.recipes if ipc is None else table.recipes_by_ipc.get(ipc, table.recipes)
     if table.layout not in ("main", "settings"):
         return list(recipes)
-    in_tables = {name for each in configuration.tables.values() for name in each.recipes}
-    chosen = [name for name in configuration.selection.recipes or () if name not in in_tables]
+    drawn = {name for figure in configuration.figures.values() for name in drawn_recipes(figure)}
+    named = drawn.union(*(each.recipes for each in configuration.tables.values()))
+    chosen = [name for name in configuration.selection.recipes or () if name not in named]
     return list(dict.fromkeys([*recipes, *configuration.selection.own_recipes, *chosen]))
 
 
