@@ -56,7 +56,9 @@ def test_a_published_run_was_made_with_the_settings_of_its_name(
     expected = resolve(configuration, parse_run(file))
     made = RunSettings.model_validate({"run": metrics["run"], **metrics["settings"]})
     assert made.digest == metrics["digest"]
-    assert made.model_copy(update={"evaluate_every": expected.evaluate_every}) == expected
+    # As written: what a recipe says of its teacher is resolved, and not among the settings.
+    written = made.model_copy(update={"evaluate_every": expected.evaluate_every}).model_dump()
+    assert written == expected.model_dump()
     assert [e["epoch"] for e in metrics["evaluations"]][-1] == made.epochs
     exact = [e["accuracy"] for e in metrics["evaluations"] if e["precision"] == "float32"]
     assert metrics["accuracy"]["best"] == max(exact)
