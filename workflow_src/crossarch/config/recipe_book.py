@@ -127,13 +127,12 @@ class RecipeBook:
         So a network that two recipes train in the same way is trained once.
         """
         recipe = self.recipe(name, protocol, ipc=ipc, arch=arch, source=source)
-        served_by = name
         while isinstance(base := self.recipes[name].get("base"), str):
             other = self.recipe(base, protocol, ipc=ipc, arch=arch, source=source)
             if other.model_copy(update={"title": recipe.title}) != recipe:
                 break
-            name = served_by = base
-        return served_by
+            name = base
+        return name
 
     def title(self, name: str) -> str:
         """What a recipe is called in print; one that is no longer there, by its name.

@@ -28,10 +28,7 @@ class TestBatches:
     def __init__(self, images: Tensor, labels: Tensor, precision: Precision = "float32") -> None:
         self.precision: Precision = precision
         self.dtype = _DTYPES[precision]
-        batches = images.split(BATCH_SIZE)
-        self.images = [
-            batch.to(self.dtype).contiguous(memory_format=torch.channels_last) for batch in batches
-        ]
+        self.images = [channels_last(batch.to(self.dtype)) for batch in images.split(BATCH_SIZE)]
         self.labels = labels.split(BATCH_SIZE)
 
     @torch.inference_mode()

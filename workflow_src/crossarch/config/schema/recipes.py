@@ -21,31 +21,31 @@ from crossarch.config.schema.terms import (
 )
 
 
-class Lion(Model):
+class _WithBetas(Model):
+    """What optimisers with two moving averages have in common."""
+
+    name: str
+    lr: Float = Field(gt=0)
+    betas: tuple[Beta, Beta]
+    weight_decay: Float = Field(ge=0)
+
+
+class Lion(_WithBetas):
     """Lion (Chen et al. 2023), decoupled weight decay: p <- p (1 - lr wd) - lr sign(update)."""
 
     name: Literal["lion"]
-    lr: Float = Field(gt=0)
-    betas: tuple[Beta, Beta]
-    weight_decay: Float = Field(ge=0)
 
 
-class AdamW(Model):
+class AdamW(_WithBetas):
     """AdamW (Loshchilov and Hutter 2019)."""
 
     name: Literal["adamw"]
-    lr: Float = Field(gt=0)
-    betas: tuple[Beta, Beta]
-    weight_decay: Float = Field(ge=0)
 
 
-class Adam(Model):
+class Adam(_WithBetas):
     """Adam (Kingma and Ba 2015), weight decay as an L2 penalty."""
 
     name: Literal["adam"]
-    lr: Float = Field(gt=0)
-    betas: tuple[Beta, Beta]
-    weight_decay: Float = Field(ge=0)
 
 
 class Sgd(Model):
