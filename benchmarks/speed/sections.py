@@ -26,7 +26,6 @@ from subjects import (
 )
 from torch import Tensor, nn
 
-from crossarch.data import ImageSet
 from crossarch.models import build, gflop_an_epoch, gflop_an_evaluation
 from crossarch.running.evaluation import Precision, TestBatches
 from crossarch.running.memory import keep_freed_memory, memory_format
@@ -74,7 +73,7 @@ def against_reference(rounds: int) -> list[Row]:
     for arch, source in product(COMPARED, SOURCES):
         settings = settings_of(arch, source)
         ours = make_training(settings, 10)
-        test_set = ImageSet(ours.test_images, ours.test_labels)
+        test_set = random_set(settings, TIMED_TEST_IMAGES)
         theirs = reference.ReferenceTraining(
             settings, random_set(settings, 10, labels=settings.labels.kind), test_set
         )

@@ -19,7 +19,6 @@ from crossarch.data.store import load_pt
 from crossarch.errors import ConfigError, DataError
 from crossarch.files import sha256_of
 from crossarch.models.folding import folded
-from crossarch.running.evaluation import accuracy
 from crossarch.training.augmentation import OPERATIONS
 from crossarch.training.run import load_network
 from crossarch.training.trainer import Training
@@ -70,10 +69,7 @@ def measure_teachers(job: Job) -> TeacherRecord:
             target_entropies(network, training.images, settings.augmentation, temperature)
             for network in (finished.network("best").to(device), networks[1])
         ]
-        accuracies = [
-            accuracy(network, training.test_images, training.test_labels, job.run.path)
-            for network in networks
-        ]
+        accuracies = [training.exact_test.accuracy(network, job.run.path) for network in networks]
         return TeacherRecord(
             images=len(test.images),
             epoch=epoch,

@@ -122,15 +122,10 @@ class Training:
         self.average = None if settings.ema is None else averaged(self.network, settings.ema)
         self.images = training_set.images.to(device)
         self.targets = make_targets(training_set.labels, settings.labels).to(device)
-        self.test_images = test_set.images.to(device)
-        self.test_labels = test_set.labels.to(device)
-        self.exact_test = TestBatches(self.test_images, self.test_labels)
+        tested = test_set.images.to(device), test_set.labels.to(device)
+        self.exact_test = TestBatches(*tested)
         precision = precision_for(settings.evaluation_precision, self.network, device)
-        self.test = (
-            self.exact_test
-            if precision == "float32"
-            else TestBatches(self.test_images, self.test_labels, precision)
-        )
+        self.test = self.exact_test if precision == "float32" else TestBatches(*tested, precision)
         self.draws = Generator().manual_seed(settings.run.seed)
         self.values = Generator(device).manual_seed(settings.run.seed)
         self.epoch_losses = torch.zeros(settings.epochs, device=device)
