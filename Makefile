@@ -40,6 +40,7 @@ run: setup
 check: setup
 	ruff check .
 	ruff format --check .
+	codespell
 	mypy
 	lint-imports
 	snakefmt --check Snakefile rules
