@@ -10,7 +10,20 @@ import time
 from functools import cache
 from pathlib import Path
 
-sys.path.insert(0, str(Path(workflow.basedir) / "workflow_src"))
+from snakemake.exceptions import WorkflowError
+
+CODE = Path(workflow.basedir) / "workflow_src"
+try:
+    import crossarch
+except ModuleNotFoundError:
+    raise WorkflowError(
+        f"crossarch is not installed in {sys.executable}: `make setup`, then `. .venv/bin/activate`"
+    ) from None
+imported = Path(crossarch.__file__).parents[1]
+if imported.resolve() != CODE.resolve() and imported.name != "site-packages":
+    raise WorkflowError(
+        f"found the crossarch of another checkout, {imported}: `make setup`, then `. .venv/bin/activate`"
+    )
 
 from crossarch.analysis.chosen import (
     analyses_together,
@@ -53,7 +66,6 @@ from crossarch.files import files_of, sha256_of
 from crossarch.layout import Layout, layout_of
 from crossarch.logs import warnings_since
 from crossarch.running.ended import forget_ended
-from snakemake.exceptions import WorkflowError
 
 
 def one_line(function):
@@ -99,13 +111,12 @@ selection = configuration.selection
 layout = one_line(layout_of)(configuration)
 START = time.time()
 
-# Jobs run `python -m crossarch`: this Python and this checkout, or, in a conda environment (which puts
-# its own Python first), that Python and this checkout.
+# Jobs run `python -m crossarch`: this Python, or that of a conda environment or a container, in which
+# crossarch is not installed.
+if workflow.deployment_settings.deployment_method:
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(CODE), os.getenv("PYTHONPATH")]))
 os.environ.update(
     PATH=os.pathsep.join([str(Path(sys.executable).parent), os.getenv("PATH", "")]),
-    PYTHONPATH=os.pathsep.join(
-        filter(None, [str(Path(workflow.basedir) / "workflow_src"), os.getenv("PYTHONPATH")])
-    ),
 )
 CONTAINER = os.getenv("CROSSARCH_CONTAINER")  # an image made from Dockerfile or apptainer.def
 TRAINING_ENVIRONMENT = f"../envs/{'train-cuda' if selection.device == 'cuda' else 'train'}.yaml"

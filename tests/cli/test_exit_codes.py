@@ -125,8 +125,7 @@ def test_a_signal_is_128_and_its_number(project: Path, tmp_path: Path, number: s
     preset = tmp_path / "preset.yaml"
     os.mkfifo(preset)
     command = [sys.executable, "-m", "crossarch", "--preset", str(preset), "plan"]
-    environment = {**os.environ, "PYTHONPATH": str(project / "workflow_src")}
-    running = subprocess.Popen(command, cwd=project, env=environment, stderr=subprocess.PIPE, text=True)
+    running = subprocess.Popen(command, cwd=project, stderr=subprocess.PIPE, text=True)
     with preset.open("w"):  # it has come to reading the preset, and waits for its text
         running.send_signal(number)
         _, told = running.communicate(timeout=60)
