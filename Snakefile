@@ -6,13 +6,13 @@ from snakemake.utils import min_version
 min_version("9.20")
 
 
-configfile: "config/config.yaml"
-
-
 report: "report/workflow.rst"
 
 
 include: "rules/common.smk"
+
+
+configfile: str(CONFIG / "config.yaml")
 
 
 if CONTAINER:

@@ -81,6 +81,8 @@ def one_line(function):
     return guarded
 
 
+# The folder of the YAML files: where the workflow is started, or beside the Snakefile.
+CONFIG = Path("config") if Path("config").is_dir() else Path(workflow.basedir).absolute() / "config"
 PRESETS = [Path(os.path.relpath(path)) for path in workflow.config_settings.configfiles]
 # What is said on the command line, where `null` is a word to Snakemake.
 VALUES = {
@@ -90,6 +92,7 @@ VALUES = {
 # The same for jobs that read config/ themselves: what of it matters to them triggers them as a param.
 CHOSEN = " ".join(
     [
+        *([f"--config-dir {shlex.quote(str(CONFIG))}"] if CONFIG.is_absolute() else []),
         *(f"--preset {shlex.quote(str(preset))}" for preset in PRESETS),
         *([f"--selection {shlex.quote(json.dumps(VALUES))}"] if VALUES else []),
     ]
@@ -100,7 +103,7 @@ CHOSEN = " ".join(
 def read_configuration():
     """config/ with the presets of --configfile and the values of --config laid over it."""
     overrides = [*read_overrides(PRESETS), ("--config", VALUES)]
-    chosen = load_configuration(Path("config"), overrides=overrides)
+    chosen = load_configuration(CONFIG, overrides=overrides)
     check_own_files(chosen)
     data_roots(chosen)
     return chosen
@@ -348,7 +351,7 @@ def local_paths(file):
     if not isinstance(file, LocalFile):
         return [upstream_path(file)]
     if not file.location.exists():
-        raise CrossarchError(f"config/sources.yaml: {file.path}: no such file or folder")
+        raise CrossarchError(f"{CONFIG}/sources.yaml: {file.path}: no such file or folder")
     return [str(path) for path in files_of(file.location)]
 
 

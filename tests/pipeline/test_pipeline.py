@@ -245,3 +245,13 @@ def test_named_targets_are_narrowed_by_the_configuration(workspace: Workspace) -
 def digest(path: Path) -> str:
     """SHA-256 of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_from_a_folder_without_a_configuration_that_beside_the_snakefile_is_taken(
+    project: Path, tmp_path: Path
+) -> None:
+    empty = Workspace(tmp_path, tmp_path, project)
+    made = empty.snakemake("table1")
+    assert made.returncode == 0, made.stdout + made.stderr
+    assert (tmp_path / "results/tables/table1.md").is_file()
+    assert not (tmp_path / "config").exists()
