@@ -14,7 +14,6 @@ from crossarch.cli.options import (
     tell_files,
     tell_outdated,
 )
-from crossarch.collect.current import outdated_runs
 from crossarch.config import (
     Configuration,
     collection_runs,
@@ -76,6 +75,8 @@ def _refuse_gaps(files: Sequence[Path]) -> None:
 
 def _refuse_outdated(configuration: Configuration, files: Sequence[Path]) -> None:
     """Snakemake knows what it trained itself with; of a run trained by hand it knows nothing."""
+    from crossarch.collect.current import outdated_runs
+
     for file, reason in (old := outdated_runs(configuration, files)).items():
         raise DataError(
             f"{file}: {reason}; {len(old)} of {len(files)} runs would be made otherwise today; again: "
@@ -129,6 +130,7 @@ def publish(
     """
     from crossarch.analysis.stale import stale_records
     from crossarch.collect import collect_runs
+    from crossarch.collect.current import outdated_runs
     from crossarch.printing.synthetic import SYNTHETIC, any_synthetic
 
     configuration, layout = opened(context)
