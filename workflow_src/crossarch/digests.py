@@ -17,8 +17,6 @@ _CELLS = (
     *("collect/*.py", "printing/numbers.py", "printing/words.py"),
     *(f"report/{name}.py" for name in ("measured", "seeds", "note", "tables", "blocks", "markdown")),
 )
-# What every analysis of one run stands on.
-_FINISHED = ("analysis/finished.py", "analysis/job.py", "analysis/record.py", "analysis/where.py")
 # What decides the result of long work: not how it is shown, stopped or given a device.
 _RUNNING = tuple(
     f"running/{name}.py"
@@ -33,32 +31,17 @@ STAGES: dict[str, tuple[str, ...]] = {
     ),
     "curve": ("report/figures/distillation.py", "printing/style.py", "collect/tidy.py"),
     "train": ("models/*.py", *_RUNNING, "training/*.py", "config/schema/schedules.py"),
-    "curvature": (
-        *("analysis/hessian.py", "analysis/landscape.py", "analysis/curvature.py", *_FINISHED),
-        *("models/*.py", "training/losses.py"),
-    ),
-    "testing": (
-        *("analysis/predictions.py", "analysis/testing.py", "analysis/taught.py", *_FINISHED),
-        *("analysis/chosen.py", "analysis/stale.py"),
-        *("models/*.py", "running/evaluation.py"),
-        *("training/augmentation.py", "training/losses.py"),
-    ),
-    "retrace": (
-        *("analysis/retrace.py", "analysis/predictions.py", "analysis/taught.py", *_FINISHED),
+    # Of one run; with the module of the analysis itself (`analysis_digest`).
+    "analyse": (
+        *("analysis/base.py", "analysis/measure.py", "analysis/hessian.py", "analysis/predictions.py"),
         *("models/*.py", "running/evaluation.py", "training/*.py"),
     ),
-    "analysis": (
-        *("analysis/summary.py", "analysis/cells.py", "analysis/drawing.py", "analysis/findings.py"),
-        *("analysis/chosen.py", "analysis/selection.py", "analysis/protocols.py", "analysis/stale.py"),
-        *("analysis/whitening.py", "analysis/agreement.py", "analysis/softness.py"),
-        *("analysis/statistics.py", "analysis/teachers.py"),
-        *("analysis/record.py", "config/plan.py", "collect/*.py", "printing/*.py"),
-    ),
+    "summarise": ("analysis/*.py", "analysis/templates/*", "collect/*.py", "printing/*.py"),
     "collect": ("collect/runs.py", "collect/tidy.py"),
     "render": (*_CELLS, "report/render.py", "report/latex.py"),
     "scorecard": (*_CELLS, "report/claims.py", "report/scorecard.py", "report/scorecard_page.py"),
     "figures": (
-        *("report/figures/*.py", "analysis/record.py", "analysis/stale.py", "collect/*.py"),
+        *("report/figures/*.py", "analysis/base.py", "analysis/curvature.py", "collect/*.py"),
         *("printing/*.py", "report/measured.py", "report/seeds.py", "config/figures.py"),
         "config/schema/schedules.py",
     ),
@@ -69,17 +52,22 @@ STAGES: dict[str, tuple[str, ...]] = {
     ),
     "page": (
         *("report/page/*", "printing/synthetic.py", *_CELLS),
-        *("analysis/record.py", "analysis/stale.py"),
+        *("analysis/base.py", "analysis/curvature.py"),
         *(f"report/figures/{name}.py" for name in ("caption", "curvature_table", "points")),
     ),
 }
 
 
+def analysis_digest(analysis: str) -> str:
+    """16 hex digits over the modules that an analysis measures a run with."""
+    return stage_digest("analyse", f"analysis/{analysis}.py")
+
+
 @cache
-def stage_digest(stage: str) -> str:
-    """16 hex digits over the modules of a stage."""
+def stage_digest(stage: str, *more: str) -> str:
+    """16 hex digits over the modules of a stage, and `more`."""
     digest = hashlib.sha256()
-    for pattern in STAGES[stage]:
+    for pattern in (*STAGES[stage], *more):
         for path in sorted(PACKAGE.glob(pattern)):
             if path.is_file():
                 text = path.read_text(encoding="utf-8")

@@ -25,10 +25,9 @@ from crossarch.config import (
     collection_runs,
     parse_run,
 )
-from crossarch.config.schema import MEASURED
 from crossarch.current import outdated_runs
 from crossarch.errors import DataError
-from crossarch.files import read_mapping, write_text
+from crossarch.files import mapping_at, read_mapping, sha256_of, write_text
 from crossarch.layout import layout_of
 
 if TYPE_CHECKING:
@@ -142,7 +141,6 @@ def publish(
 
     Example: `crossarch publish cifar10/frepo/ipc1/cnn/baseline/seed0`
     """
-    from crossarch.analysis.stale import stale_records
     from crossarch.collect import collect_runs
     from crossarch.printing.synthetic import SYNTHETIC, any_synthetic
 
@@ -152,13 +150,17 @@ def publish(
     collected = collect_runs(files)  # refuses what is broken before anything is copied
     if any_synthetic(collected["device"]):
         raise DataError(f"publish: found runs on the device {SYNTHETIC!r}, allowed: measured runs")
-    published = [parse_run(file.as_posix()) for file in files]
-    for analysis in MEASURED:
-        for file, reason in stale_records(layout, analysis, published).items():
-            raise DataError(f"{file}: {reason}")
+    records = {
+        record: file
+        for file in files
+        for record in layout.analysis_records(run=parse_run(file.as_posix()).path)
+    }
+    for record, file in records.items():
+        inputs = mapping_at(mapping_at(read_mapping(record), "provenance"), "inputs")
+        if inputs.get("metrics") != sha256_of(file):
+            raise DataError(f"{record}: is of other metrics than {file}; rerun it by snakemake {record}")
     for file, reason in outdated_runs(configuration, files).items():
         typer.echo(f"warning: {file}: {reason}", err=True)
-    records = [record for run in published for record in layout.analysis_of(run) if record.exists()]
     copies = {file: destination / file.relative_to(layout.results) for file in (*files, *records)}
     for file, copy in copies.items():
         write_text(copy, file.read_text(encoding="utf-8"))
