@@ -1,7 +1,9 @@
 # Configuration, checked before anything else, and what the rules ask of it.
 
 import functools
+import json
 import os
+import shlex
 import re
 import sys
 import time
@@ -10,11 +12,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow_src"))
 
-from crossarch.analysis.chosen import (
-    analyses_together,
-    chosen_runs,
-    tested_spaces,
-)
 from crossarch.config import (
     RUN_PATTERN,
     SetId,
@@ -41,13 +38,19 @@ from crossarch.config import (
     table_words,
     teacher_file,
 )
-from crossarch.current import images_fetched_from
-from crossarch.digests import stage_digest
+from crossarch.config.analyses import (
+    analysis_runs,
+    analysis_settings,
+    applicable_runs,
+    chosen_analyses,
+    runs_to_collect,
+)
+from crossarch.digests import analysis_digest, stage_digest
 from crossarch.errors import CrossarchError
 from crossarch.config.files import LocalFile
-from crossarch.config.schema import MEASURED, SUMMARISED, WHITENINGS
+from crossarch.config.schema import WHITENINGS
 from crossarch.config.sets import AUDITED, check_own_files
-from crossarch.fetch.roots import find_real
+from crossarch.fetch.roots import data_roots
 from crossarch.files import files_of, sha256_of
 from crossarch.layout import Layout, layout_of
 from crossarch.logs import warnings_since
@@ -68,15 +71,28 @@ def one_line(function):
     return guarded
 
 
+PRESETS = [Path(os.path.relpath(path)) for path in workflow.config_settings.configfiles]
+# What is said on the command line, where `null` is a word to Snakemake.
+VALUES = {
+    key: None if value == "null" else value
+    for key, value in (workflow.config_settings.config or {}).items()
+}
+# The same for jobs that read config/ themselves: what of it matters to them triggers them as a param.
+CHOSEN = " ".join(
+    [
+        *(f"--preset {shlex.quote(str(preset))}" for preset in PRESETS),
+        *([f"--selection {shlex.quote(json.dumps(VALUES))}"] if VALUES else []),
+    ]
+)
+
+
 @one_line
 def read_configuration():
     """config/ with the presets of --configfile and the values of --config laid over it."""
-    presets = read_overrides(path for path in workflow.config_settings.configfiles)
-    values = workflow.config_settings.config or {}
-    unset = {key: None for key, value in values.items() if value == "null"}  # a word to Snakemake
-    command_line = [("--config", {**values, **unset})]
-    chosen = load_configuration(Path("config"), overrides=[*presets, *command_line])
+    overrides = [*read_overrides(PRESETS), ("--config", VALUES)]
+    chosen = load_configuration(Path("config"), overrides=overrides)
     check_own_files(chosen)
+    data_roots(chosen)
     return chosen
 
 
@@ -92,20 +108,20 @@ os.environ.update(
     PYTHONPATH=os.pathsep.join(
         filter(None, [str(Path(workflow.basedir) / "workflow_src"), os.getenv("PYTHONPATH")])
     ),
-    CROSSARCH_RESULTS=selection.results,
-    CROSSARCH_OWN=selection.model_dump_json(include={"own_networks", "own_recipes"}),
 )
 CONTAINER = os.getenv("CROSSARCH_CONTAINER")  # an image made from Dockerfile or apptainer.def
 TRAINING_ENVIRONMENT = f"../envs/{'train-cuda' if selection.device == 'cuda' else 'train'}.yaml"
 # What decides the contents of tables, as one value that a change of triggers their jobs.
 NOT_IN_TABLES = {"device", "threads", "slots_per_gpu", "results", "curvature", "data_roots"}
 SELECTION = selection.model_dump_json(exclude=NOT_IN_TABLES)
+# Where networks of the user's own lie, which triggers no job: their code does.
+OWN_NETWORKS = json.dumps({file.code: file.file for file in configuration.network_files.values()})
 # What data sets and sources are called, which figures and analyses print.
 TITLES = selected_titles(configuration)
-# What decides how the curvature of a run is measured.
-CURVATURE = selection.model_dump_json(include={"curvature"})
 REPRODUCTION = Layout(Path("results/reproduction"))
 SETTINGS_TABLES = [name for name, table in configuration.tables.items() if table.layout == "settings"]
+MEASURED = [name for name, analysis in configuration.analyses.items() if analysis.inputs]
+SUMMARISED = [name for name, analysis in configuration.analyses.items() if analysis.summary]
 MEASURED_TABLES = [name for name in configuration.tables if name not in SETTINGS_TABLES]
 
 MEASURED_FIGURES = [name for name, figure in configuration.figures.items() if needs_runs(figure)]
@@ -166,9 +182,8 @@ def settings_of_path(path):
 
 @one_line
 def runs_of(collection):
-    """The metrics of a table's or figure's runs, or of all chosen ones for `runs`."""
-    runs = collection_runs(configuration, collection)
-    return [str(layout.run_metrics(run)) for run in runs]
+    """The metrics of a table's, a figure's or an analysis' runs, or of all chosen ones for `runs`."""
+    return [str(layout.run_metrics(run)) for run in runs_to_collect(configuration, collection)]
 
 
 @one_line
@@ -226,31 +241,10 @@ def words_of(table):
     return table_words(configuration, configuration.tables[table])
 
 
-@one_line
-def archive_of(wildcards):
-    """The archive that a real data set is fetched as, if no package and no data root has the set.
-
-    Of images that are there and fit it is the archive they were read from, if they were: the inputs of a
-    job that has ended stay as they are, whatever data roots there are. What is newer than they are
-    counts by its contents alone.
-    """
-    dataset = wildcards.dataset
-    if read_from := images_fetched_from(configuration, layout, dataset):
-        fetched = "://" in read_from
-    else:
-        embedded = configuration.origin(dataset).embedded
-        fetched = not embedded and find_real(configuration, dataset) is None
-    return ancient(str(layout.archive(dataset))) if fetched else []
-
-
-@one_line
-def place_of_images(wildcards, input, output):
-    """The option that tells a job where the images lie.
-
-    It triggers no job: Snakemake keeps no track of a param that is made from the job's output.
-    """
-    place = input[0] if input else find_real(configuration, wildcards.dataset)
-    return ["--from", str(place)] if place else []
+def located_images(wildcards):
+    """What tells where a real data set lies; nothing where a package has its images."""
+    embedded = one_line(configuration.origin)(wildcards.dataset).embedded
+    return [] if embedded else str(layout.located(wildcards.dataset))
 
 
 @one_line
@@ -308,6 +302,14 @@ def chosen_curves():
 def constants_of(wildcards):
     """What a whitening scales pixels by, as one value that triggers its job."""
     return str(configuration.dataset(wildcards.dataset).standardisation(wildcards.whitening))
+
+
+@one_line
+def files_of_set(wildcards, output):
+    """The files of a distilled set, a folder as one: where they lie triggers no job."""
+    source, dataset, ipc = wildcards.source, wildcards.dataset, int(wildcards.ipc)
+    files = distilled_set(configuration, source, dataset, ipc).files
+    return [str(file.location) if isinstance(file, LocalFile) else upstream_path(file) for file in files]
 
 
 @one_line
@@ -399,77 +401,54 @@ def figure_metrics(wildcards):
     if shows_curvature(configuration.figures[wildcards.figure]):
         runs = figure_runs(configuration, wildcards.figure)
         inputs["records"] = [str(layout.analysis_record("curvature", run)) for run in runs]
-        inputs["landscapes"] = [str(layout.landscape(run)) for run in runs]
     return inputs
 
 
 @one_line
-def files_of_analyses(wildcards):
-    """What is made of the analyses that the chosen tables have runs for."""
-    return [path for name in analyses_together(configuration) for path in analysis_files(name)]
-
-
-def analysis_files(analysis):
-    """What an analysis of several runs makes."""
-    return [str(path) for path in layout.analysis_files(analysis)]
-
-
-def finished_inputs(settings, weights):
-    """What a run left that an analysis takes up."""
-    folder = layout.run(settings.run)
-    return {"metrics": layout.run_metrics(settings.run), "weights": folder / f"{weights}.safetensors"}
-
-
-def curvature_inputs(wildcards):
-    """A finished run and what it was trained on."""
-    settings = settings_of(wildcards)
-    inputs = finished_inputs(settings, "last")
-    inputs["distilled"] = training_set_of(settings.run)
-    return {name: str(path) for name, path in inputs.items()}
-
-
 def analysed_inputs(wildcards):
-    """A finished run, the sets that it is tested or trained on, and what else its analysis compares."""
-    settings = settings_of(wildcards)
-    dataset, own = settings.run.dataset, settings.whitening
-    inputs = {name: str(path) for name, path in finished_inputs(settings, "last").items()}
-    if wildcards.analysis == "softness":
-        inputs["distilled"] = str(training_set_of(settings.run))
-    else:
-        spaces = tested_spaces(own) if wildcards.analysis == "whitening" else [own]
-        inputs["tests"] = [str(layout.test_set(dataset, space)) for space in spaces]
-    if wildcards.analysis in ("agreement", "softness") and settings.teacher:
-        teacher = finished_inputs(
-            settings_of_path(settings.teacher.path), settings.distillation.checkpoint
-        )
-        inputs |= {f"teacher_{name}": str(path) for name, path in teacher.items()}
-    return inputs
+    """The metrics of a finished run, and what else its analysis needs (`inputs` of analyses.yaml)."""
+    settings, name = settings_of(wildcards), wildcards.analysis
+    run, whitening = settings.run, settings.whitening
+    if not applicable_runs(configuration, name, [run]):
+        needed = configuration.analysis(name).runs
+        raise CrossarchError(f"{run.path}: found a run that {name} is not about, expected one {needed}")
+    weights, known = layout.run(run), {}
+    known["weights"], known["best"] = weights / "last.safetensors", weights / "best.safetensors"
+    known["distilled"], known["test"] = training_set_of(run), layout.test_set(run.dataset, whitening)
+    spaces = dict.fromkeys([whitening, *AUDITED])
+    known["tests"] = [layout.test_set(run.dataset, space) for space in spaces]
+    if settings.teacher:
+        taught_by = f"{settings.distillation.checkpoint}.safetensors"
+        known["teacher"] = layout.run(settings.teacher) / taught_by
+        known["teacher_metrics"] = layout.run_metrics(settings.teacher)
+    if file := published_teacher(configuration, run):
+        known["published"] = upstream_path(file)
+    chosen = {each: known[each] for each in configuration.analysis(name).inputs}
+    return {"metrics": layout.run_metrics(run), **chosen}
 
 
-def teacher_inputs(wildcards):
-    """A finished run, what it was trained and tested on, and the weights that the authors published.
-
-    Where they published none, the job says so.
-    """
-    settings = settings_of(wildcards)
-    run, published = settings.run, published_teacher(configuration, settings.run)
-    inputs = {
-        **finished_inputs(settings, "best"),
-        "distilled": training_set_of(run),
-        "test": layout.test_set(run.dataset, settings.whitening),
-    }
-    if published:
-        inputs["published"] = upstream_path(published)
-    return {name: str(path) for name, path in inputs.items()}
+def named_inputs(wildcards, input):
+    """`weights=<path>`, `tests=<path>` ...: each input file of a job with its name."""
+    groups = ((name, [group] if isinstance(group, str) else group) for name, group in input.items())
+    return [f"{name}={path}" for name, group in groups for path in group]
 
 
 @one_line
-def summary_inputs(analysis):
-    """The metrics of all runs that an analysis is about and, where it measures them, their records."""
-    runs = chosen_runs(configuration, analysis)
-    records = [layout.analysis_record(analysis, run) for run in runs]
-    measured = records if analysis in MEASURED else []
-    return [str(path) for path in (*map(layout.run_metrics, runs), *measured)]
+def settings_of_analysis(wildcards):
+    """What decides a record besides its inputs, as JSON."""
+    return analysis_settings(configuration, wildcards.analysis, settings_of(wildcards).run)
+
+
+@one_line
+def records_of(analysis):
+    """The records of all runs that an analysis is about, if it measures them."""
+    runs = analysis_runs(configuration, analysis) if analysis in MEASURED else []
+    return [str(layout.analysis_record(analysis, run)) for run in runs]
+
+
+def analysis_files(*analyses):
+    """What analyses of several runs make."""
+    return [str(path) for name in analyses for path in layout.analysis_files(name)]
 
 
 @one_line

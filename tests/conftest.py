@@ -48,7 +48,7 @@ def crossarch_on_mirror(project: Path, mirror: Path, official_cifar10: Path) -> 
 
     def run(results: Path, *arguments: str) -> str:
         finished = subprocess.run(
-            [sys.executable, "-m", "crossarch", *arguments, "--results", str(results)],
+            [sys.executable, "-m", "crossarch", "--results", str(results), *arguments],
             cwd=project,
             env={
                 **os.environ,

@@ -22,15 +22,15 @@ INPUTS = ("distilled", "test", "teacher")
 
 @pytest.fixture(autouse=True)
 def _in_kept(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CROSSARCH_RESULTS", str(kept))
+    monkeypatch.setenv("KEPT", str(kept))
 
 
 def invoke(*arguments: str, results: Path | None = None) -> Result:
-    config = ("--config", str(PROJECT / "config"))
-    elsewhere = ("--results", str(results)) if results else ()
+    folder = results or os.environ["KEPT"]
+    options = ("--config-dir", str(PROJECT / "config"), "--results", str(folder))
     # As wide as it takes: lines are not broken.
     runner = CliRunner(env={"COLUMNS": "400"})
-    return runner.invoke(app, [*arguments, *config, *elsewhere])
+    return runner.invoke(app, [*options, *arguments])
 
 
 def told(*arguments: str, results: Path | None = None) -> dict[str, Any]:
@@ -39,9 +39,7 @@ def told(*arguments: str, results: Path | None = None) -> dict[str, Any]:
 
 
 def metrics(run: str) -> dict[str, Any]:
-    data: dict[str, Any] = json.loads(
-        Path(os.environ["CROSSARCH_RESULTS"], "runs", run, "metrics.json").read_text()
-    )
+    data: dict[str, Any] = json.loads(Path(os.environ["KEPT"], "runs", run, "metrics.json").read_text())
     return data
 
 

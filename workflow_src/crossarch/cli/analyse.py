@@ -9,67 +9,65 @@ import typer
 from crossarch.cli.options import Device, SlotsPerGpu, Threads, json_object, opened, tell_files
 from crossarch.errors import ConfigError
 
+analyse = typer.Typer(
+    no_args_is_help=True,
+    help="""Look behind the accuracies of finished runs; config/analyses.yaml lists the analyses.
+
+    Rules call it; by hand name what you want to Snakemake: `snakemake --cores 2 whitening`.
+    """,
+)
 Name = Annotated[str, typer.Argument(help="As in config/analyses.yaml.")]
 
 
-def analyse(
+@analyse.command("measure")
+def measure_run(
     context: typer.Context,
     analysis: Name,
     files: Annotated[
-        list[str],
-        typer.Argument(metavar="NAME=FILE...", help="metrics=..., and what analyses.yaml lists."),
+        list[str], typer.Argument(metavar="NAME=FILE...", help="metrics=..., and its `inputs`.")
     ],
     output: Annotated[Path, typer.Option(help="Record to write, JSON.")],
-    settings: Annotated[str, typer.Option(help="What else decides it, as JSON.")] = "{}",
+    settings: Annotated[str, typer.Option(help="Its `settings`, as JSON.")] = "{}",
     device: Device = "auto",
-    slots_per_gpu: SlotsPerGpu = None,
+    slots_per_gpu: SlotsPerGpu = 1,
     threads: Threads = 1,
 ) -> None:
-    """Measure what lies behind the accuracy of one finished run, as its rule does.
+    """Measure what lies behind the accuracy of one finished run.
 
-    By hand: `snakemake --cores 1 results/analysis/curvature/cifar10/frepo/ipc1/resnet18/full/seed0.json`.
+    Example: `snakemake --cores 1 results/analysis/curvature/cifar10/frepo/ipc1/alexnet/full/seed0.json`
     """
     from crossarch.analysis.measure import measure
 
     configuration, _ = opened(context)
-    entry = configuration.analysis(analysis)
     given = defaultdict[str, list[Path]](list)
     for each in files:
         name, _, path = each.partition("=")
         given[name].append(Path(path))
-    if set(given) != {"metrics", *entry.inputs}:
+    needed = ("metrics", *configuration.analysis(analysis).inputs)
+    if set(given) != set(needed):
         raise ConfigError(
-            f"analyse {analysis}: found files for {', '.join(given)}, expected for "
-            f"{', '.join(('metrics', *entry.inputs))}"
+            f"analyse {analysis}: found files named {', '.join(given)}, expected {', '.join(needed)}"
         )
-    measure(
-        analysis,
-        given,
-        json_object(settings, "--settings"),
-        output,
-        device=device,
-        slots_per_gpu=slots_per_gpu or configuration.selection.slots_per_gpu,
-        threads=threads,
-    )
+    options = json_object(settings, "--settings")
+    how = {"device": device, "slots_per_gpu": slots_per_gpu, "threads": threads}
+    measure(analysis, given, options, output, **how)  # type: ignore[arg-type]
 
 
-def summarise(
+@analyse.command("summarise")
+def summarise_runs(
     context: typer.Context,
     analysis: Name,
     runs: Annotated[Path, typer.Option(help="Tidy CSV of runs.")],
+    records: Annotated[Path, typer.Option(help="Folder of records; those of the runs count.")],
     output: Annotated[Path, typer.Option(help="CSV to write; page and figure are written beside it.")],
-    records: Annotated[
-        Path | None, typer.Option(help="Folder of records; those of the runs count.")
-    ] = None,
 ) -> None:
     """Write the table, the figure and the page of an analysis of several runs.
 
-    Example: `crossarch --preset config/presets/reproduction.yaml summarise selection
-    --runs results/reproduction/metrics/runs.csv --output selection.csv`
+    Example: `snakemake --cores 2 selection --configfile config/presets/cpu.yaml`
     """
     from crossarch.analysis.summary import write_summary
     from crossarch.collect import read_runs
 
     configuration, _ = opened(context)
-    found = sorted(records.rglob("seed*.json")) if records else []
+    found = sorted(records.rglob("seed*.json"))
     tell_files(write_summary(configuration, analysis, read_runs(runs), found, output), as_json=False)

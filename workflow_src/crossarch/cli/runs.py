@@ -5,32 +5,21 @@ from typing import Annotated
 
 import typer
 
-from crossarch.cli.complete import complete_finished
 from crossarch.cli.options import (
-    CONFIG,
     AsJson,
-    ConfigDirectory,
-    Presets,
-    Results,
-    read_configuration,
+    opened,
 )
-from crossarch.layout import layout_of
 
 FinishedRun = Annotated[
     str,
-    typer.Argument(
-        help="Path of a finished run as under results/runs, or its folder.",
-        autocompletion=complete_finished,
-    ),
+    typer.Argument(help="Path of a finished run as under results/runs, or its folder."),
 ]
 
 
 def show(
+    context: typer.Context,
     run: FinishedRun,
     as_json: AsJson = False,
-    config: ConfigDirectory = CONFIG,
-    preset: Presets = None,
-    results: Results = None,
 ) -> None:
     """Show a finished run: accuracies and curves, settings, cost, where it comes from.
 
@@ -43,8 +32,8 @@ def show(
 
     from crossarch.overview import run_view, shown
 
-    configuration = read_configuration(config, preset)
-    found = shown.read_shown(shown.find_metrics(layout_of(configuration, results), run))
+    configuration, layout = opened(context)
+    found = shown.read_shown(shown.find_metrics(layout, run))
     judged = shown.judge(configuration, found)
     if as_json:
         typer.echo(json.dumps(run_view.run_json(found, judged)))
@@ -53,12 +42,10 @@ def show(
 
 
 def compare(
+    context: typer.Context,
     first: FinishedRun,
     second: FinishedRun,
     as_json: AsJson = False,
-    config: ConfigDirectory = CONFIG,
-    preset: Presets = None,
-    results: Results = None,
 ) -> None:
     """Show what differs between two finished runs: settings, accuracies, curves.
 
@@ -73,8 +60,7 @@ def compare(
     from crossarch.overview import compare as comparing
     from crossarch.overview import run_view, shown
 
-    configuration = read_configuration(config, preset)
-    layout = layout_of(configuration, results)
+    _, layout = opened(context)
     one, other = (shown.read_shown(shown.find_metrics(layout, run)) for run in (first, second))
     compared = comparing.compare(one, other)
     if as_json:

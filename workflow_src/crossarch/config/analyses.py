@@ -26,6 +26,13 @@ def analysis_runs(configuration: Configuration, name: str) -> list[RunId]:
     return left
 
 
+def runs_to_collect(configuration: Configuration, collection: str) -> list[RunId]:
+    """The runs of an analysis by its name, or of a collection (`collection_runs`)."""
+    if collection in configuration.analyses:
+        return analysis_runs(configuration, collection)
+    return collection_runs(configuration, collection)
+
+
 def applicable_runs(configuration: Configuration, name: str, runs: Iterable[RunId]) -> list[RunId]:
     """Those of `runs` that an analysis is about.
 

@@ -64,14 +64,13 @@ def read_network_files(
     return files
 
 
-def with_places(settings: Mapping[str, Any], files: Mapping[str, NetworkFile]) -> dict[str, Any]:
-    """The JSON of resolved settings, which tells no places, with those of the `files` of networks."""
+def with_places(settings: Mapping[str, Any], places: Mapping[str, str]) -> dict[str, Any]:
+    """The JSON of resolved settings, which tells no places, with the files of networks by their code."""
     placed = dict(settings)
     for key in ("network", "teacher_network"):
         match settings.get(key):
-            case {"arch": str(arch), "own": {**own}, **more} if arch in files:
-                own = {"file": files[arch].file, **own}
-                placed[key] = {**more, "arch": arch, "own": own}
+            case {"own": {"code": str(code), **own}, **more} if code in places:
+                placed[key] = {**more, "own": {"file": places[code], "code": code, **own}}
     return placed
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from pydantic import Field
 
+from crossarch.collect.current import outdated
 from crossarch.collect.runs import Curve, Metrics, read_metrics
 from crossarch.config import Configuration, parse_run
 from crossarch.config.differ import differences
-from crossarch.current import outdated
 from crossarch.errors import DataError
 from crossarch.files import read_mapping
 from crossarch.layout import Layout

@@ -80,7 +80,7 @@ WHITENINGS: tuple[str, ...] = get_args(Whitening)
 PROTOCOLS: tuple[str, ...] = get_args(Protocol)
 # What targets and collections are called, so that no table, figure or analysis can be.
 RESERVED = (
-    *("fetch", "archive", "images", "whitener", "test_set", "distilled", "drawn", "audit_set", "audit"),
+    *("fetch", "real_set", "images", "whitener", "test_set", "distilled", "drawn", "audit_set", "audit"),
     *("distil", "distillation_curve", "distillations", "train", "collect", "runs", "tables"),
     *("analyse_run", "analyse", "analysis"),
     *("render_table", "render_settings", "render_figure", "scorecard", "report_page", "report"),
