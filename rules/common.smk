@@ -10,7 +10,20 @@ import time
 from functools import cache
 from pathlib import Path
 
-sys.path.insert(0, str(Path(workflow.basedir) / "workflow_src"))
+from snakemake.exceptions import WorkflowError
+
+CODE = Path(workflow.basedir) / "workflow_src"
+try:
+    import crossarch
+except ModuleNotFoundError:
+    raise WorkflowError(
+        f"crossarch is not installed in {sys.executable}: `make setup`, then `. .venv/bin/activate`"
+    ) from None
+imported = Path(crossarch.__file__).parents[1]
+if imported.resolve() != CODE.resolve() and imported.name != "site-packages":
+    raise WorkflowError(
+        f"found the crossarch of another checkout, {imported}: `make setup`, then `. .venv/bin/activate`"
+    )
 
 from crossarch.config import (
     RUN_PATTERN,
@@ -24,6 +37,7 @@ from crossarch.config import (
     load_configuration,
     needs_runs,
     parse_run,
+    parse_set,
     published_teacher,
     read_overrides,
     renderable_figures,
@@ -45,7 +59,7 @@ from crossarch.config.analyses import (
     chosen_analyses,
     runs_to_collect,
 )
-from crossarch.digests import analysis_digest, stage_digest
+from crossarch.digests import stage_digest
 from crossarch.errors import CrossarchError
 from crossarch.config.files import LocalFile
 from crossarch.config.schema import WHITENINGS
@@ -55,7 +69,6 @@ from crossarch.files import files_of, sha256_of
 from crossarch.layout import Layout, layout_of
 from crossarch.logs import warnings_since
 from crossarch.running.ended import forget_ended
-from snakemake.exceptions import WorkflowError
 
 
 def one_line(function):
@@ -71,6 +84,8 @@ def one_line(function):
     return guarded
 
 
+# The folder of the YAML files: where the workflow is started, or beside the Snakefile.
+CONFIG = Path("config") if Path("config").is_dir() else Path(workflow.basedir).absolute() / "config"
 PRESETS = [Path(os.path.relpath(path)) for path in workflow.config_settings.configfiles]
 # What is said on the command line, where `null` is a word to Snakemake.
 VALUES = {
@@ -80,6 +95,7 @@ VALUES = {
 # The same for jobs that read config/ themselves: what of it matters to them triggers them as a param.
 CHOSEN = " ".join(
     [
+        *([f"--config-dir {shlex.quote(str(CONFIG))}"] if CONFIG.is_absolute() else []),
         *(f"--preset {shlex.quote(str(preset))}" for preset in PRESETS),
         *([f"--selection {shlex.quote(json.dumps(VALUES))}"] if VALUES else []),
     ]
@@ -90,7 +106,7 @@ CHOSEN = " ".join(
 def read_configuration():
     """config/ with the presets of --configfile and the values of --config laid over it."""
     overrides = [*read_overrides(PRESETS), ("--config", VALUES)]
-    chosen = load_configuration(Path("config"), overrides=overrides)
+    chosen = load_configuration(CONFIG, overrides=overrides)
     check_own_files(chosen)
     data_roots(chosen)
     return chosen
@@ -99,15 +115,38 @@ def read_configuration():
 configuration = read_configuration()
 selection = configuration.selection
 layout = one_line(layout_of)(configuration)
+
+
+@one_line
+def check_targets(targets):
+    """A path that names what the configuration does not have is one line, before any rule is tried.
+
+    Snakemake would print a traceback of the input function that finds it out.
+    """
+    for target in targets:
+        if not target.startswith(f"{layout.results}/"):
+            continue
+        match target.removeprefix(f"{layout.results}/").split("/"):
+            case ["runs", *_] | ["logs", "train", *_]:
+                resolve(configuration, parse_run(re.sub(r"/[^/]*$", "", target)))
+            case ["distil", source, dataset, str(ipc), _]:
+                resolve_distil(configuration, parse_set(f"{source}/{dataset}/{ipc}"))
+            case ["distilled", source, dataset, str(ipc), *_]:
+                chosen = parse_set(f"{source}/{dataset}/{ipc.removesuffix('.safetensors')}")
+                set_whitening(configuration, chosen.source, chosen.dataset, chosen.ipc)
+            case ["data", dataset, *_]:
+                configuration.dataset(dataset)
+
+
+check_targets(sys.argv[1:])  # Snakemake gives its targets to no Snakefile
 START = time.time()
 
-# Jobs run `python -m crossarch`: this Python and this checkout, or, in a conda environment (which puts
-# its own Python first), that Python and this checkout.
+# Jobs run `python -m crossarch`: this Python, or that of a conda environment or a container, in which
+# crossarch is not installed.
+if workflow.deployment_settings.deployment_method:
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(CODE), os.getenv("PYTHONPATH")]))
 os.environ.update(
     PATH=os.pathsep.join([str(Path(sys.executable).parent), os.getenv("PATH", "")]),
-    PYTHONPATH=os.pathsep.join(
-        filter(None, [str(Path(workflow.basedir) / "workflow_src"), os.getenv("PYTHONPATH")])
-    ),
 )
 CONTAINER = os.getenv("CROSSARCH_CONTAINER")  # an image made from Dockerfile or apptainer.def
 TRAINING_ENVIRONMENT = f"../envs/{'train-cuda' if selection.device == 'cuda' else 'train'}.yaml"
@@ -338,7 +377,7 @@ def local_paths(file):
     if not isinstance(file, LocalFile):
         return [upstream_path(file)]
     if not file.location.exists():
-        raise CrossarchError(f"config/sources.yaml: {file.path}: no such file or folder")
+        raise CrossarchError(f"{CONFIG}/sources.yaml: {file.path}: no such file or folder")
     return [str(path) for path in files_of(file.location)]
 
 
@@ -431,6 +470,11 @@ def named_inputs(wildcards, input):
     """`weights=<path>`, `tests=<path>` ...: each input file of a job with its name."""
     groups = ((name, [group] if isinstance(group, str) else group) for name, group in input.items())
     return [f"{name}={path}" for name, group in groups for path in group]
+
+
+def analysis_digest(stage, analysis):
+    """The code that measures or summarises an analysis, which its command loads by name."""
+    return stage_digest(stage, f"analysis/{analysis}.py")
 
 
 @one_line

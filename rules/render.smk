@@ -116,7 +116,8 @@ rule reproduction:
                 *("collect", "render", "scorecard", "figures", "page", "reproduction"),
                 "summarise",
             )
-        ],
+        ]
+        + [analysis_digest("summarise", name) for name in SUMMARISED],
         selection=SELECTION,
         words=[*map(words_of, MEASURED_TABLES), *map(figure_words, KEPT_FIGURES)],
         tables=" ".join(KEPT_TABLES),

@@ -52,7 +52,6 @@ def crossarch_on_mirror(project: Path, mirror: Path, official_cifar10: Path) -> 
             cwd=project,
             env={
                 **os.environ,
-                "PYTHONPATH": str(project / "workflow_src"),
                 "CROSSARCH_MIRROR": str(mirror),
                 "CROSSARCH_DATA": str(official_cifar10.parent),
                 "CROSSARCH_CACHE": str(results / "cache"),

@@ -104,7 +104,7 @@ def test_a_device_that_is_not_there_is_told_before_anything_is_done(call: Call, 
     assert not (tmp_path / "results").exists()
 
 
-@pytest.mark.parametrize("verb", ["mirror", "show", "compare", "evaluate", "train"])
+@pytest.mark.parametrize("verb", ["mirror", "show", "evaluate", "train"])
 def test_help_says_all_that_is_written(call: Call, verb: str) -> None:
     printed = " ".join(call(verb, "--help", COLUMNS="300").stdout.split())
     if verb == "mirror":
@@ -125,8 +125,7 @@ def test_a_signal_is_128_and_its_number(project: Path, tmp_path: Path, number: s
     preset = tmp_path / "preset.yaml"
     os.mkfifo(preset)
     command = [sys.executable, "-m", "crossarch", "--preset", str(preset), "plan"]
-    environment = {**os.environ, "PYTHONPATH": str(project / "workflow_src")}
-    running = subprocess.Popen(command, cwd=project, env=environment, stderr=subprocess.PIPE, text=True)
+    running = subprocess.Popen(command, cwd=project, stderr=subprocess.PIPE, text=True)
     with preset.open("w"):  # it has come to reading the preset, and waits for its text
         running.send_signal(number)
         _, told = running.communicate(timeout=60)
@@ -141,5 +140,3 @@ def test_help_and_page_name_every_code(call: Call, project: Path) -> None:
     of_help = printed.split("Exit codes: ")[1]
     assert rows == {0, 1, 2, 3, 4, 5}
     assert all(f"{code} " in of_help for code in rows)
-    for example in re.findall(r"crossarch (plan|train|compare) \S+", printed.split("Options")[0]):
-        assert example in ("plan", "train", "compare")

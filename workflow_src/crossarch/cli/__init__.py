@@ -10,14 +10,14 @@ from crossarch.cli.fetch import fetch, mirror
 from crossarch.cli.overview import plan, status
 from crossarch.cli.prepare import prepare
 from crossarch.cli.render import render, reproduction, scorecard
-from crossarch.cli.runs import compare, show
+from crossarch.cli.runs import show
 from crossarch.cli.train import evaluate, train
 
 # In the order of `crossarch --help`, which is that of the stages.
 VERBS = {
     "Stages": (fetch, audit, distil, train, collect, render, scorecard),
     "Before": (plan, describe, schedule, mirror),
-    "Meanwhile and after": (status, show, compare, evaluate, publish, reproduction),
+    "Meanwhile and after": (status, show, evaluate, publish, reproduction),
 }
 for panel, verbs in VERBS.items():
     for verb in verbs:

@@ -20,7 +20,7 @@ app = typer.Typer(
 
     The stages, each a verb: **fetch** - **prepare** - **audit** - **distil** - **train** -
     **collect** - **analyse** - **render**.
-    What there is to do: **plan**. How far it is: **status**. What came of it: **show**, **compare**.
+    What there is to do: **plan**. How far it is: **status**. What came of it: **show**.
     Rules call them with the files that they read and write (`snakemake --cores 2 table2`); by hand any
     file is made by its path (`snakemake --cores 1 results/...`).
 
@@ -31,10 +31,6 @@ app = typer.Typer(
     Train one network; go on with it after an interruption by saying the same again:
 
     `snakemake --cores 1 results/runs/cifar10/frepo/ipc1/cnn/baseline/seed0/metrics.json`
-
-    What did all methods gain on AlexNet, in numbers that were measured?
-
-    `crossarch --results results/reproduction compare cifar10/frepo/ipc1/alexnet/{baseline,full}/seed0`
     """,
     epilog="""Exit codes: 0 done - 1 anything else, such as a full disk - 2 a wrong option or setting -
     3 a file could not be fetched - 4 a file does not hold what it should, or a run has not finished -

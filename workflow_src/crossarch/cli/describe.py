@@ -18,7 +18,7 @@ from crossarch.cli.options import (
     opened,
     run_of,
 )
-from crossarch.config import network_settings, run_recipe, split_recipe
+from crossarch.config import NoDropPath, network_settings, run_recipe, split_recipe
 from crossarch.config.schema import PROTOCOLS
 from crossarch.errors import ConfigError, warn
 
@@ -45,7 +45,7 @@ def describe(
     settings = network_settings(configuration, run.arch, source, dataset, recipe)
     try:
         found = models.describe(settings)
-    except models.NoDropPath as error:
+    except NoDropPath as error:
         warn(f"{error}; described without it")
         found = models.describe(settings.model_copy(update={"droppath": False}))
     described = asdict(found)

@@ -19,7 +19,7 @@ from crossarch.config.figures import (
     shows_curvature,
 )
 from crossarch.config.load import load_configuration
-from crossarch.config.own import NetworkFile, network_code
+from crossarch.config.own import NetworkFile, NoDropPath, network_code
 from crossarch.config.plan import (
     collection_runs,
     grid,
@@ -62,6 +62,7 @@ __all__ = [
     "LabelSettings",
     "NetworkFile",
     "NetworkSettings",
+    "NoDropPath",
     "RunId",
     "RunSettings",
     "SetId",
