@@ -464,7 +464,7 @@ def test_dollars_in_titles_are_dollars(
         pages[stem.name] = page
         return save(page, stem)
 
-    for module in (accuracy, curvature, distillation, drawing, headline):
+    for module in (accuracy, curvature, distillation, style, headline):
         monkeypatch.setattr(module, "save", keep)
     archs = ("alexnet", "net")
     runs = [
@@ -484,7 +484,7 @@ def test_dollars_in_titles_are_dollars(
     of_cells = pd.DataFrame(runs).assign(ours=40.0, paper=41.0, n=1)
     headline.draw_headline(configuration, of_cells, tmp_path / "headline")
     values = pd.DataFrame({"row": title, "arch": archs, "value": 1.0})
-    drawing.draw_rows(configuration, Rows("points", values), tmp_path / "rows", synthetic=False)
+    draw(configuration, "points", values, tmp_path / "rows", synthetic=False)
     assert len(pages) == 5
     for name, page in pages.items():
         ticks = [label for axes in page.axes for label in axes.get_yticklabels()]
