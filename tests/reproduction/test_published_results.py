@@ -24,7 +24,7 @@ from crossarch.config import (
     read_overrides,
     resolve,
 )
-from crossarch.current import outdated_runs
+from crossarch.collect.current import outdated_runs
 from crossarch.errors import DataError
 from crossarch.layout import Layout
 from crossarch.printing.synthetic import SYNTHETIC
