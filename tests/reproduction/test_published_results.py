@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from synthetic_runs import complete_runs, run_row, runs_of
 
 from crossarch.collect import collect_runs, read_runs
+from crossarch.collect.current import outdated_runs
 from crossarch.config import (
     Configuration,
     RunSettings,
@@ -24,7 +25,6 @@ from crossarch.config import (
     read_overrides,
     resolve,
 )
-from crossarch.collect.current import outdated_runs
 from crossarch.errors import DataError
 from crossarch.layout import Layout
 from crossarch.printing.synthetic import SYNTHETIC
