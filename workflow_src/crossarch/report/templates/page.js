@@ -285,6 +285,52 @@
   dialog.addEventListener("close", () => history.replaceState(null, "", location.pathname + location.search));
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
 
+  // --- two recipes on the same networks and sets ---------------------------------------------------
+
+  const reach = JSON.parse(byId("reach").textContent); // t of 95%, by degrees of freedom from 1
+  const SET = ["dataset", "source", "ipc", "protocol"];
+
+  function pairs() {
+    const of = (recipe) => rows.filter((row) => row.dataset.recipe === recipe);
+    const place = (row, other) => SET.every((kind) => row.dataset[kind] === other.dataset[kind]);
+    const found = [];
+    for (const row of of(byId("first").value)) {
+      const other = of(byId("second").value).find((one) => place(row, one));
+      if (!other) continue;
+      for (const { dataset } of row.querySelectorAll("td[data-arch]")) {
+        const [a, b] = [row, other].map((one) => data[`${one.dataset.place}-${dataset.arch}`]);
+        if (a && b) found.push({ set: a.set, network: dataset.title, a, b });
+      }
+    }
+    return found;
+  }
+
+  function comparePair() {
+    const found = pairs();
+    const gains = found.map(({ a, b }) => a.mean - b.mean);
+    const n = gains.length;
+    const mean = gains.reduce((sum, gain) => sum + gain, 0) / n;
+    const deviation = Math.sqrt(gains.reduce((sum, gain) => sum + (gain - mean) ** 2, 0) / (n - 1));
+    const half = (reach[n - 2] * deviation) / Math.sqrt(n);
+    const interval = n > 1 ? `, 95% interval ${signed(mean - half)} to ${signed(mean + half)}` : "";
+    const higher = `higher in ${gains.filter((gain) => gain > 0).length} of ${n}`;
+    byId("compared").textContent = n
+      ? `${signed(mean)} points on average over ${n} networks on sets${interval}; ${higher}.`
+      : "No network was measured with both on the same set.";
+    const lines = found.map(({ set, network, a, b }) => {
+      const paper = a.paper === null || b.paper === null ? "—" : signed(a.paper - b.paper);
+      const line = make("tr");
+      const texts = [set, network, number(a.mean), number(b.mean), signed(a.mean - b.mean), paper];
+      line.append(...texts.map((text) => make("td", text)));
+      return line;
+    });
+    byId("pairs").tBodies[0].replaceChildren(...lines);
+    byId("pairs").hidden = n === 0;
+  }
+
+  byId("pair").addEventListener("change", comparePair);
+  comparePair();
+
   const linked = location.hash.startsWith("#cell-") && location.hash.slice("#cell-".length);
   const target = [...table.querySelectorAll("button.value")].find((button) => button.dataset.cell === linked);
   if (target) openCurve(target);
