@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
+from crossarch.report.page.results import LOSSES, rows
 from page_runs import rendered
 from synthetic_runs import CONFIG, configured, run_row, runs_of
 
@@ -22,7 +23,6 @@ from crossarch.printing.synthetic import NOTICE, SYNTHETIC
 from crossarch.report import render_scorecard
 from crossarch.report.figures import render_figure
 from crossarch.report.page import render_page
-from crossarch.report.page.results import LOSSES, rows
 
 ATTACK = '"><script>alert(1)</script><img src=x onerror=alert(2)>&amp;'
 

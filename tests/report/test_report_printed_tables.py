@@ -15,11 +15,7 @@ from synthetic_runs import configured, run_row, runs_of
 from crossarch.config import Configuration
 from crossarch.errors import ConfigError, DataError
 from crossarch.printing.numbers import printed, printed_signed
-from crossarch.report import render_table
-from crossarch.report.blocks import blocks
-from crossarch.report.latex import escaped
-from crossarch.report.markdown import markdown
-from crossarch.report.render import render_csv
+from crossarch.report.printed_tables import blocks, markdown, render_csv, render_table
 from crossarch.report.tables import read_cells, table_cells, without_paper
 
 RECIPES = ["baseline", "wo_dp_kd", "wo_dp", "wo_kd", "full"]
@@ -61,7 +57,7 @@ def printed_table(
     configuration = configuration or configured()
     cells = table_cells(configuration, configuration.tables["table2"], runs)
     edition = cells if comparison else without_paper(cells)
-    return markdown(blocks(configuration, "table2", edition))
+    return "\n".join(map(markdown, blocks(configuration, "table2", edition)))
 
 
 def test_cells_read_as_in_the_paper() -> None:
@@ -191,7 +187,7 @@ def test_markdown_tells_the_rounded_numbers(accuracies: dict[Key, list[float]]) 
     )
     configuration = configured()
     cells = table_cells(configuration, configuration.tables["table2"], runs)
-    text = parsed(markdown(blocks(configuration, "table2", without_paper(cells))))
+    text = parsed(markdown(*blocks(configuration, "table2", without_paper(cells))))
     shown = {key: field for key, field in text.items() if field not in ("—", "-")}
     assert set(shown) == set(accuracies)
     form = re.compile(r"(\*\*)?(\d+\.\d)(?: ± (\d+\.\d))?(\*\*)?(?: \(([+-]\d+\.\d)\))?")
@@ -218,11 +214,6 @@ def test_an_unknown_table_and_a_broken_csv_are_one_line(tmp_path: Path) -> None:
         read_cells(csv)
 
 
-def test_latex_escapes_what_would_not_compile() -> None:
-    assert escaped("w/o DP & KD, 5% a_b {x} — ±") == (r"w/o DP \& KD, 5\% a\_b \{x\} --- $\pm$")
-    assert escaped("\\~^#$") == r"\textbackslash{}\textasciitilde{}\textasciicircum{}\#\$"
-
-
 def test_latex_says_the_same(tmp_path: Path) -> None:
     runs = runs_of(
         [
@@ -234,20 +225,42 @@ def test_latex_says_the_same(tmp_path: Path) -> None:
     )
     render_table(configured(), "table2", runs, tmp_path)
     fragment = (tmp_path / "table2.tex").read_text()
-    assert r"\textbf{50.7 \boldmath$\pm$ 0.1} & (+6.4)" in fragment
-    assert "41.8 & ($-$2.5)" in fragment
+    assert r"\textbf{50.7 ± 0.1} & (+6.4)" in fragment
+    assert "41.8 & (−2.5)" in fragment
     assert r"w/o DP \& KD" in fragment
     assert r"\documentclass" not in fragment
     document = (tmp_path / "table2-standalone.tex").read_text()
-    assert r"\documentclass[border=4pt]{standalone}" in document
+    assert r"{standalone}" in document
     assert "Test accuracies on CIFAR-10." in document
+
+
+@pytest.mark.parametrize("edition", ["table2", "table2-comparison"])
+def test_latex_has_the_cells_of_markdown_in_as_many_columns(
+    tmp_path: Path, paper_runs: pd.DataFrame, edition: str
+) -> None:
+    render_table(configured(), "table2", paper_runs, tmp_path)
+    text = (tmp_path / f"{edition}.tex").read_text()
+    (columns,) = re.findall(r"\\begin\{tabular\}\{([^\n]*)\}", text)
+    lines = [line for line in text.splitlines() if line.endswith(r"\\")]
+    spans = [int(span) for line in lines for span in re.findall(r"\\multicolumn\{(\d)", line)]
+    assert len(spans) == len(ARCHS)
+    for line in lines[1:]:
+        assert line.count(" & ") + 1 == len(re.findall("[lrc]", columns))
+    shown = parsed((tmp_path / f"{edition}.md").read_text())
+    rows = [line.removesuffix(r" \\").split(" & ")[3:] for line in lines if "rule" not in line][2:]
+    fields = ["".join(re.sub(r"\\textbf\{(.*?)\}", r"\1", field) for field in row) for row in rows[-30:]]
+    told = list(shown.values())
+    expected = [told[place : place + 5] for place in range(0, len(told), 5)]
+    for field, cells in zip(fields, expected, strict=True):
+        ours = "".join(re.sub(r" / |\*\*| (?=\()", "", cell) for cell in cells)
+        assert field.replace("−", "-") == ours
 
 
 def latex_missing() -> str | None:
     """Why LaTeX cannot be tried here, or None."""
     if not shutil.which("pdflatex"):
         return "pdflatex is not installed"
-    for package in ("standalone.cls", "booktabs.sty", "multirow.sty"):
+    for package in ("standalone.cls", "booktabs.sty", "multirow.sty", "threeparttable.sty"):
         found = subprocess.run(["kpsewhich", package], capture_output=True, check=False)
         if found.returncode:
             return f"{package} is not installed"
@@ -261,7 +274,7 @@ def test_latex_compiles(tmp_path: Path, paper_runs: pd.DataFrame, datasets: list
     files = render_table(configured(datasets=datasets), "table2", paper_runs, tmp_path)
     inserted = tmp_path / "inserted.tex"  # fragments, twice in one document
     inserted.write_text(
-        "\\documentclass{article}\\usepackage{booktabs,multirow}\\begin{document}\n"
+        "\\documentclass{article}\\usepackage[T1]{fontenc}\\usepackage{booktabs,multirow,threeparttable}\\begin{document}\n"
         "\\input{table2.tex}\n\n\\input{table2-comparison.tex}\n\\end{document}\n"
     )
     documents = [file for file in files if file.name.endswith("-standalone.tex")]

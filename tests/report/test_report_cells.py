@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from synthetic_runs import configured, run_row, runs_of
 
-from crossarch.report.seeds import CELL_KEY, is_best, over_seeds, own_baselines
+from crossarch.report.cells import CELL_KEY, is_best, over_seeds, own_baselines
 
 
 def cells_of(*rows: dict[str, Any]) -> pd.DataFrame:
