@@ -6,42 +6,33 @@ from typing import Annotated
 
 import typer
 
-from crossarch.cli.complete import complete_dataset, complete_source
 from crossarch.cli.options import (
-    CONFIG,
-    ConfigDirectory,
-    Presets,
-    Results,
-    SelectionJson,
     Threads,
-    read_configuration,
+    opened,
 )
 from crossarch.config import Configuration, SetId, chosen_sets, set_whitening
 from crossarch.config.complain import validated
 from crossarch.errors import ConfigError
-from crossarch.layout import Layout, layout_of
+from crossarch.layout import Layout
 from crossarch.progress import tracked
 
 
 def audit(
+    context: typer.Context,
     source: Annotated[
         str | None,
-        typer.Argument(help="Source, as in sources.yaml.", autocompletion=complete_source),
+        typer.Argument(help="Source, as in sources.yaml."),
     ] = None,
     dataset: Annotated[
         str | None,
-        typer.Argument(help="Real data set to compare with.", autocompletion=complete_dataset),
+        typer.Argument(help="Real data set to compare with."),
     ] = None,
     ipc: Annotated[int | None, typer.Argument(min=1, help="Images per class.")] = None,
     summary: Annotated[
         bool, typer.Option("--summary", help="Only gather the audits that there are.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the audits as one JSON list.")] = False,
-    selection: SelectionJson = None,
     threads: Threads = 1,
-    config: ConfigDirectory = CONFIG,
-    preset: Presets = None,
-    results: Results = None,
 ) -> None:
     """Say what a distilled set is like and in which pixel space it lives, from its pixels alone.
 
@@ -51,8 +42,7 @@ def audit(
     """
     from crossarch.audit.record import read_audit_of
 
-    configuration = read_configuration(config, preset, selection)
-    layout = layout_of(configuration, results)
+    configuration, layout = opened(context)
     given = [part for part in (source, dataset, ipc) if part is not None]
     everything = not given
     if given and (len(given) < 3 or summary):

@@ -87,7 +87,7 @@ SUMMARISED: tuple[str, ...] = get_args(Summarised)
 ANALYSES = tuple(dict.fromkeys((*MEASURED, *SUMMARISED)))
 # What targets and collections are called, so that no table or figure can be.
 RESERVED = (
-    *("fetch", "archive", "images", "whitener", "test_set", "distilled", "drawn", "audit_set", "audit"),
+    *("fetch", "real_set", "images", "whitener", "test_set", "distilled", "drawn", "audit_set", "audit"),
     *("distil", "distillation_curve", "distillations", "train", "collect", "runs", "tables"),
     *("analyse_curvature", "analyse_tests", "analyse_teachers", "analyse_runs", "analysis", *SUMMARISED),
     *("render_table", "render_settings", "render_figure", "scorecard", "report_page", "report"),
