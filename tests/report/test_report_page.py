@@ -16,7 +16,6 @@ from synthetic_runs import CONFIG, configured, run_row, runs_of
 from crossarch.config import load_configuration
 from crossarch.errors import DataError
 from crossarch.printing.synthetic import NOTICE, SYNTHETIC
-from crossarch.report import render_scorecard
 from crossarch.report.figures import render_figure
 from crossarch.report.page import LOSSES, page_rows, recipe_groups, render_page
 from crossarch.report.scorecard_page import render_scorecard
