@@ -36,7 +36,7 @@ wildcard_constraints:
     whitening="|".join(WHITENINGS),
     table=any_of(configuration.tables),
     figure=any_of(configuration.figures),
-    collection=any_of(["runs", "tables", *MEASURED_TABLES, *MEASURED_FIGURES]),
+    collection=any_of(["runs", "tables", *MEASURED_TABLES, *MEASURED_FIGURES, *SUMMARISED]),
 
 
 include: "rules/fetch.smk"
@@ -47,8 +47,7 @@ include: "rules/train.smk"
 include: "rules/analyse.smk"
 include: "rules/collect.smk"
 include: "rules/render.smk"
-include: "rules/figures.smk"
-include: "rules/report.smk"
+include: "rules/reproduction.smk"
 
 
 rule all:

@@ -18,16 +18,14 @@ ENTRIES: dict[str, tuple[str, ...]] = {
     "distil": ("distil/run.py",),
     "curve": ("report/figures/distillation.py",),
     "train": ("training/run.py", "config/schema/schedules.py"),
-    "curvature": ("analysis/curvature.py",),
-    "testing": ("analysis/testing.py",),
-    "retrace": ("analysis/retrace.py",),
-    "analysis": ("analysis/summary.py",),
+    "analyse": ("analysis/measure.py",),  # with the module of the analysis itself
+    "summarise": ("analysis/summary.py",),
     "collect": ("collect/runs.py", "collect/tidy.py"),
-    "render": ("report/render.py",),
+    "render": ("report/printed_tables.py",),
     "scorecard": ("report/scorecard_page.py",),
-    "figures": ("report/figures/render.py", "config/schema/schedules.py"),
-    "page": ("report/page/page.py",),
-    "reproduction": ("report/reproduction/page.py",),
+    "figures": ("report/figures/__init__.py", "config/schema/schedules.py"),
+    "page": ("report/page.py",),
+    "reproduction": ("report/reproduction.py",),
 }
 """The modules that the command of each stage calls."""
 
@@ -41,14 +39,19 @@ _PASSED_OVER = (
 )
 
 
-_BESIDE = (".md", ".html", ".j2", ".css", ".js")
+_BESIDE = (".csv", ".md", ".html", ".j2", ".tex", ".txt", ".css", ".js")
+
+
+def analysis_digest(analysis: str) -> str:
+    """16 hex digits over the modules that an analysis measures a run with."""
+    return stage_digest("analyse", f"analysis/{analysis}.py")
 
 
 @cache
-def stage_digest(stage: str) -> str:
-    """16 hex digits over the modules of a stage, and the templates and scripts beside them."""
+def stage_digest(stage: str, *more: str) -> str:
+    """16 hex digits over the modules of a stage (and `more`), and templates and scripts beside them."""
     digest = hashlib.sha256()
-    for path in stage_files(stage):
+    for path in stage_files(stage, *more):
         text = path.read_text(encoding="utf-8")
         digest.update(path.name.encode())
         digest.update((code_of(text) if path.suffix == ".py" else text).encode())
@@ -56,9 +59,9 @@ def stage_digest(stage: str) -> str:
 
 
 @cache
-def stage_files(stage: str) -> tuple[Path, ...]:
-    """The files that a stage stands on, in order."""
-    found, new = set[Path](), {PACKAGE / entry for entry in ENTRIES[stage]}
+def stage_files(stage: str, *more: str) -> tuple[Path, ...]:
+    """The files that a stage depends on, in order."""
+    found, new = set[Path](), {PACKAGE / entry for entry in (*ENTRIES[stage], *more)}
     while new:
         found |= new
         new = {path for module in new for path in imported(module)} - found

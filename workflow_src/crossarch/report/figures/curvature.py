@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from crossarch.collect.runs import KEY, KEY_COLUMNS
-from crossarch.collect.tidy import checked, read_tidy
+from crossarch.collect.tidy import checked
 from crossarch.config import Configuration, RunId, figure_runs, run_recipe
 from crossarch.config.complain import in_a_result, validated
 from crossarch.config.schema import CurvatureDrawing
@@ -45,7 +45,6 @@ CURVATURE = pa.DataFrameSchema(
     strict=True,
     coerce=True,
 )
-_GRID = pa.DataFrameSchema(columns("alpha1 alpha2 loss", float), strict=True, coerce=True)
 LINES = ("blue", "vermillion", "green", "purple", "sky", "orange", "black", "yellow")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 _HEIGHT = 3.7  # inches, of a data set
@@ -68,7 +67,9 @@ class _Record(BaseModel):
     products: int
     eigenvalues: list[float]
     residuals: list[float]
-    seconds: dict[str, float]
+    offsets: list[float]
+    landscape: list[list[float]]
+    seconds: float
 
 
 @register("curvature")
@@ -80,9 +81,8 @@ class CurvatureFigure(FigureKind[CurvatureDrawing]):
     def table(self, runs: pd.DataFrame, files: Sequence[Path]) -> pd.DataFrame:
         """A row for each eigenvalue and each point of the landscape of each run that has both.
 
-        `files` are the records, JSON, each with `<its stem>-landscape.csv` beside it. A run that has not
-        finished or has no record has no row. Raises DataError for a record that is broken or of another
-        training than the run's metrics.
+        `files` are the records, JSON. A run that has not finished or has no record has no row. Raises
+        DataError for a record that is broken or of another training than the run's metrics.
         """
         self.points()
         records = {record.run: (file, record) for file, record in map(_read, files)}
@@ -148,8 +148,8 @@ def _of_run(
     metrics = runs[same].iloc[0]
     if record.digest != metrics["digest"]:
         raise DataError(
-            f"{file}: digest: found {record.digest}, expected that of the run, {metrics['digest']}; "
-            f"delete this record of another training"
+            f"{file}: digest: found {record.digest}, but the run has {metrics['digest']}; rerun it by "
+            f"snakemake --forcerun {file}"
         )
     known = {
         **key,
@@ -157,15 +157,16 @@ def _of_run(
         "loss": record.loss,
         "tolerance": record.settings.tolerance,
         "products": record.products,
-        "seconds": sum(record.seconds.values()),
+        "seconds": record.seconds,
         "recipe_epochs": run_recipe(configuration, record.run).epochs,
         **{name: metrics[name] for name in ("epochs", "accuracy_last", "device")},
     }
     values = {"value": record.eigenvalues, "residual": record.residuals}
     ranks = pd.Series(range(1, len(record.eigenvalues) + 1), dtype="Int64")
     yield pd.DataFrame({"part": EIGENVALUE, "rank": ranks, **values}).assign(**known)
-    grid = read_tidy(file.with_name(f"{file.stem}-landscape.csv"), _GRID)
-    yield grid.rename(columns={"loss": "value"}).assign(**{"part": LANDSCAPE, **known})
+    alpha1, alpha2 = np.meshgrid(record.offsets, record.offsets, indexing="ij")
+    grid = {"alpha1": alpha1.ravel(), "alpha2": alpha2.ravel(), "value": np.ravel(record.landscape)}
+    yield pd.DataFrame({"part": LANDSCAPE, **grid}).assign(**known)
 
 
 def _range(values: pd.DataFrame) -> dict[str, float]:

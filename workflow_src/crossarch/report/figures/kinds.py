@@ -55,7 +55,7 @@ class FigureKind(ABC, Generic[D]):
         """Draw the table on an empty page."""
 
     def words(self, table: pd.DataFrame) -> dict[str, Any]:
-        """The values of `templates/figures/<kind>.txt` besides `figure` itself."""
+        """The values of `templates/caption_<kind>.txt` besides `figure` itself."""
         return {}
 
     def points(self) -> list[FigurePoint]:
@@ -108,7 +108,7 @@ def draw_csv(configuration: Configuration, name: str, csv: Path) -> list[Path]:
     table = read_tidy(csv, kind.schema)
     made_up = "device" in table and any_synthetic(table["device"])
     values = {"figure": kind.figure, **kind.words(table)}
-    caption = line(f"figures/{kind.figure.drawing.name}.txt", **values)
+    caption = line(f"caption_{kind.figure.drawing.name}.txt", **values)
     words = text("figure.md", name=name, figure=kind.figure, caption=caption, made_up=made_up)
     write_text(csv.with_suffix(".md"), words)
     with canvas(kind.figure.columns) as page:
