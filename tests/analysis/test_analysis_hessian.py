@@ -195,9 +195,7 @@ def test_sign_of_eigenvectors() -> None:
 
 
 def test_as_many_eigenvalues_as_parameters_are_refused() -> None:
-    with pytest.raises(
-        ConfigError, match=r"eigenvalues: found 40, expected less than 40, the"
-    ):
+    with pytest.raises(ConfigError, match=r"eigenvalues: found 40, expected less than 40, the"):
         top_eigenpairs(aslinearoperator(np.eye(40)), 40, 1e-4)
 
 
