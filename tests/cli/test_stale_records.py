@@ -5,10 +5,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
-
 from crossarch.analysis.record import WhiteningRecord, write_record
 from crossarch.analysis.stale import stale_records
+from typer.testing import CliRunner, Result
+
 from crossarch.analysis.summary import findings
 from crossarch.cli import app
 from crossarch.config import load_configuration, parse_run

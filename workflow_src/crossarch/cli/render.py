@@ -18,8 +18,8 @@ def render(
     name: Annotated[
         str,
         typer.Argument(
-            help="A table, a figure, `scorecard`, `report` (the HTML page), `reproduction` (the page about "
-            "the published runs), or a set that was distilled here: SOURCE/DATASET/ipcN."
+            help="A table, a figure, `scorecard`, `report` (the HTML page), `reproduction` (the page "
+            "about the published runs), or a set that was distilled here: SOURCE/DATASET/ipcN."
         ),
     ],
     files: Annotated[

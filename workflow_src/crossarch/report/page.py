@@ -208,7 +208,7 @@ def _asset(name: str) -> tuple[str, str]:
 
 def _pictures(configuration: Configuration, files: dict[str, Path]) -> Iterator[dict[str, Any]]:
     """The figures: image as a `data:` address, and title and caption from the Markdown beside it."""
-    for name, path in files.items():
+    for path in files.values():
         if path.suffix != ".svg":
             continue
         words = files[f"{path.stem}.md"].read_text(encoding="utf-8").strip().split("\n\n")

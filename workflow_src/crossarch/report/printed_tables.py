@@ -243,11 +243,10 @@ def latex(block: Block) -> str:
     cells = block.cells.map(lambda cell: cell if cell == NOT_APPLICABLE else cell.replace("-", "−"))
     labels = "".join(one[0] for one in _alignment(block)[: cells.index.nlevels])
     of_cell = {0: "c", 1: "r", 2: "r@{ }r", 3: "rrr"}[len(block.parts)]
-    style = cells.style.format(escape="latex")
+    style = cells.style
+    style.format(escape="latex")
     for axis in (0, 1):
-        style = style.format_index(escape="latex", axis=axis).format_index_names(
-            escape="latex", axis=axis
-        )
+        style.format_index(escape="latex", axis=axis).format_index_names(escape="latex", axis=axis)
     style = style.apply(lambda _: np.where(block.best, "textbf:--rwrap;", ""), axis=None)
     if block.parts and "paper" not in block.parts:
         style = style.hide(axis=1, level=1)

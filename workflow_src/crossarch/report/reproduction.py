@@ -1,4 +1,4 @@
-"""The page about the published runs: what reproduces within what seeds allow, what does not, the cost."""
+"""The page about the published runs: what reproduces as far as seeds allow, what does not, the cost."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -89,8 +89,8 @@ def seed_tolerance(configuration: Configuration, cells: pd.DataFrame) -> "pd.Ser
 
 def _claims(
     configuration: Configuration, runs: pd.DataFrame, summary: pd.DataFrame
-) -> list[tuple[dict[str, Any], dict[str, Any], str]]:
-    """The measured claims by the selected accuracy and by the last evaluation, and the verdict of both."""
+) -> list[tuple[Any, Any, str]]:
+    """The measured claims by the selected accuracy and by the last one, and the verdict of both."""
     selection = configuration.selection.model_copy(update={"accuracy": "last"})
     last = replace(configuration, selection=selection)
     by_last = scorecard_summary(last, scorecard_cells(last, runs)).set_index("name")
@@ -111,7 +111,7 @@ def _shorter(configuration: Configuration, runs: pd.DataFrame) -> int:
     return int((runs["epochs"] != full).sum())
 
 
-def _cost(configuration: Configuration, runs: pd.DataFrame) -> list[dict[str, Any]]:
+def _cost(configuration: Configuration, runs: pd.DataFrame) -> list[Any]:
     """The median hours of a run and how many runs there are, by network, IPC and recipe."""
     groups = runs.groupby(["arch", "ipc", "recipe"], sort=False)["hours"]
     costs = groups.agg(["median", "count"]).reset_index()

@@ -50,10 +50,9 @@ def titled(configuration: Configuration, cells: pd.DataFrame, summary: pd.DataFr
     archs = {name: configuration.arch_title(name) for name in configuration.archs}
     rows = summary.assign(
         title=summary["name"].replace({**titles, ALL: "All tables"}),
-        measured_on=[
-            [datasets[one] for one in names.split(LIST_SEPARATOR)] if isinstance(names, str) else []
-            for names in summary["measured_on"]
-        ],
+        measured_on=summary["measured_on"]
+        .fillna("")
+        .map(lambda names: [datasets[one] for one in names.split(LIST_SEPARATOR) if one]),
     )
     named = cells.assign(source=cells["source"].map(sources), arch=cells["arch"].map(archs))
     return {

@@ -83,7 +83,8 @@ class AccuracyFigure(FigureKind[Accuracies]):
                 _draw_panel(axes, panel, points, own, 72 * page.get_figwidth() / most)
             for axes in row[len(panels) :]:
                 axes.set_axis_off()
-            row[0].set_ylim(widened(*row[0].get_ylim(), _LEAST_SPAN))
+            low, high = row[0].get_ylim()
+            row[0].set_ylim(widened(low, high, _LEAST_SPAN))
             title = plain(self.configuration.dataset(dataset).title)
             row[0].set_ylabel(f"Test accuracy (%)\n{title}")
         every = [panel for panels in shown.values() for panel in panels]

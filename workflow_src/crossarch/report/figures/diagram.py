@@ -67,12 +67,18 @@ def _draw(axes: Axes, one: Any) -> None:
     edge = _EDGES.get(one.role, "black")
     line: dict[str, Any] = {"linestyle": (0, (3, 2)) if one.role == "virtual" else "solid"}
     corner, size = (one.x, one.y), (one.x2 - one.x, one.y2 - one.y)
+    look: dict[str, Any]
     text: dict[str, Any] = {"s": one.text, "ha": "center", "va": "center", "zorder": 4}
     match one.shape:
         case "box":
-            style = "round,pad=0,rounding_size=0.25"
-            look = {"boxstyle": style, "fc": _FILLS[one.role], "ec": edge, "lw": 0.8, "zorder": 3}
-            axes.add_patch(FancyBboxPatch(corner, *size, **look, **line))
+            look = {
+                "boxstyle": "round,pad=0,rounding_size=0.25",
+                "fc": _FILLS[one.role],
+                "ec": edge,
+                "lw": 0.8,
+                "zorder": 3,
+            }
+            axes.add_patch(FancyBboxPatch(corner, size[0], size[1], **look, **line))
             axes.text((one.x + one.x2) / 2, (one.y + one.y2) / 2, fontsize=6, **text)
         case "cell":
             axes.add_patch(Rectangle(corner, *size, fc=_FILLS[one.role], ec=GREY, lw=0.4))
@@ -81,8 +87,8 @@ def _draw(axes: Axes, one: Any) -> None:
             axes.text(*corner, fontsize=9, **text)
         case "arrow":
             look = {"arrowstyle": "-|>", "mutation_scale": 6, "shrinkA": 0, "shrinkB": 0}
-            ends = (corner, (one.x2, one.y2))
-            axes.add_patch(FancyArrowPatch(*ends, color=edge, lw=0.9, zorder=2, **look, **line))
+            look |= {"color": edge, "lw": 0.9, "zorder": 2}
+            axes.add_patch(FancyArrowPatch(corner, (one.x2, one.y2), **look, **line))
         case "line":
             look = {"color": edge, "lw": 0.9, "solid_capstyle": "projecting", "zorder": 2}
             axes.plot([one.x, one.x2], [one.y, one.y2], **look, **line)

@@ -41,7 +41,7 @@ def draw_distillation(
     with canvas(columns=1) as page:
         axes = page.subplots()
         evaluated = curve.dropna(subset="accuracy")
-        style = {"color": COLOURS[look.colour], "marker": look.marker}
+        style: dict[str, Any] = {"color": COLOURS[look.colour], "marker": look.marker}
         (accuracies,) = axes.plot(evaluated["step"], evaluated["accuracy"], **style)
         axes.set(xlabel="Steps", ylabel="Test accuracy (%)")
         axes.set_title(plain(f"{title}, IPC {target.ipc}"), loc="left")

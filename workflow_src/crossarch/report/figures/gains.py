@@ -70,10 +70,11 @@ class GainFigure(FigureKind[Gains]):
         page.set_figheight((_ROW * networks + _TITLE) * rows + _MARGIN)
         grid = page.subplots(rows, min(_COLUMNS, len(panels)), sharex=True, squeeze=False).flat
         for axes, ((dataset, source, ipc), group) in zip(grid, panels, strict=False):
-            self._draw_panel(axes, group, self.configuration.source(source).arch)
-            title = f"{self.configuration.source(source).title}, IPC {ipc}"
+            settings = self.configuration.source(str(source))
+            self._draw_panel(axes, group, settings.arch)
+            title = f"{settings.title}, IPC {ipc}"
             if measured["dataset"].nunique() > 1:
-                title = f"{self.configuration.dataset(dataset).title}, {title}"
+                title = f"{self.configuration.dataset(str(dataset)).title}, {title}"
             axes.set_title(plain(title))
             axes.set_xlabel("Test accuracy (%)")
             axes.xaxis.set_tick_params(labelbottom=True)
