@@ -21,7 +21,7 @@ rule analyse_run:
     params:
         files=named_inputs,
         settings=settings_of_analysis,
-        code=lambda wildcards: analysis_digest(wildcards.analysis),
+        code=lambda wildcards: analysis_digest("analyse", wildcards.analysis),
     shell:
         "python -m crossarch {CHOSEN} analyse measure {wildcards.analysis} {params.files:q} --output {output}"
         " --settings {params.settings:q} --device {resources.device}"
@@ -52,7 +52,7 @@ rule analyse:
         records=layout.analyses,
         selection=SELECTION,
         words=TITLES,
-        code=stage_digest("summarise"),
+        code=lambda wildcards: analysis_digest("summarise", wildcards.analysis),
     shell:
         "python -m crossarch {params.options} analyse summarise {wildcards.analysis} --runs {input.runs}"
         " --records {params.records}/{wildcards.analysis} --output {output[0]} > {log} 2>&1"

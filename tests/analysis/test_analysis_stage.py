@@ -23,49 +23,52 @@ MEASURED = [name for name, entry in CONFIGURATION.analyses.items() if entry.inpu
 def test_every_line_of_yaml_is_a_module_with_a_template(name: str) -> None:
     analysis, entry = find_analysis(name), CONFIGURATION.analysis(name)
     assert type(analysis).__module__ == f"crossarch.analysis.{name}"
-    templates = Path(str(sys.modules[type(analysis).__module__].__file__)).parent / "templates"
+    templates = digests.PACKAGE / "analysis" / "summary" / "templates"
     assert (templates / f"{name}.md").exists() == entry.summary
 
 
 @pytest.mark.parametrize(
-    ("module", "remeasured", "stages"),
+    ("module", "remeasured", "summarised"),
     [
-        ("selection.py", {"selection"}, {"summarise"}),
-        ("whitening.py", {"whitening"}, {"summarise"}),
-        ("cells.py", set(), {"summarise", "reproduction"}),
-        ("summary.py", set(), {"summarise"}),
-        ("templates/whitening.md", set(), {"summarise"}),
-        ("measure.py", {"selection", *MEASURED}, {"summarise", "analyse"}),
+        ("selection.py", set(), {"selection"}),
+        ("whitening.py", {"whitening"}, {"whitening"}),
+        ("hessian.py", {"curvature"}, set()),
+        ("summary/templates/whitening.md", set(), set(CONFIGURATION.analyses)),
+        ("measure.py", set(MEASURED), set()),
     ],
 )
-def test_an_edit_of_an_analysis_trains_nothing(
+def test_an_edit_of_an_analysis_concerns_no_other(
     module: str,
     remeasured: set[str],
-    stages: set[str],
+    summarised: set[str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    analyses = ("selection", *MEASURED)
+    def digest(stage: str, name: str) -> str:
+        return digests.stage_digest.__wrapped__(stage, f"analysis/{name}.py")
 
-    def all_digests() -> tuple[dict[str, str], dict[str, str]]:
-        of_stages = {stage: digests.stage_digest(stage) for stage in digests.STAGES}
-        return of_stages, {name: digests.analysis_digest(name) for name in analyses}
+    def every() -> dict[tuple[str, str], str]:
+        for cached in (digests.stage_files, digests.imported):
+            cached.cache_clear()
+        pairs = [("analyse", name) for name in MEASURED]
+        pairs += [("summarise", name) for name in CONFIGURATION.analyses]
+        return {pair: digest(*pair) for pair in pairs}
 
-    before = all_digests()
+    before, trained = every(), digests.stage_digest.__wrapped__("train")
     package = tmp_path / "crossarch"
     shutil.copytree(digests.PACKAGE, package)
     with (package / "analysis" / module).open("a") as code:
         code.write("\nANOTHER = 1\n")
     monkeypatch.setattr(digests, "PACKAGE", package)
-    digests.stage_digest.cache_clear()
-    try:
-        after = all_digests()
-    finally:
-        digests.stage_digest.cache_clear()
-    changed = [
-        {key for key in old if old[key] != new[key]} for old, new in zip(before, after, strict=True)
-    ]
-    assert changed == [stages, remeasured]
+    after = every()
+    changed = {pair for pair in before if before[pair] != after[pair]}
+    assert {name for stage, name in changed if stage == "analyse"} == remeasured
+    assert {name for stage, name in changed if stage == "summarise"} - {"curvature"} == summarised - {
+        "curvature"
+    }
+    assert digests.stage_digest.__wrapped__("train") == trained
+    monkeypatch.undo()
+    every()
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ ENTRIES: dict[str, tuple[str, ...]] = {
     "distil": ("distil/run.py",),
     "curve": ("report/figures/distillation.py",),
     "train": ("training/run.py", "config/schema/schedules.py"),
-    "analyse": ("analysis/measure.py",),  # with the module of the analysis itself
-    "summarise": ("analysis/summary.py",),
+    "analyse": ("analysis/measure.py",),  # and the module of the analysis
+    "summarise": ("analysis/summary/__init__.py",),  # likewise
     "collect": ("collect/runs.py", "collect/tidy.py"),
     "render": ("report/printed_tables.py",),
     "scorecard": ("report/scorecard_page.py",),
@@ -42,14 +42,12 @@ _PASSED_OVER = (
 _BESIDE = (".csv", ".md", ".html", ".j2", ".tex", ".txt", ".css", ".js")
 
 
-def analysis_digest(analysis: str) -> str:
-    """16 hex digits over the modules that an analysis measures a run with."""
-    return stage_digest("analyse", f"analysis/{analysis}.py")
-
-
 @cache
 def stage_digest(stage: str, *more: str) -> str:
-    """16 hex digits over the modules of a stage (and `more`), and templates and scripts beside them."""
+    """16 hex digits over the modules of a stage, and the templates and scripts beside them.
+
+    `more` are modules that its command loads by name.
+    """
     digest = hashlib.sha256()
     for path in stage_files(stage, *more):
         text = path.read_text(encoding="utf-8")

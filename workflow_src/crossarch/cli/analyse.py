@@ -39,16 +39,18 @@ def measure_run(
     from crossarch.analysis.measure import measure
 
     configuration, _ = opened(context)
+    inputs, options = configuration.analysis(analysis).inputs, json_object(settings, "--settings")
+    if not inputs:
+        raise ConfigError(f"analyse {analysis}: has nothing to measure; snakemake {analysis}")
     given = defaultdict[str, list[Path]](list)
     for each in files:
         name, _, path = each.partition("=")
         given[name].append(Path(path))
-    needed = ("metrics", *configuration.analysis(analysis).inputs)
+    needed = ("metrics", *inputs)
     if set(given) != set(needed):
         raise ConfigError(
             f"analyse {analysis}: found files named {', '.join(given)}, expected {', '.join(needed)}"
         )
-    options = json_object(settings, "--settings")
     how = {"device": device, "slots_per_gpu": slots_per_gpu, "threads": threads}
     measure(analysis, given, options, output, **how)  # type: ignore[arg-type]
 

@@ -22,6 +22,7 @@ from crossarch.report.figures.kinds import FigureKind, register
 
 _HEIGHT = 2.65  # inches
 _ACROSS, _UP, _RADIUS = 10.0, 14.6, 0.62  # of a panel, of a circle
+_CORNERS = "round,pad=0,rounding_size=0.25"
 _SHAPES = ("box", "cell", "circle", "arrow", "line", "text")
 # What a shape is: part of the network, DropPath, a shortcut, one that is there at times only, or an
 # entry of a feature map that is read or passed over.

@@ -75,7 +75,7 @@ def _records_of(runs: pd.DataFrame, kind: type[Record], files: Iterable[Path]) -
 def page_of(name: str, analysis: Analysis[Any], found: Measured[Any], table: pd.DataFrame) -> str:
     """The page of an analysis in Markdown, from its template."""
     templates = Environment(
-        loader=PackageLoader("crossarch.analysis"),
+        loader=PackageLoader("crossarch.analysis.summary"),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
