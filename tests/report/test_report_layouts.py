@@ -11,7 +11,8 @@ from test_report_printed_tables import compiled, latex_missing
 
 from crossarch.config import applies, grid
 from crossarch.config.schema import Table
-from crossarch.report.printed_tables import blocks, latex, markdown, render_table
+from crossarch.report.printed_tables import blocks, render_table
+from crossarch.report.table_formats import latex, markdown
 from crossarch.report.tables import paper_numbers, settings_table, table_cells, without_paper
 
 EVERYTHING = ["cifar10", "cifar100", "tiny-imagenet"]

@@ -15,7 +15,8 @@ from synthetic_runs import configured, run_row, runs_of
 from crossarch.config import Configuration
 from crossarch.errors import ConfigError, DataError
 from crossarch.printing.numbers import printed, printed_signed
-from crossarch.report.printed_tables import blocks, markdown, render_csv, render_table
+from crossarch.report.printed_tables import blocks, render_csv, render_table
+from crossarch.report.table_formats import markdown
 from crossarch.report.tables import read_cells, table_cells, without_paper
 
 RECIPES = ["baseline", "wo_dp_kd", "wo_dp", "wo_kd", "full"]

@@ -212,13 +212,8 @@ def _draw_eigenvalues(axes: Axes, drawing: CurvatureDrawing, table: pd.DataFrame
         ranks, magnitudes = of_run["rank"].astype(int), of_run["value"].abs()
         axes.plot(ranks, magnitudes, color=colour, marker=marker, label=plain(label))
         below = of_run["value"] < 0
-        axes.plot(
-            *(ranks[below], magnitudes[below]),
-            color=colour,
-            marker=marker,
-            markerfacecolor="white",
-            linestyle="",
-        )
+        hollow = {"marker": marker, "markerfacecolor": "white", "linestyle": "", "color": colour}
+        axes.plot(ranks[below], magnitudes[below], **hollow)  # type: ignore[arg-type]
     axes.set_yscale("log")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend()
