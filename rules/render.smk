@@ -114,9 +114,7 @@ rule report_page:
         lambda wildcards: runs_of("runs"),
         runs="<results>/metrics/runs.csv",
         scorecard=chosen_scorecard(),
-        figures=expand(
-            "<results>/figures/{figure}.{kind}", figure=chosen_figures(), kind=["svg", "md"]
-        ),
+        figures=expand("<results>/figures/{figure}.{kind}", figure=chosen_figures(), kind=["svg", "md"]),
         audit=lambda wildcards: [layout.audit_table] if layout.audit_table.exists() else [],
     output:
         report(
