@@ -145,7 +145,7 @@ START = time.time()
 # Jobs run `python -m crossarch`: this Python, or that of a conda environment or a container, in which
 # crossarch is not installed.
 if workflow.deployment_settings.deployment_method:
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(CODE), os.getenv("PYTHONPATH")]))
+    os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [str(CODE), os.getenv("PYTHONPATH")])))
 os.environ.update(
     PATH=os.pathsep.join([str(Path(sys.executable).parent), os.getenv("PATH", "")]),
 )

@@ -25,7 +25,9 @@ from crossarch.analysis.statistics import StatisticsRecord
 from crossarch.analysis.summary import page_of, write_summary
 from crossarch.analysis.teachers import TeacherRecord
 from crossarch.analysis.whitening import WhiteningRecord
+from crossarch.collect import read_runs
 from crossarch.errors import DataError
+from crossarch.layout import Layout
 from crossarch.printing.synthetic import NOTICE, SYNTHETIC
 
 DIGEST = "0123456789abcdef"
@@ -496,3 +498,14 @@ def test_nothing_measured_is_said(name: str, tmp_path: Path) -> None:
     csv, page, *_ = write_summary(configured(), name, runs_of([]), [], tmp_path / f"{name}.csv")
     assert len(pd.read_csv(csv).columns) > 5
     assert page.read_text().endswith("\n\nNot measured yet.\n")
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, entry in configured().analyses.items() if entry.summary]
+)
+def test_what_is_kept_is_what_the_kept_runs_give(name: str, tmp_path: Path) -> None:
+    kept = Layout(Path(__file__).parents[2] / "results" / "reproduction")
+    runs, records = read_runs(kept.metrics("runs")), kept.analysis_records(name)
+    made = write_summary(configured(), name, runs, records, tmp_path / f"{name}.csv")
+    for file, published in zip(made[:2], kept.analysis_files(name), strict=False):
+        assert file.read_text() == published.read_text(), file.name

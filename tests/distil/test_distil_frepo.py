@@ -10,11 +10,10 @@ from typing import Any
 
 import pytest
 import torch
-from crossarch.config.outdated import difference
 from digits import CPU, digits, distilled, settings  # type: ignore[import-not-found]
 from torch import Generator, Tensor, nn
 
-from crossarch.config import LabelSettings
+from crossarch.config import LabelSettings, difference
 from crossarch.config.schema import CheckpointTest
 from crossarch.data import ImageSet, load_set, save_set, save_whitener
 from crossarch.distil import frepo

@@ -14,7 +14,6 @@ from crossarch.cli.options import (
     tell_files,
     tell_outdated,
 )
-from crossarch.collect.current import outdated_runs
 from crossarch.config import Configuration, parse_run
 from crossarch.config.analyses import runs_to_collect
 from crossarch.errors import DataError
@@ -72,6 +71,8 @@ def _refuse_gaps(files: Sequence[Path]) -> None:
 
 def _refuse_outdated(configuration: Configuration, files: Sequence[Path]) -> None:
     """Snakemake knows what it trained itself with; of a run trained by hand it knows nothing."""
+    from crossarch.collect.current import outdated_runs
+
     for file, reason in (old := outdated_runs(configuration, files)).items():
         raise DataError(
             f"{file}: {reason}; {len(old)} of {len(files)} runs would be made otherwise today; again: "
@@ -124,6 +125,7 @@ def publish(
     Example: `crossarch publish cifar10/frepo/ipc1/cnn/baseline/seed0`
     """
     from crossarch.collect import collect_runs
+    from crossarch.collect.current import outdated_runs
     from crossarch.printing.synthetic import SYNTHETIC, any_synthetic
 
     configuration, layout = opened(context)

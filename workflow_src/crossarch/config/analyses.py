@@ -48,7 +48,7 @@ def applicable_runs(configuration: Configuration, name: str, runs: Iterable[RunI
             return [
                 run
                 for run in runs
-                if published_teacher(configuration, run) and not resolve(configuration, run).teacher
+                if published_teacher(configuration, run) and not resolve(configuration, run).distillation
             ]
     return list(runs)
 
