@@ -45,7 +45,7 @@ from crossarch.current import images_fetched_from
 from crossarch.digests import stage_digest
 from crossarch.errors import CrossarchError
 from crossarch.config.files import LocalFile
-from crossarch.config.schema import MEASURED, SUMMARISED, WHITENINGS
+from crossarch.config.schema import CUSTOM_WHITENING, MEASURED, SUMMARISED, WHITENINGS
 from crossarch.config.sets import AUDITED, check_own_files
 from crossarch.fetch.roots import find_real
 from crossarch.files import files_of, sha256_of

@@ -554,7 +554,7 @@ def test_a_protocol_s_whitening_is_for_a_data_set_that_has_its_constants(directo
     spoil(directory, RECIPE, where, {"digits": "standardise-mtt"})
     assert complaint(lambda: load_configuration(directory)) == (
         f"{key}.digits: found 'standardise-mtt', allowed without digits.mtt in "
-        f"{directory}/datasets.yaml: none, standardise, zca-kornia, zca-frepo"
+        f"{directory}/datasets.yaml: none, standardise, zca-kornia, zca-frepo, zca-kip"
     )
     spoil(directory, RECIPE, where, {"cifar11": "zca-kornia"})
     assert f"{key}: found unknown name 'cifar11'" in complaint(lambda: load_configuration(directory))

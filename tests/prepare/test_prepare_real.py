@@ -17,7 +17,7 @@ from torchvision.datasets import CIFAR10
 
 from crossarch.config.schema import Dataset
 from crossarch.data import ImageSet, load_set, prepare_real, save_set
-from crossarch.data.real import listed_order, named_order
+from crossarch.data.class_order import listed_order, named_order
 from crossarch.errors import DataError
 
 

@@ -14,8 +14,10 @@ AUDITED: tuple[Whitening, ...] = ("none", "standardise", "zca-kornia", "zca-frep
 
 
 def audited_space(whitening: Whitening) -> Whitening:
-    """The space that stands for `whitening` in an audit: MTT's constants change the scale alone."""
-    return "standardise" if whitening == "standardise-mtt" else whitening
+    """The space that stands for `whitening` in an audit: other constants change the scale alone."""
+    if whitening == "zca-kip":
+        return "zca-frepo"
+    return whitening if whitening in AUDITED else "standardise"
 
 
 def chosen_sets(configuration: Configuration) -> list[SetId]:

@@ -14,6 +14,7 @@ from crossarch.config import (
     Configuration,
     SetId,
     distilled_set,
+    label_settings,
     set_reading,
     set_whitening,
 )
@@ -24,7 +25,7 @@ from crossarch.current import images_fetched_from, outdated_set
 from crossarch.data.distilled import prepare_distilled
 from crossarch.data.drawn import prepare_drawn
 from crossarch.data.made_from import CHECKSUMS, agrees, checksums
-from crossarch.data.real import listed_order, named_order, prepare_real
+from crossarch.data.real import prepare_real
 from crossarch.data.store import ImageSet, load_set, save_set
 from crossarch.data.whitening import fit_whitener, load_whitener, save_whitener, scales_with
 from crossarch.errors import DataError
@@ -143,13 +144,12 @@ def ensure_distilled(configuration: Configuration, layout: Layout, target: SetId
         metadata["whitening"] = whitening
 
     def make() -> None:
-        whitener = class_order = None
+        whitener = real = None
         if settings.pixels == "raw":
             whitener = load_whitener(ensure_whitener(configuration, layout, dataset, whitening))
         paths = [ensure_file(configuration, layout, file) for file in entry.files]
         if entry.needs_real_classes:
-            train, _ = ensure_images(configuration, layout, dataset)
-            class_order = named_order(train, paths[0]) if entry.form == "folder" else listed_order(train)
+            real, _ = ensure_images(configuration, layout, dataset)
         read = checksums(dict(zip(names, paths, strict=True)))
         with _telling_what_is_unchecked(configuration, layout, entry.files):
             prepare_distilled(
@@ -159,8 +159,9 @@ def ensure_distilled(configuration: Configuration, layout: Layout, target: SetId
                 ipc,
                 paths,
                 path,
+                labels=label_settings(configuration, source, dataset, ipc),
                 whitener=whitener,
-                class_order=class_order,
+                real=real,
                 metadata={**metadata, CHECKSUMS: read, "source": source},
             )
 

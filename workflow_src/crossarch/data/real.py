@@ -9,11 +9,11 @@ import torch.nn.functional as F
 
 from crossarch.config import images_reading
 from crossarch.config.schema import Dataset, Origin
+from crossarch.data.canonical import one_if_grey
 from crossarch.data.content import content_digest
-from crossarch.data.formats import class_folders, one_if_grey
-from crossarch.data.layouts import RealSet, read_real, some
+from crossarch.data.layouts import RealSet, read_real
 from crossarch.data.made_from import CHECKSUMS, checksums
-from crossarch.data.store import ImageSet, check_every_class, check_set, load_metadata, save_set
+from crossarch.data.store import ImageSet, check_every_class, check_set, save_set
 from crossarch.errors import DataError
 
 
@@ -75,49 +75,6 @@ def _checked_content(images: ImageSet, dataset: Dataset, split: str, file: str) 
             f"{file}: found {len(images.images)} images with the content {found}, expected: {expected}"
         )
     return found
-
-
-def listed_order(train: Path) -> list[int]:
-    """For each class of the set's own list, its number here; from the prepared training images."""
-    classes, listed = _names(train, "classes"), _names(train, "listed")
-    if sorted(classes) != sorted(listed):
-        raise DataError(
-            f"{train}: does not tell the order of its classes: {some(classes)} are not {some(listed)}"
-        )
-    return [classes.index(name) for name in listed]
-
-
-def named_order(train: Path, folder: Path) -> list[int]:
-    """For each class of a `folder` of images, in the order that it is read in, its number here.
-
-    Its subfolders are called as the classes of the prepared training images `train`, or by their
-    numbers, 0 to C - 1; DataError where they are neither.
-    """
-    classes = _names(train, "classes")
-    names = [path.name for path in class_folders(folder)]
-    if sorted(names) == sorted(classes):
-        return [classes.index(name) for name in names]
-    numbers = [int(name) for name in names if name.isdecimal()]
-    if len(numbers) == len(names) and sorted(numbers) == list(range(len(classes))):
-        return numbers
-    raise DataError(
-        f"{folder}: found folders {some(names)}; needed: one for each class, called {some(classes)}, "
-        f"or by its number there, 0 to {len(classes) - 1}"
-    )
-
-
-def _names(train: Path, key: str) -> list[str]:
-    """The names of classes that the metadata of prepared training images have under a key."""
-    try:
-        names: list[str] | None = json.loads(load_metadata(train)[key])
-    except (KeyError, ValueError) as error:
-        raise DataError(f"{train}: does not tell the order of its classes: {error}") from None
-    if names is None:
-        raise DataError(
-            f"{train}: was read from class folders, which do not tell the order of the set's own list; "
-            "prepare it from what its authors published"
-        )
-    return names
 
 
 def read_digits() -> RealSet:

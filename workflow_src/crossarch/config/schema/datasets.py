@@ -85,10 +85,15 @@ class Dataset(Model):
         return self.channels, self.image_size, self.image_size
 
     def standardisation(self, whitening: Whitening) -> Standardisation | None:
-        """The constants that a whitening scales pixels in [0, 1] by; None where `mtt` is not known.
+        """The constants that a whitening scales pixels in [0, 1] by; None where they are not known.
 
-        0 and 1 for those that do not standardise.
+        0 and 1 for those that do not standardise; unknown are those of `standardise-mtt` without `mtt`,
+        and custom ones for another number of channels.
         """
+        if whitening.startswith("constants_"):
+            numbers = tuple(map(float, whitening.split("_")[1:]))
+            mean, std = numbers[: len(numbers) // 2], numbers[len(numbers) // 2 :]
+            return Standardisation(mean=mean, std=std) if len(mean) == self.channels else None
         if whitening == "standardise-mtt":
             return self.mtt
         if whitening in ("none", "zca-kornia"):
