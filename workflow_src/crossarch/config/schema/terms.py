@@ -84,7 +84,9 @@ def _whitening_name(value: Any) -> Any:
     """`constants_<means>_<deviations>` of custom constants; a name as it is, if it is one."""
     if isinstance(value, Mapping):
         mean, std = value.get("mean"), value.get("std")
-        numbers = [*mean, *std] if isinstance(mean, list) and isinstance(std, list) else []
+        numbers = (
+            [*mean, *std] if isinstance(mean, list | tuple) and isinstance(std, list | tuple) else []
+        )
         if set(value) != {"mean", "std"} or not numbers or len(mean) != len(std):  # type: ignore[arg-type]
             raise ValueError("{mean: [...], std: [...]}, one number for each channel")
         if not all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers) or (
