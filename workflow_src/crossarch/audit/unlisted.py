@@ -76,10 +76,8 @@ def describe_files(
         classes = order[classes]
         found.lines.append(f"classes: {len(order)} folders, called as in {name} or by number")
     counts = classes.bincount(minlength=dataset.classes)
-    even = bool((counts == counts[0]).all())
-    balance = (
-        f"{int(counts[0])} of each" if even else f"{int(counts.min())} to {int(counts.max())} of each"
-    )
+    few, many = int(counts.min()), int(counts.max())
+    balance = f"{few} of each" if few == many else f"{few} to {many} of each"
     stored = f"{str(contents.images.dtype).removeprefix('torch.')}, stored as {_shape(contents.images)}"
     found.lines.append(f"images: {_shape(images)} ({stored})")
     found.lines.append(f"classes: {dataset.classes}, {balance}")
@@ -89,7 +87,8 @@ def describe_files(
             f"{paths[-1]}: found {len(images)} images, {balance} of {dataset.classes} classes, needed: "
             "as many of each class, or soft labels"
         )
-    rate = contents.learning_rate or _rate_beside(paths[0])
+    beside = _rate_beside(paths[0]) if len(paths) > 1 else None
+    rate = contents.learning_rate or beside
     if rate is not None:
         found.lines.append(f"learned learning rate: {rate:.6g}; no recipe uses it")
     in_space, whitener = _pixels(images, dataset, test_sets, whiteners, found)
@@ -123,9 +122,8 @@ def _labels(labels: Tensor, file: str, found: Description) -> Tensor:
     kind = kind_of(labels) if labels.ndim == 2 and labels.shape[1] > 1 else None
     if kind in (None, "one-hot"):
         found.source["labels"] = "hard"
-        found.lines.append(
-            f"labels: {kind or 'class indices'} ({str(labels.dtype).removeprefix('torch.')})"
-        )
+        dtype = str(labels.dtype).removeprefix("torch.")
+        found.lines.append(f"labels: {kind or 'class indices'} ({dtype})")
         return hard_labels(labels, file)
     found.source["labels"] = "soft"
     found.source["label_temperature"] = 1
@@ -189,9 +187,8 @@ def _constants(images: Tensor, dataset: Dataset) -> tuple[Whitening, str]:
         whole = ((pixels - pixels.round()).abs() < 0.02) & (pixels > -0.5) & (pixels < 255.5)
         shares[name] = float(whole.float().mean())
         ends[name] = max(abs(float(pixels.min())), abs(float(pixels.max()) - 255))
-        deviations[name] = abs(
-            math.log(float(pixels.std()) / (255 * sum(dataset.std) / dataset.channels))
-        )
+        usual = 255 * sum(dataset.std) / dataset.channels
+        deviations[name] = abs(math.log(float(pixels.std()) / usual))
     for name in names:
         if shares[name] > NEAR_WHOLE:
             return name, "certain, they give whole pixels"
@@ -202,7 +199,7 @@ def _constants(images: Tensor, dataset: Dataset) -> tuple[Whitening, str]:
 
 def _rate_beside(path: Path) -> float | None:
     """The learned learning rate in a file `lr*` beside another file."""
-    files = sorted(path.parent.glob("lr*.pt")) if path.is_file() else []
+    files = sorted(path.parent.glob("lr*.pt"))
     return learned_rate(files[0]) if files else None
 
 

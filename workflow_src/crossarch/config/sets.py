@@ -45,7 +45,7 @@ def check_own_files(configuration: Configuration) -> None:
 def _own_files(configuration: Configuration) -> Iterator[tuple[str, LocalFile]]:
     """The files of one's own of the chosen sources, data sets and IPC, behind the key of their set."""
     selection = configuration.selection
-    for source in selection.sources or ():
+    for source in (*(selection.sources or ()), *selection.own_sources):
         for dataset, by_ipc in configuration.source(source).sets.items():
             if dataset not in selection.datasets:
                 continue

@@ -88,6 +88,7 @@ class Selection(Model):
 
     `own_networks` become columns of every table of layout `main` or `spread`. `own_recipes` become rows
     of every table of layout `main` or `settings`: recipes as in recipes.yaml, or null for one of there.
+    `own_sources`, as in sources.yaml, become rows of every table of layout `main`.
     """
 
     datasets: Chosen[Name]
@@ -97,6 +98,7 @@ class Selection(Model):
     recipes: Chosen[RecipeName] | None = None
     own_networks: dict[Arch, OwnNetwork] = Field(default={})
     own_recipes: dict[RecipeName, dict[str, Any] | None] = Field(default={})
+    own_sources: dict[Name, dict[str, Any]] = Field(default={})
     seeds: Chosen[Seed]
     protocol: Protocol
     tables: Chosen[Name]

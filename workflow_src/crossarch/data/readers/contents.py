@@ -66,7 +66,8 @@ def _in_one(tree: Any, path: Path, choices: Choices) -> Contents:
     """The set in the contents of a file."""
     sets = list(_sets_in(tree, ()))
     if not sets:
-        raise DataError(f"{path}: found {_described(tree)}, expected images and labels")
+        hint = ", here or in a file of their own" if isinstance(tree, Tensor | np.ndarray) else ""
+        raise DataError(f"{path}: found {_described(tree)}, expected images and labels{hint}")
     if choices.key is not None:
         sets = [each for each in sets if each[0] == choices.key]
     keys = list(dict.fromkeys(key for key, _ in sets))
