@@ -97,7 +97,8 @@ class DistilledSet(Model):
 
 
 def _name_of(file: File) -> str:
-    return file.path if isinstance(file, LocalFile) else file.relative_path.name
+    name = file.path if isinstance(file, LocalFile) else file.relative_path.name
+    return name.partition("?")[0]  # a query may follow the suffix
 
 
 class CheckpointTest(Model):
