@@ -266,7 +266,8 @@ def label_settings(configuration: Configuration, source: str, dataset: str, ipc:
 def images_reading(dataset: Dataset, origin: Origin) -> str:
     """How the images of a real data set are read: in which layout, of what shape, how many classes."""
     shape = f"{dataset.channels} x {dataset.image_size} x {dataset.image_size}"
-    return f"{origin.layout}, {shape}, {dataset.classes} classes"
+    padded = ", padded" if origin.pad else ""
+    return f"{origin.layout}, {shape}, {dataset.classes} classes{padded}"
 
 
 def test_whitening(configuration: Configuration, run: RunId) -> Whitening:

@@ -39,7 +39,7 @@ def prepare_real(
     metadata = {}
     for split, images in splits.items():
         file = f"{place or origin.layout} ({split})"
-        splits[split] = _checked(images, dataset, file)
+        splits[split] = _checked(images, dataset, origin.pad, file)
         metadata[split] = {
             "dataset": name,
             "split": split,
@@ -54,15 +54,25 @@ def prepare_real(
         save_set(path, splits[split], metadata[split])
 
 
-def _checked(images: ImageSet, dataset: Dataset, file: str) -> ImageSet:
-    """The images of one split, grey ones with one channel if the data set has one; DataError, if not."""
+def _checked(images: ImageSet, dataset: Dataset, pad: bool, file: str) -> ImageSet:
+    """The images of one split, grey ones with one channel if the data set has one, perhaps padded.
+
+    Raises DataError where they are not of the shape and the classes of the data set.
+    """
     if dataset.channels == 1:
         images = replace(images, images=one_if_grey(images.images))
+    height, width = images.images.shape[-2:]
+    down, right = dataset.image_size - height, dataset.image_size - width
+    smaller = min(down, right) >= 0 and max(down, right) > 0
+    if smaller and pad:
+        border = (right // 2, right - right // 2, down // 2, down - down // 2)
+        images = replace(images, images=F.pad(images.images, border))
     check_set(images, file, dataset.classes)
     check_every_class(images.labels, dataset.classes, file)
     found = tuple(images.images.shape[1:])
     if found != dataset.image_shape:
-        raise DataError(f"{file}: found images {found}, needed: {dataset.image_shape}")
+        hint = "; `pad: true` in its origin pads them" if smaller else ""
+        raise DataError(f"{file}: found images {found}, needed: {dataset.image_shape}{hint}")
     return images
 
 
