@@ -93,7 +93,7 @@ os.environ.update(
         filter(None, [str(Path(workflow.basedir) / "workflow_src"), os.getenv("PYTHONPATH")])
     ),
     CROSSARCH_RESULTS=selection.results,
-    CROSSARCH_OWN=selection.model_dump_json(include={"own_networks", "own_recipes"}),
+    CROSSARCH_OWN=selection.model_dump_json(include={"own_networks", "own_recipes", "own_sources"}),
 )
 CONTAINER = os.getenv("CROSSARCH_CONTAINER")  # an image made from Dockerfile or apptainer.def
 TRAINING_ENVIRONMENT = f"../envs/{'train-cuda' if selection.device == 'cuda' else 'train'}.yaml"

@@ -106,8 +106,8 @@ def read_configuration(
 ) -> Configuration:
     """The configuration with presets and a selection (JSON) laid over it. Raises ConfigError.
 
-    In a job of the workflow first of all what `own_networks` and `own_recipes` it runs with: sources and
-    figures may name them.
+    In a job of the workflow first of all the custom networks, recipes and sources that it runs with:
+    sources and figures may name them.
     """
     if not directory.is_dir():
         as_snakemake = """; single keys are set with --preset FILE, or where there is --selection by \

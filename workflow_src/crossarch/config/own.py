@@ -7,6 +7,7 @@ does not. The file is only run where its network is built (`crossarch.models.own
 import ast
 import hashlib
 from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,24 @@ _places: dict[str, Path] = {}
 """Where the configuration has each network today, by the digest of its code."""
 
 
+LIBRARIES = ("timm", "torchvision")
+
+
 class NetworkFile(Model):
-    """The file of a network, as its path is written, and the digest of its code (16 hex digits)."""
+    """The file of a network, as its path is written, and the digest of its code (16 hex digits).
+
+    Of a network of a library the file is `<library>:<name>`, and `droppath` its patterns of branches.
+    """
 
     file: str = Field(min_length=1)
     code: str = Field(pattern=r"^[0-9a-f]{16}$")
+    droppath: tuple[str, ...] = Field(default=(), exclude_if=lambda patterns: not patterns)
+
+    @property
+    def in_library(self) -> tuple[str, str] | None:
+        """(library, name) of a network of a library; None for a file."""
+        library, colon, name = self.file.partition(":")
+        return (library, name) if colon and library in LIBRARIES else None
 
     @property
     def location(self) -> Path:
@@ -55,6 +69,18 @@ def read_network_files(
         key = f"{places[arch]}: own_networks.{arch}"
         if arch in ARCHS:
             raise ConfigError(f"{key}: found the name of a network of ours, allowed: another name")
+        made = NetworkFile(
+            file=network.file,
+            code=network_code(f"{network.file!r}, {network.droppath}"),
+            droppath=network.droppath,
+        )
+        if library := made.in_library:
+            if find_spec(library[0]) is None:
+                raise ConfigError(f"{key}: {library[0]} is not installed; `pip install {library[0]}`")
+            files[arch] = made
+            continue
+        if network.droppath:
+            raise ConfigError(f"{key}.droppath: found patterns, allowed there: in @network of its file")
         source = _read(network.file, key)
         names = list(_registered_names(source))
         if names and arch not in names:

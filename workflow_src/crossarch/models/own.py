@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import chain, product
 from pathlib import Path
 from typing import TypeVar
@@ -22,6 +22,7 @@ from crossarch.config import NetworkFile, NetworkSettings, network_code
 from crossarch.errors import ConfigError
 from crossarch.models.copies import copied
 from crossarch.models.droppath import drop_branches, droppath_parts, watched_drops
+from crossarch.models.library import library_drops, library_network
 
 TRIED = 3  # images that a network is tried out on: rarely a number of anything else in it
 Make = Callable[[NetworkSettings], nn.Module]
@@ -78,13 +79,16 @@ def build_own(settings: NetworkSettings, own: NetworkFile) -> nn.Module:
             f"{own.file}: {settings.arch}: found {type(made).__name__}, needed: a torch.nn.Module"
         )
     try:
-        drop_branches(made, registered.droppath)
+        drop_branches(
+            made, registered.droppath or (own.in_library and library_drops(made, settings)) or ()
+        )
     except ValueError as error:
         raise ConfigError(f"{own.file}: {settings.arch}: droppath: {error}") from None
     if settings.droppath and not any(droppath_parts(made)):
+        place = "`droppath` beside its `file`" if own.in_library else "@network(..., droppath=(...))"
         raise NoDropPath(
             f"{own.file}: {settings.arch}: found no DropPath, which the recipe needs: name its residual "
-            "branches in @network(..., droppath=(...)), or choose recipes without DropPath"
+            f"branches in {place}, or choose recipes without DropPath"
         )
     _try_out(made, settings, own)
     return made
@@ -195,6 +199,8 @@ def _check_drops(given: Mapping[str, Sequence[object]], where: str) -> None:
 
 
 def _load(own: NetworkFile, arch: str) -> Registered:
+    if own.in_library:
+        return Registered(partial(library_network, own), own.droppath)
     found = _registered_in(own)
     if arch not in found:
         names = ", ".join(found) or "nothing"
@@ -228,6 +234,8 @@ def errors_of(own: NetworkFile) -> Iterator[None]:
     """What the user's code raises becomes one line with its place in the file."""
     try:
         yield
+    except ConfigError:
+        raise
     except (Exception, SystemExit) as error:
         frames = traceback.extract_tb(error.__traceback__)
         lines = [frame.lineno for frame in frames if Path(frame.filename) == own.location.absolute()]

@@ -71,11 +71,14 @@ class CurvatureSettings(Model):
 class OwnNetwork(Model):
     """A network of the user's own: the file that registers it, and what it is called in print.
 
-    Written as the path of the file alone, it is called by its name.
+    Written as the path of the file alone, it is called by its name. Instead of a file it may be a
+    network of a library, `timm:<name>` or `torchvision:<name>`, whose branches `droppath` names by
+    patterns where it has no DropPath modules.
     """
 
     file: str = Field(min_length=1)
     title: Title | None = None
+    droppath: tuple[str, ...] = ()
 
     @model_validator(mode="before")
     @classmethod
