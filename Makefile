@@ -1,36 +1,24 @@
 # make test: set-up and all tests, from nothing.   make run: set-up and the pipeline, by default the demo.
-# make check: style, types, imports, workflow lint. make lock: renew requirements.lock.
+# make check: style, types, imports, workflow lint. make lock: add to requirements.lock. make schema: config/schema/.
 
 PYTHON ?= python3
-CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/crossarch
-# One environment for each Python and state of the lock file, shared by all checkouts: torch is installed once.
-KEY := $(shell $(PYTHON) -c 'import hashlib, sys; print(hashlib.sha256(sys.version.encode() + open("requirements.lock", "rb").read()).hexdigest()[:16])')
-$(if $(KEY),,$(error $(PYTHON) does not run: name another with PYTHON=...))
-VENV := $(CACHE)/venvs/$(KEY)
+VENV := .venv
 READY := $(VENV)/.ready
-export PATH := $(VENV)/bin:$(PATH)
-export PYTHONPATH := $(CURDIR)/workflow_src:$(PYTHONPATH)
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: setup environment test test-fast run check lock clean
+.PHONY: setup test test-fast run check schema lock clean
 
 setup: $(READY)
 
-# Only one checkout at a time sets an environment up; another that wants the same waits and takes it.
-ALONE = $(PYTHON) -c 'import fcntl, subprocess, sys; lock = open(sys.argv[1], "w"); \
-	fcntl.flock(lock, fcntl.LOCK_EX); sys.exit(subprocess.call(sys.argv[2:]))' $(VENV).lock
-
-$(READY):
-	@mkdir -p $(dir $(VENV))
-	@$(ALONE) sh -c 'test -e $@ || $(MAKE) --no-print-directory environment'
-
-# `.ready` comes last: an environment whose installation was interrupted is begun anew.
-environment:
-	@echo "Setting up $(VENV); the first time this installs PyTorch and takes minutes"
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
-	rm -rf $(VENV)
-	$(PYTHON) -m venv $(VENV)
+# `.ready` comes last: an interrupted installation is begun anew, as is one of another lock file.
+$(READY): requirements.lock
+	@$(PYTHON) -c 'import sys; print("Python " + sys.version.split()[0], sys.executable, flush=True); \
+		sys.exit(sys.version_info < (3, 11) and "make: 3.11 or newer is needed: make $(MAKECMDGOALS) PYTHON=python3.12")'
+	@echo 'Installing into $(VENV)/; with PyTorch this takes minutes'
+	$(PYTHON) -m venv --clear $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	@touch $(READY)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
 
 # Files of tests share the cores, in order, so that the last ones are short; one more at a time than there are
 # cores, for some wait for Slurm or a browser, and at most 4, for the memory.
@@ -46,25 +34,32 @@ test-fast: setup
 ARGS ?= table2 figure1 report --configfile config/presets/demo.yaml
 run: setup
 	snakemake --cores all --show-failed-logs $(ARGS)
-	@echo 'Made: results/ (tables, figures, report/index.html, a page to look at first)'
+	@printf '%s\n' '' 'Look at results/report/index.html, results/tables/ and results/figures/. To go on by hand:' \
+		'    . $(VENV)/bin/activate      # then: snakemake, crossarch'
 
 check: setup
 	ruff check .
 	ruff format --check .
+	codespell
 	mypy
 	lint-imports
 	snakefmt --check Snakefile rules
 	snakemake --lint
 
+# JSON schemas of the YAML files in config/, for editors.
+schema: setup
+	python -m crossarch.config.json_schema config/schema
+
 # What pyproject.toml needs beyond the lock is added to it; a line that is deleted first is renewed.
+LOCK := .venv-lock
 lock:
-	rm -rf $(CACHE)/lock && $(PYTHON) -m venv $(CACHE)/lock
-	$(CACHE)/lock/bin/python -m pip install --quiet -e '.[dev]' setuptools -c requirements.lock
-	$(CACHE)/lock/bin/python -m pip freeze --all --exclude pip --exclude-editable | tr 'A-Z_' 'a-z-' \
+	$(PYTHON) -m venv --clear $(LOCK)
+	$(LOCK)/bin/python -m pip install --quiet -e '.[dev]' setuptools -c requirements.lock
+	$(LOCK)/bin/python -m pip freeze --all --exclude pip --exclude-editable | tr 'A-Z_' 'a-z-' \
 		| grep -v '^crossarch==' | sort -f \
-		| sed -E 's/^((nvidia|cuda)-.*|triton==.*)$$/\1 ; sys_platform == "linux"/' > $(CACHE)/new.lock
-	{ head -n 1 requirements.lock; cat $(CACHE)/new.lock; } > $(CACHE)/whole.lock
-	mv $(CACHE)/whole.lock requirements.lock && rm -rf $(CACHE)/lock $(CACHE)/new.lock
+		| sed -E 's/^((nvidia|cuda)-.*|triton==.*)$$/\1 ; sys_platform == "linux"/' > $(LOCK)/new
+	{ head -n 1 requirements.lock; cat $(LOCK)/new; } > $(LOCK)/whole
+	mv $(LOCK)/whole requirements.lock && rm -rf $(LOCK)
 
 clean:
 	rm -rf .snakemake .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -6,13 +6,13 @@ from snakemake.utils import min_version
 min_version("9.20")
 
 
-configfile: "config/config.yaml"
-
-
 report: "report/workflow.rst"
 
 
 include: "rules/common.smk"
+
+
+configfile: str(CONFIG / "config.yaml")
 
 
 if CONTAINER:
@@ -61,12 +61,11 @@ rule all:
     localrule: True
 
 
-# What has ended is remembered as long as there are files that Snakemake takes for half written: it was
-# killed then, will delete them when they are asked for next, and the work need not be done again.
+# What has ended is remembered by its content, so that a job that is run again on the same bytes trains
+# nothing; of results that were replaced or deleted nothing is kept.
 onsuccess:
     tell_warnings()
-    if not any(mark.is_file() for mark in Path(".snakemake/incomplete").rglob("*")):
-        forget_ended(layout.states)
+    forget_ended(layout.states)
 
 
 onerror:

@@ -22,7 +22,7 @@ rule analyse_curvature:
         selection=CURVATURE,
         code=stage_digest("curvature"),
     shell:
-        "python -m crossarch analyse curvature {params.run} --selection {params.selection:q}"
+        "python -m crossarch {CHOSEN} analyse curvature {params.run}"
         " --device {resources.device} --slots-per-gpu {resources.slots_per_gpu} --threads {threads} > {log} 2>&1"
 
 
@@ -46,7 +46,7 @@ rule analyse_tests:
         run=RUN_PATTERN,
         code=stage_digest("testing"),
     shell:
-        "python -m crossarch analyse {wildcards.analysis} {params.run}"
+        "python -m crossarch {CHOSEN} analyse {wildcards.analysis} {params.run}"
         " --device {resources.device} --slots-per-gpu {resources.slots_per_gpu} --threads {threads} > {log} 2>&1"
 
 
@@ -69,7 +69,7 @@ rule analyse_teachers:
         run=RUN_PATTERN,
         code=stage_digest("retrace"),
     shell:
-        "python -m crossarch analyse teachers {params.run}"
+        "python -m crossarch {CHOSEN} analyse teachers {params.run}"
         " --device {resources.device} --slots-per-gpu {resources.slots_per_gpu} --threads {threads} > {log} 2>&1"
 
 
@@ -96,8 +96,7 @@ rule analyse_runs:
         words=TITLES,
         code=stage_digest("analysis"),
     shell:
-        "python -m crossarch analyse {wildcards.analysis} --summary --chosen"
-        " --selection {params.selection:q} > {log} 2>&1"
+        "python -m crossarch {CHOSEN} analyse {wildcards.analysis} --summary --chosen" " > {log} 2>&1"
 
 
 for name in SUMMARISED:

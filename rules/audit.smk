@@ -21,7 +21,7 @@ rule audit_set:
     params:
         code=stage_digest("audit"),
     shell:
-        "python -m crossarch audit {wildcards.source} {wildcards.dataset} {wildcards.ipc} > {log} 2>&1"
+        "python -m crossarch {CHOSEN} audit {wildcards.source} {wildcards.dataset} {wildcards.ipc} > {log} 2>&1"
 
 
 rule audit:
@@ -44,4 +44,4 @@ rule audit:
         selection=SELECTION,
         code=stage_digest("audit"),
     shell:
-        "python -m crossarch audit --summary --selection {params.selection:q} > {log} 2>&1"
+        "python -m crossarch {CHOSEN} audit --summary > {log} 2>&1"

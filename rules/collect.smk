@@ -15,4 +15,4 @@ rule collect:
         selection=SELECTION,
         code=stage_digest("collect"),
     shell:
-        "python -m crossarch collect {wildcards.collection} --selection {params.selection:q} > {log} 2>&1"
+        "python -m crossarch {CHOSEN} collect {wildcards.collection} --output {output} > {log} 2>&1"

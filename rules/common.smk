@@ -1,14 +1,29 @@
 # Configuration, checked before anything else, and what the rules ask of it.
 
 import functools
+import json
 import os
+import shlex
 import re
 import sys
 import time
 from functools import cache
 from pathlib import Path
 
-sys.path.insert(0, str(Path(workflow.basedir) / "workflow_src"))
+from snakemake.exceptions import WorkflowError
+
+CODE = Path(workflow.basedir) / "workflow_src"
+try:
+    import crossarch
+except ModuleNotFoundError:
+    raise WorkflowError(
+        f"crossarch is not installed in {sys.executable}: `make setup`, then `. .venv/bin/activate`"
+    ) from None
+imported = Path(crossarch.__file__).parents[1]
+if imported.resolve() != CODE.resolve() and imported.name != "site-packages":
+    raise WorkflowError(
+        f"found the crossarch of another checkout, {imported}: `make setup`, then `. .venv/bin/activate`"
+    )
 
 from crossarch.analysis.chosen import (
     analyses_together,
@@ -27,6 +42,7 @@ from crossarch.config import (
     load_configuration,
     needs_runs,
     parse_run,
+    parse_set,
     published_teacher,
     read_overrides,
     renderable_figures,
@@ -41,18 +57,16 @@ from crossarch.config import (
     table_words,
     teacher_file,
 )
-from crossarch.current import images_fetched_from
 from crossarch.digests import stage_digest
 from crossarch.errors import CrossarchError
 from crossarch.config.files import LocalFile
 from crossarch.config.schema import CUSTOM_WHITENING, MEASURED, SUMMARISED, WHITENINGS
 from crossarch.config.sets import AUDITED, check_own_files
-from crossarch.fetch.roots import find_real
+from crossarch.fetch.roots import data_roots
 from crossarch.files import files_of, sha256_of
 from crossarch.layout import Layout, layout_of
 from crossarch.logs import warnings_since
 from crossarch.running.ended import forget_ended
-from snakemake.exceptions import WorkflowError
 
 
 def one_line(function):
@@ -68,38 +82,77 @@ def one_line(function):
     return guarded
 
 
+# The folder of the YAML files: where the workflow is started, or beside the Snakefile.
+CONFIG = Path("config") if Path("config").is_dir() else Path(workflow.basedir).absolute() / "config"
+PRESETS = [Path(os.path.relpath(path)) for path in workflow.config_settings.configfiles]
+# What is said on the command line, where `null` is a word to Snakemake.
+VALUES = {
+    key: None if value == "null" else value
+    for key, value in (workflow.config_settings.config or {}).items()
+}
+# The same for jobs that read config/ themselves: what of it matters to them triggers them as a param.
+CHOSEN = " ".join(
+    [
+        *([f"--config-dir {shlex.quote(str(CONFIG))}"] if CONFIG.is_absolute() else []),
+        *(f"--preset {shlex.quote(str(preset))}" for preset in PRESETS),
+        *([f"--selection {shlex.quote(json.dumps(VALUES))}"] if VALUES else []),
+    ]
+)
+
+
 @one_line
 def read_configuration():
     """config/ with the presets of --configfile and the values of --config laid over it."""
-    presets = read_overrides(path for path in workflow.config_settings.configfiles)
-    values = workflow.config_settings.config or {}
-    unset = {key: None for key, value in values.items() if value == "null"}  # a word to Snakemake
-    command_line = [("--config", {**values, **unset})]
-    chosen = load_configuration(Path("config"), overrides=[*presets, *command_line])
+    overrides = [*read_overrides(PRESETS), ("--config", VALUES)]
+    chosen = load_configuration(CONFIG, overrides=overrides)
     check_own_files(chosen)
+    data_roots(chosen)
     return chosen
 
 
 configuration = read_configuration()
 selection = configuration.selection
 layout = one_line(layout_of)(configuration)
+
+
+@one_line
+def check_targets(targets):
+    """A path that names what the configuration does not have is one line, before any rule is tried.
+
+    Snakemake would print a traceback of the input function that finds it out.
+    """
+    for target in targets:
+        if not target.startswith(f"{layout.results}/"):
+            continue
+        match target.removeprefix(f"{layout.results}/").split("/"):
+            case ["runs", *_] | ["logs", "train", *_]:
+                resolve(configuration, parse_run(re.sub(r"/[^/]*$", "", target)))
+            case ["distil", source, dataset, str(ipc), _]:
+                resolve_distil(configuration, parse_set(f"{source}/{dataset}/{ipc}"))
+            case ["distilled", source, dataset, str(ipc), *_]:
+                chosen = parse_set(f"{source}/{dataset}/{ipc.removesuffix('.safetensors')}")
+                set_whitening(configuration, chosen.source, chosen.dataset, chosen.ipc)
+            case ["data", dataset, *_]:
+                configuration.dataset(dataset)
+
+
+check_targets(sys.argv[1:])  # Snakemake gives its targets to no Snakefile
 START = time.time()
 
-# Jobs run `python -m crossarch`: this Python and this checkout, or, in a conda environment (which puts
-# its own Python first), that Python and this checkout.
+# Jobs run `python -m crossarch`: this Python, or that of a conda environment or a container, in which
+# crossarch is not installed.
+if workflow.deployment_settings.deployment_method:
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(CODE), os.getenv("PYTHONPATH")]))
 os.environ.update(
     PATH=os.pathsep.join([str(Path(sys.executable).parent), os.getenv("PATH", "")]),
-    PYTHONPATH=os.pathsep.join(
-        filter(None, [str(Path(workflow.basedir) / "workflow_src"), os.getenv("PYTHONPATH")])
-    ),
-    CROSSARCH_RESULTS=selection.results,
-    CROSSARCH_OWN=selection.model_dump_json(include={"own_networks", "own_recipes", "own_sources"}),
 )
 CONTAINER = os.getenv("CROSSARCH_CONTAINER")  # an image made from Dockerfile or apptainer.def
 TRAINING_ENVIRONMENT = f"../envs/{'train-cuda' if selection.device == 'cuda' else 'train'}.yaml"
 # What decides the contents of tables, as one value that a change of triggers their jobs.
 NOT_IN_TABLES = {"device", "threads", "slots_per_gpu", "results", "curvature", "data_roots"}
 SELECTION = selection.model_dump_json(exclude=NOT_IN_TABLES)
+# Where networks of the user's own lie, which triggers no job: their code does.
+OWN_NETWORKS = json.dumps({file.code: file.file for file in configuration.network_files.values()})
 # What data sets and sources are called, which figures and analyses print.
 TITLES = selected_titles(configuration)
 # What decides how the curvature of a run is measured.
@@ -226,31 +279,10 @@ def words_of(table):
     return table_words(configuration, configuration.tables[table])
 
 
-@one_line
-def archive_of(wildcards):
-    """The archive that a real data set is fetched as, if no package and no data root has the set.
-
-    Of images that are there and fit it is the archive they were read from, if they were: the inputs of a
-    job that has ended stay as they are, whatever data roots there are. What is newer than they are
-    counts by its contents alone.
-    """
-    dataset = wildcards.dataset
-    if read_from := images_fetched_from(configuration, layout, dataset):
-        fetched = "://" in read_from
-    else:
-        embedded = configuration.origin(dataset).embedded
-        fetched = not embedded and find_real(configuration, dataset) is None
-    return ancient(str(layout.archive(dataset))) if fetched else []
-
-
-@one_line
-def place_of_images(wildcards, input, output):
-    """The option that tells a job where the images lie.
-
-    It triggers no job: Snakemake keeps no track of a param that is made from the job's output.
-    """
-    place = input[0] if input else find_real(configuration, wildcards.dataset)
-    return ["--from", str(place)] if place else []
+def located_images(wildcards):
+    """What tells where a real data set lies; nothing where a package has its images."""
+    embedded = one_line(configuration.origin)(wildcards.dataset).embedded
+    return [] if embedded else str(layout.located(wildcards.dataset))
 
 
 @one_line
@@ -311,6 +343,14 @@ def constants_of(wildcards):
 
 
 @one_line
+def files_of_set(wildcards, output):
+    """The files of a distilled set, a folder as one: where they lie triggers no job."""
+    source, dataset, ipc = wildcards.source, wildcards.dataset, int(wildcards.ipc)
+    files = distilled_set(configuration, source, dataset, ipc).files
+    return [str(file.location) if isinstance(file, LocalFile) else upstream_path(file) for file in files]
+
+
+@one_line
 def reading_of(wildcards):
     """How the files of a distilled set are understood, and the bytes of one's own, as one value."""
     source, dataset = wildcards.source, wildcards.dataset
@@ -336,7 +376,7 @@ def local_paths(file):
     if not isinstance(file, LocalFile):
         return [upstream_path(file)]
     if not file.location.exists():
-        raise CrossarchError(f"config/sources.yaml: {file.path}: no such file or folder")
+        raise CrossarchError(f"{CONFIG}/sources.yaml: {file.path}: no such file or folder")
     return [str(path) for path in files_of(file.location)]
 
 

@@ -24,7 +24,8 @@ rule distil:
         code=stage_digest("distil"),
     shell:
         "exec python -m crossarch distil --settings {params.settings:q} --real {input.real}"
-        " --test {input.test} --whitener {input.whitener}"
+        " --test {input.test} --whitener {input.whitener} --distilled {output.distilled}"
+        " --record {output.record} --states {layout.states}"
         " --device {resources.device} --slots-per-gpu {resources.slots_per_gpu} --threads {threads} > {log} 2>&1"
 
 
@@ -49,7 +50,7 @@ rule distillation_curve:
     params:
         code=stage_digest("curve"),
     shell:
-        "python -m crossarch render {wildcards.source}/{wildcards.dataset}/ipc{wildcards.ipc} > {log} 2>&1"
+        "python -m crossarch {CHOSEN} render {wildcards.source}/{wildcards.dataset}/ipc{wildcards.ipc} > {log} 2>&1"
 
 
 rule distillations:

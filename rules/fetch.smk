@@ -15,13 +15,13 @@ rule fetch:
     params:
         file=pinned_file,
     shell:
-        "python -m crossarch fetch --file {params.file:q} > {log} 2>&1"
+        "python -m crossarch {CHOSEN} fetch --file {params.file:q} > {log} 2>&1"
 
 
-# The archive of a real data set from the first of its addresses that has it, whatever it is packed in.
-rule archive:
+# Where a real data set lies: in a data root, else as the archive from the first address that has it.
+rule real_set:
     output:
-        "<results>/downloads/real/{dataset}.archive",
+        "<results>/downloads/real/{dataset}.json",
     log:
         "<results>/logs/fetch/real/{dataset}.log",
     retries: 2
@@ -31,4 +31,4 @@ rule archive:
     params:
         archives=pinned_archives,
     shell:
-        "python -m crossarch fetch --real {wildcards.dataset} > {log} 2>&1"
+        "python -m crossarch {CHOSEN} fetch --real {wildcards.dataset} --output {output} > {log} 2>&1"

@@ -22,7 +22,7 @@ rule render_figure:
         words=lambda wildcards: figure_words(wildcards.figure),
         code=stage_digest("figures"),
     shell:
-        "python -m crossarch render {wildcards.figure} --selection {params.selection:q} > {log} 2>&1"
+        "python -m crossarch {CHOSEN} render {wildcards.figure} > {log} 2>&1"
 
 
 for figure in configuration.figures:

@@ -3,20 +3,21 @@
 
 rule images:
     input:
-        archive_of,
+        located_images,
     output:
-        "<results>/data/{dataset}/train.safetensors",
-        "<results>/data/{dataset}/test.safetensors",
+        train="<results>/data/{dataset}/train.safetensors",
+        test="<results>/data/{dataset}/test.safetensors",
     log:
         "<results>/logs/images/{dataset}.log",
     conda:
         "../envs/train.yaml"
     params:
         reading=reading_of_images,
-        place=place_of_images,
+        located=lambda wildcards, input: [f"--located={path}" for path in input],
         code=stage_digest("prepare"),
     shell:
-        "python -m crossarch prepare {wildcards.dataset} {params.place:q} > {log} 2>&1"
+        "python -m crossarch {CHOSEN} prepare images {wildcards.dataset} {params.located}"
+        " --train {output.train} --test {output.test} > {log} 2>&1"
 
 
 rule whitener:
@@ -35,8 +36,8 @@ rule whitener:
         constants=constants_of,
         code=stage_digest("prepare"),
     shell:
-        "python -m crossarch prepare {wildcards.dataset} --whitener {wildcards.whitening}"
-        " --threads {threads} > {log} 2>&1"
+        "python -m crossarch {CHOSEN} prepare whitener {wildcards.dataset} {wildcards.whitening}"
+        " --images {input} --output {output} --threads {threads} > {log} 2>&1"
 
 
 rule test_set:
@@ -52,7 +53,8 @@ rule test_set:
     params:
         code=stage_digest("prepare"),
     shell:
-        "python -m crossarch prepare {wildcards.dataset} --test-set {wildcards.whitening} > {log} 2>&1"
+        "python -m crossarch prepare test-set {wildcards.dataset} --images {input.images}"
+        " --whitener {input.whitener} --output {output} > {log} 2>&1"
 
 
 rule distilled:
@@ -68,9 +70,14 @@ rule distilled:
         "../envs/train.yaml"
     params:
         reading=reading_of,
+        files=files_of_set,
+        options=lambda wildcards, input: [
+            f"--{name}={input[name]}" for name in ("whitener", "real") if name in input.keys()
+        ],
         code=stage_digest("prepare"),
     shell:
-        "python -m crossarch prepare {wildcards.dataset} --source {wildcards.source} --ipc {wildcards.ipc} > {log} 2>&1"
+        "python -m crossarch {CHOSEN} prepare distilled {wildcards.source} {wildcards.dataset} {wildcards.ipc}"
+        " {params.files:q} {params.options} --output {output} > {log} 2>&1"
 
 
 rule drawn:
@@ -85,5 +92,5 @@ rule drawn:
     params:
         code=stage_digest("prepare"),
     shell:
-        "python -m crossarch prepare {wildcards.dataset} --source {wildcards.source}"
-        " --ipc {wildcards.ipc} --seed {wildcards.seed} > {log} 2>&1"
+        "python -m crossarch prepare drawn {wildcards.ipc} {wildcards.seed} --images {input.images}"
+        " --whitener {input.whitener} --output {output} > {log} 2>&1"

@@ -30,7 +30,7 @@ rule render_table:
         words=lambda wildcards: words_of(wildcards.table),
         code=stage_digest("render"),
     shell:
-        "python -m crossarch render {wildcards.table} --selection {params.selection:q} > {log} 2>&1"
+        "python -m crossarch {CHOSEN} render {wildcards.table} > {log} 2>&1"
 
 
 # A table of settings is read off the recipes: it needs no run.
@@ -49,7 +49,7 @@ rule render_settings:
         words=lambda wildcards: words_of(wildcards.table),
         code=stage_digest("render"),
     shell:
-        "python -m crossarch render {wildcards.table} --selection {params.selection:q} > {log} 2>&1"
+        "python -m crossarch {CHOSEN} render {wildcards.table} > {log} 2>&1"
 
 
 rule scorecard:
@@ -68,7 +68,7 @@ rule scorecard:
         words=[words_of(name) for name in MEASURED_TABLES],
         code=stage_digest("scorecard"),
     shell:
-        "python -m crossarch scorecard --runs {input.metrics} --selection {params.selection:q} > {log} 2>&1"
+        "python -m crossarch {CHOSEN} scorecard --runs {input.metrics} > {log} 2>&1"
 
 
 for table, settings in configuration.tables.items():
@@ -122,13 +122,13 @@ rule reproduction:
         tables=" ".join(KEPT_TABLES),
         figures=" ".join(name for name in KEPT_FIGURES if name != "figure8"),
     shell:
-        "( python -m crossarch collect runs --every --results {params.results} --output {output.runs}"
-        " && for name in {params.tables} {params.figures}; do python -m crossarch render $name"
-        " {params.options} --runs {output.runs} || exit 1; done"
-        " && python -m crossarch scorecard {params.options} --runs {output.runs}"
-        " && python -m crossarch render figure8 {params.options} --runs {output.runs}"
-        " --selection '{{\"ipc\": [1]}}'"  # the first of its IPC that was measured
-        " && python -m crossarch render report {params.options} --runs {output.runs}"
-        " && for analysis in {params.analyses}; do python -m crossarch analyse $analysis --summary"
-        " {params.options} --page docs/analysis.md || exit 1; done"
-        " && python -m crossarch reproduction {params.options} --runs {output.runs} ) > {log} 2>&1"
+        "( python -m crossarch --results {params.results} collect runs --every --output {output.runs}"
+        " && for name in {params.tables} {params.figures}; do python -m crossarch {params.options} render"
+        " $name --runs {output.runs} || exit 1; done"
+        " && python -m crossarch {params.options} scorecard --runs {output.runs}"
+        " && python -m crossarch {params.options} --selection '{{\"ipc\": [1]}}' render figure8"
+        " --runs {output.runs}"  # the first of its IPC that was measured
+        " && python -m crossarch {params.options} render report --runs {output.runs}"
+        " && for analysis in {params.analyses}; do python -m crossarch {params.options} analyse"
+        " $analysis --summary --page docs/analysis.md || exit 1; done"
+        " && python -m crossarch {params.options} reproduction --runs {output.runs} ) > {log} 2>&1"

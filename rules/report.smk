@@ -28,7 +28,7 @@ rule report_page:
         selection=SELECTION,
         code=stage_digest("page"),
     shell:
-        "python -m crossarch render report --selection {params.selection:q} > {log} 2>&1"
+        "python -m crossarch {CHOSEN} render report > {log} 2>&1"
 
 
 rule report:

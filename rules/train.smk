@@ -26,5 +26,6 @@ rule train:
         code=stage_digest("train"),
     shell:
         "exec python -m crossarch train --settings {params.settings:q} --distilled {input.distilled}"
-        " --test {input.test} {params.teacher}"
+        " --test {input.test} {params.teacher} --metrics {output.metrics} --states {layout.states}"
+        " --own-networks {OWN_NETWORKS:q}"
         " --device {resources.device} --slots-per-gpu {resources.slots_per_gpu} --threads {threads} > {log} 2>&1"

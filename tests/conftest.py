@@ -48,11 +48,10 @@ def crossarch_on_mirror(project: Path, mirror: Path, official_cifar10: Path) -> 
 
     def run(results: Path, *arguments: str) -> str:
         finished = subprocess.run(
-            [sys.executable, "-m", "crossarch", *arguments, "--results", str(results)],
+            [sys.executable, "-m", "crossarch", "--results", str(results), *arguments],
             cwd=project,
             env={
                 **os.environ,
-                "PYTHONPATH": str(project / "workflow_src"),
                 "CROSSARCH_MIRROR": str(mirror),
                 "CROSSARCH_DATA": str(official_cifar10.parent),
                 "CROSSARCH_CACHE": str(results / "cache"),

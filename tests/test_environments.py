@@ -1,7 +1,6 @@
 """The environments of the jobs, conda and container: versions as in pyproject.toml and the lock file."""
 
 import ast
-import os
 import re
 import shutil
 import subprocess
@@ -170,7 +169,6 @@ def imported_by(verb: str, summary: bool) -> set[str]:
     )
     loaded = subprocess.run(
         [sys.executable, "-c", program],
-        env=os.environ | {"PYTHONPATH": str(PROJECT / "workflow_src")},
         capture_output=True,
         text=True,
         check=True,

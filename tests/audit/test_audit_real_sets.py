@@ -30,7 +30,7 @@ def named(source: str, ipc: int) -> SetId:
 def layout(tmp_path_factory: pytest.TempPathFactory, crossarch_on_mirror: Callable[..., str]) -> Layout:
     """Results of `crossarch audit` on the four sets of the mirror."""
     folder = tmp_path_factory.mktemp("audit")
-    crossarch_on_mirror(folder, "audit", "--selection", SELECTION, "--threads", "2")
+    crossarch_on_mirror(folder, "--selection", SELECTION, "audit", "--threads", "2")
     return Layout(folder)
 
 

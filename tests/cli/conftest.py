@@ -68,7 +68,7 @@ def call(project: Path) -> Call:
         return subprocess.run(
             [sys.executable, "-m", "crossarch", *arguments],
             cwd=project,
-            env={**kept, "PYTHONPATH": str(project / "workflow_src"), **environment},
+            env={**kept, **environment},
             capture_output=True,
             text=True,
             timeout=300,

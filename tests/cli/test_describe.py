@@ -33,7 +33,7 @@ def described(call: Call, file: Path) -> tuple[dict[str, int | None], list[str]]
     """The numbers, and the lines on stderr."""
     preset = file.with_name("mine.yaml")
     preset.write_text(f"own_networks: {{mine: {file}}}\n")
-    finished = call("describe", "--arch", "mine", "--source", "frepo", "--preset", str(preset))
+    finished = call("--preset", str(preset), "describe", "--arch", "mine", "--source", "frepo")
     assert finished.returncode == 0, finished.stderr
     return json.loads(finished.stdout), finished.stderr.splitlines()
 
@@ -59,7 +59,7 @@ def test_a_plan_with_a_network_that_a_recipe_cannot_train_names_the_run(
         f"own_networks: {{mine: {file}}}\narchs: [mine]\nipc: [1]\nsources: [frepo]\n"
         "own_recipes: {q: {base: baseline}}\nrecipes: [q, full]\ntables: [table2]\n"
     )
-    finished = call("plan", "--preset", str(preset), "--results", str(kept))
+    finished = call("--preset", str(preset), "--results", str(kept), "plan")
     assert finished.returncode == 2
     (line,) = finished.stderr.splitlines()
     assert line.startswith(

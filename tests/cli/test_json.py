@@ -23,7 +23,7 @@ def results(kept: Path, tmp_path: Path) -> Path:
 
 
 def told(call: Call, results: Path, *arguments: str) -> Any:
-    finished = call(*arguments, "--json", "--results", str(results))
+    finished = call("--results", str(results), *PRESET, *arguments, "--json")
     assert finished.returncode == 0, finished.stderr
     return json.loads(finished.stdout)
 
@@ -43,7 +43,7 @@ def test_files_and_what_was_left_out(call: Call, results: Path) -> None:
         ("render", "figure5"),
         ("render", "figure1", "--every"),
     ):
-        files = told(call, results, *arguments, *PRESET)["files"]
+        files = told(call, results, *arguments)["files"]
         assert files
         assert all(Path(file).is_file() for file in files)
     kept = results / "kept"
@@ -64,16 +64,13 @@ def test_a_schedule_is_the_same_in_both_forms(call: Call) -> None:
     ]
 
 
-def test_prepared_and_fetched_files(call: Call, mirror: Path, tmp_path: Path) -> None:
+def test_fetched_files(call: Call, mirror: Path, tmp_path: Path) -> None:
     places = {"CROSSARCH_MIRROR": str(mirror), "CROSSARCH_CACHE": str(tmp_path / "cache")}
-    asked = ("prepare", "cifar10", "--source", "frepo", "--ipc", "1")
-    prepared = json.loads(call(*asked, "--json", "--results", str(tmp_path), **places).stdout)
-    assert prepared == {"files": [str(tmp_path / "distilled/frepo/cifar10/ipc1.safetensors")]}
     url = next(
         f"https://{file.relative_to(mirror)}"
         for file in (mirror / "raw.githubusercontent.com").rglob("cifar10_1_frepo/images_best.pt")
     )
-    fetched = json.loads(call("fetch", url, "--json", "--results", str(tmp_path), **places).stdout)
+    fetched = json.loads(call("--results", str(tmp_path), "fetch", url, "--json", **places).stdout)
     assert [one["url"] for one in fetched] == [url]
     assert Path(fetched[0]["path"]).is_file()
 
@@ -86,8 +83,8 @@ with working("Thinking"):
 """
 
 
-def test_bars_are_drawn_on_a_terminal_and_nowhere_else(project: Path) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(project / "workflow_src"), "TERM": "xterm"}
+def test_bars_are_drawn_on_a_terminal_and_nowhere_else() -> None:
+    environment = {**os.environ, "TERM": "xterm"}
     command = [sys.executable, "-c", BAR]
     silent = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert (silent.stdout, silent.stderr) == ("", "")

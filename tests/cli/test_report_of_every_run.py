@@ -15,12 +15,12 @@ RUNS = [f"cifar10/frepo/ipc1/{arch}/baseline/seed0" for arch in ("cnn", "alexnet
 
 def test_figures_and_scorecard_are_those_of_the_page(kept: Path, tmp_path: Path) -> None:
     layout = Layout(tmp_path).partial
-    options = ("--config", str(PROJECT / "config"), "--results", str(tmp_path))
+    options = ("--config-dir", str(PROJECT / "config"), "--results", str(tmp_path))
     options += ("--selection", '{"datasets": ["cifar10"], "figures": ["figure1"]}')
     for run in RUNS:
         shutil.copytree(kept / "runs" / run, tmp_path / "runs" / run)
     for count in (2, 1):
-        finished = CliRunner().invoke(app, ["render", "report", "--every", *options])
+        finished = CliRunner().invoke(app, [*options, "render", "report", "--every"])
         assert finished.exit_code == 0, finished.exception
         page = layout.page.read_text()
         assert f"<strong>{count}</strong> runs" in page

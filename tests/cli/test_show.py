@@ -1,8 +1,7 @@
-"""`show` and `compare` on the metrics of finished runs."""
+"""`show` on the metrics of finished runs."""
 
 import json
 import os
-import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -17,20 +16,19 @@ from crossarch.errors import ConfigError, DataError
 PROJECT = Path(__file__).parents[2]
 SET = "cifar10/frepo/ipc1"
 FULL, WITHOUT_KD = f"{SET}/alexnet/full/seed0", f"{SET}/alexnet/wo_dp/seed0"
-INPUTS = ("distilled", "test", "teacher")
 
 
 @pytest.fixture(autouse=True)
 def _in_kept(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CROSSARCH_RESULTS", str(kept))
+    monkeypatch.setenv("KEPT", str(kept))
 
 
 def invoke(*arguments: str, results: Path | None = None) -> Result:
-    config = ("--config", str(PROJECT / "config"))
-    elsewhere = ("--results", str(results)) if results else ()
+    folder = results or os.environ["KEPT"]
+    options = ("--config-dir", str(PROJECT / "config"), "--results", str(folder))
     # As wide as it takes: lines are not broken.
     runner = CliRunner(env={"COLUMNS": "400"})
-    return runner.invoke(app, [*arguments, *config, *elsewhere])
+    return runner.invoke(app, [*options, *arguments])
 
 
 def told(*arguments: str, results: Path | None = None) -> dict[str, Any]:
@@ -39,9 +37,7 @@ def told(*arguments: str, results: Path | None = None) -> dict[str, Any]:
 
 
 def metrics(run: str) -> dict[str, Any]:
-    data: dict[str, Any] = json.loads(
-        Path(os.environ["CROSSARCH_RESULTS"], "runs", run, "metrics.json").read_text()
-    )
+    data: dict[str, Any] = json.loads(Path(os.environ["KEPT"], "runs", run, "metrics.json").read_text())
     return data
 
 
@@ -73,7 +69,6 @@ def test_show_tells_what_the_metrics_say() -> None:
         assert text in page
     assert "as the configuration asks today" in page
     assert "on FRePo, 1 image per class; " in page
-    assert page.count("┤") == 16  # two curves of eight lines
 
 
 def test_show_tells_what_the_recipe_changes_of_its_base() -> None:
@@ -126,14 +121,14 @@ def test_what_cannot_be_shown_is_one_line(results: Path) -> None:
     assert isinstance(broken, DataError)
     assert "accuracy.best: found 101" in str(broken)
     (results / "runs" / FULL / "metrics.json").write_text("{")
-    assert isinstance(invoke("compare", FULL, FULL, results=results).exception, DataError)
+    assert isinstance(invoke("show", FULL, results=results).exception, DataError)
 
 
 def test_another_run_than_the_path_says_is_one_line(results: Path) -> None:
     file = results / "runs" / FULL / "metrics.json"
     file.write_text(json.dumps(metrics(WITHOUT_KD)))
     told = f"{file}: run.recipe: found 'wo_dp', but its path says 'full'"
-    for arguments in (("show", FULL), ("show", str(file.parent)), ("compare", WITHOUT_KD, FULL)):
+    for arguments in (("show", FULL), ("show", str(file.parent))):
         refused = invoke(*arguments, results=results).exception
         assert isinstance(refused, DataError)
         assert str(refused) == told
@@ -147,61 +142,3 @@ def test_a_run_of_what_is_configured_no_longer_is_still_shown(results: Path) -> 
     assert "found unknown recipe 'fuller'" in answer["outdated"]
     assert (answer["base"], answer["paper"]) == (None, None)
     assert "AlexNet trained by fuller on FRePo" in invoke("show", gone, results=results).stdout
-
-
-def test_compare_tells_only_what_differs() -> None:
-    answer = told("compare", FULL, WITHOUT_KD)
-    found = {one["key"]: (one["a"], one["b"]) for one in answer["differences"]}
-    assert found["recipe"] == ("full", "wo_dp")
-    assert found["epochs"] == (4000, 1000)
-    assert found["keep_rate"][1] is None
-    assert found["network.droppath"] == (True, False)
-    assert not {"whitening", "distillation", "batch_size", "dataset", "teacher"} & set(found)
-    best = answer["accuracy"]["best"]
-    assert best["a"] == metrics(FULL)["accuracy"]["best"]
-    assert best["difference"] == pytest.approx(best["b"] - best["a"])
-    page = invoke("compare", FULL, WITHOUT_KD).stdout
-    assert f"{best['difference']:+.2f}" in page
-    assert len(re.findall(r"^ *[\d.e+-]* ┤", page, re.MULTILINE)) == 24  # twice two curves of six lines
-    same = told("compare", FULL, FULL)
-    assert (same["differences"], same["warnings"]) == ([], [])
-    assert same["accuracy"]["last"]["difference"] == 0
-
-
-def test_compare_prints_settings_as_they_are(results: Path) -> None:
-    again = FULL.replace("seed0", "seed1")
-    shutil.copytree(results / "runs" / FULL, results / "runs" / again)
-    own = {"file": "nets/[/mine].py", "code": "0123456789abcdef"}
-    spoil(results, again, lambda data: data["run"].update(seed=1))
-    spoil(results, again, lambda data: data["settings"]["network"].update(own=own))
-    answer = invoke("compare", FULL, again, results=results)
-    assert answer.exit_code == 0
-    assert "nets/[/mine].py" in answer.stdout
-
-
-def test_compare_warns_where_runs_are_not_like_with_like(results: Path) -> None:
-    again = FULL.replace("seed0", "seed1")
-    shutil.copytree(results / "runs" / FULL, results / "runs" / again)
-    spoil(results, again, lambda data: data["run"].update(seed=1))
-    assert told("compare", FULL, again, results=results)["warnings"] == []
-    spoil(
-        results,
-        again,
-        lambda data: data.update(commit="0123456789ab", inputs=dict.fromkeys(INPUTS, "f")),
-    )
-    prepared_anew = told("compare", FULL, again, results=results)["warnings"]
-    for name, warning in zip(INPUTS, prepared_anew, strict=True):
-        assert f"(inputs.{name})" in warning
-        commits = f"(commits {metrics(FULL)['commit']} and 0123456789ab)"
-        assert (commits in warning) == (name != "teacher")
-    spoil(results, again, lambda data: data.update(inputs={}, evaluations=data["evaluations"][-2:]))
-    fewer = told("compare", FULL, again, results=results)["warnings"]
-    assert fewer == ["`best` is the best of 8 and of 2 evaluations: compare `last`"]
-
-    other_set = told("compare", FULL, FULL.replace("/frepo/", "/mtt/"))["warnings"]
-    assert {one.split(":")[0] for one in other_set} == {"not like with like"}
-    for part in ("inputs.distilled", "inputs.test", "inputs.teacher", "zca-frepo and zca-kornia"):
-        assert any(part in one for one in other_set)
-    assert not any("by name they are one" in one for one in other_set)
-    page = invoke("compare", FULL, FULL.replace("/frepo/", "/mtt/")).stdout
-    assert "warning: not like with like" in page

@@ -37,7 +37,6 @@ def ending_after(seconds: float, number: signal.Signals) -> tuple[int, str]:
 # The command's own entry point, with a verb that imports PyTorch and then waits.
 WAIT_FOREVER = """
 import sys, time
-sys.path.insert(0, "workflow_src")
 import crossarch.__main__ as entry
 import signal
 for number in (signal.SIGINT, signal.SIGTERM):

@@ -21,8 +21,8 @@ OLD, KEPT = (parse_run(f"{SET}/cnn/baseline/seed{seed}") for seed in (0, 1))
 
 
 def invoke(*arguments: str, results: Path) -> Result:
-    config = ("--config", str(PROJECT / "config"))
-    return CliRunner().invoke(app, [*arguments, *config, "--results", str(results)])
+    options = ("--config-dir", str(PROJECT / "config"), "--results", str(results))
+    return CliRunner().invoke(app, [*options, *arguments])
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ def test_the_rules_run_through_a_submit_command(tmp_path: Path, project: Path) -
         'echo "$1 $2 $3" >> submitted\nnohup sh "$4" > /dev/null 2>&1 &\necho $!\n'
     )
     queue.chmod(0o755)
-    prepared = workspace.crossarch("prepare", "cifar10", "--test-set", "zca-kornia")
+    prepared = workspace.snakemake("results/data/cifar10/test/zca-kornia.safetensors")
     assert prepared.returncode == 0, prepared.stderr
     submit = f"{shlex.quote(str(queue))} {{rule}} {{threads}} {{resources.mem_mb}}"
     command = [sys.executable, "-m", "snakemake", "--nocolor", "--jobs", "2", "--latency-wait", "10"]

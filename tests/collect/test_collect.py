@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 
 from crossarch.cli import app
 from crossarch.collect import collect_runs, read_runs, write_runs
+from crossarch.collect.current import outdated_runs
 from crossarch.collect.runs import RUNS
 from crossarch.config import RunId
-from crossarch.current import outdated_runs
 from crossarch.errors import DataError
 from crossarch.layout import Layout
 
@@ -238,7 +238,7 @@ def test_a_student_of_another_teacher_than_today_s_is_told(write_metrics: Write)
     assert outdated_runs(configured(), [file, record]) == {}
 
     best.write_bytes(b"what was trained later")
-    told = f"teacher {teacher.path}: made with other weights than best.safetensors has today"
+    told = f"teacher: made with other bytes than runs/{teacher.path}/best.safetensors has today"
     assert outdated_runs(configured(), [file, record]) == {file: told}
 
     def slower(data: dict[str, Any]) -> dict[str, Any]:
@@ -274,7 +274,7 @@ def test_a_run_on_another_set_than_lies_there_now_is_told(tmp_path: Path) -> Non
     file, record = write(student, b"the set"), write(teacher, b"the set")
     assert outdated_runs(configured(), [file, record]) == {}
     write(teacher, b"the set before")
-    told = f"trained on another set than lies in {path.relative_to(tmp_path)} now"
+    told = f"distilled: made with other bytes than {path.relative_to(tmp_path)} has today"
     assert outdated_runs(configured(), [file, record]) == {
         file: f"teacher {teacher.path}: {told}",
         record: told,
@@ -297,7 +297,7 @@ def test_a_run_tested_on_another_set_than_lies_there_now_is_told(tmp_path: Path)
     file.write_text(json.dumps({**with_settings_of_today(run)(metrics_of(run)), **inputs}))
     assert outdated_runs(configured(), [file]) == {}
     path.write_bytes(b"a later one")
-    told = "tested on another set than lies in data/cifar10/test/zca-frepo.safetensors now"
+    told = "test: made with other bytes than data/cifar10/test/zca-frepo.safetensors has today"
     assert outdated_runs(configured(), [file]) == {file: told}
     path.unlink()
     assert outdated_runs(configured(), [file]) == {}
@@ -308,9 +308,9 @@ def test_every_leaves_damaged_records_out_and_names_them(write_metrics: Write, t
     write_metrics(kept, with_settings_of_today(kept))
     damaged = write_metrics(a_run(seed=1))
     damaged.write_text('{"run": ')
-    arguments = ["--every", "--config", str(CONFIG), "--results", str(tmp_path)]
+    options = ["--config-dir", str(CONFIG), "--results", str(tmp_path)]
     for command in (["collect"], ["render", "figure1"], ["render", "report"]):
-        told = CliRunner().invoke(app, [*command, *arguments])
+        told = CliRunner().invoke(app, [*options, *command, "--every"])
         assert told.exit_code == 0, told.output
         assert f"left out: {damaged}: line 1, column 9: is not JSON" in told.stderr
 
@@ -328,12 +328,12 @@ def test_the_command_leaves_outdated_runs_out_and_names_them(
     kept, old = a_run(), a_run(seed=1)
     write_metrics(kept, with_settings_of_today(kept))
     write_metrics(old, lambda data: {**with_settings_of_today(old)(data), "settings": {"epochs": 1000}})
-    arguments = ["collect", "--every", "--config", str(CONFIG), "--results", str(tmp_path)]
+    options = ["--config-dir", str(CONFIG), "--results", str(tmp_path)]
     left_out = f"left out: {tmp_path}/runs/{old.path}/metrics.json: settings: network"
-    of_all = CliRunner().invoke(app, ["render", "report", *arguments[1:]])
+    of_all = CliRunner().invoke(app, [*options, "render", "report", "--every"])
     assert of_all.exit_code == 0, of_all.output
     assert left_out in of_all.stderr
-    told = CliRunner().invoke(app, arguments)
+    told = CliRunner().invoke(app, [*options, "collect", "--every"])
     assert told.exit_code == 0, told.output
     assert read_runs(tmp_path / "partial" / "metrics" / "runs.csv")["seed"].tolist() == [0]
     assert left_out in told.stderr
@@ -345,10 +345,10 @@ def test_the_command_refuses_outdated_runs_of_a_table(write_metrics: Write, tmp_
     write_metrics(kept, with_settings_of_today(kept))
     today = metrics_of_today(configured(), old)
     file = write_metrics(old, lambda _: {**today, "settings": {**today["settings"], "epochs": 300}})
-    arguments = ["collect", "table2", "--config", str(CONFIG), "--results", str(tmp_path)]
-    told = str(CliRunner().invoke(app, [*arguments, "--selection", chosen]).exception)
+    options = ["--config-dir", str(CONFIG), "--results", str(tmp_path), "--selection", chosen]
+    told = str(CliRunner().invoke(app, [*options, "collect", "table2"]).exception)
     assert told.startswith(f"{file}: settings.epochs: made with 300, today 1000; 1 of 2 runs")
-    assert f"again: crossarch train {old.path}, or snakemake --forcerun {file};" in told
+    assert f"again: snakemake --forcerun {file};" in told
     assert not (tmp_path / "metrics").exists()
 
 
@@ -356,12 +356,12 @@ def test_the_command_refuses_gaps_and_says_how_many(write_metrics: Write, tmp_pa
     chosen = json.dumps({"ipc": [1], "archs": ["cnn"], "recipes": ["baseline"], "seeds": [0]})
     run = a_run(recipe="baseline", arch="cnn")
     write_metrics(run, with_settings_of_today(run))
-    arguments = ["collect", "table2", "--config", str(CONFIG), "--results", str(tmp_path)]
-    told = CliRunner().invoke(app, [*arguments, "--selection", chosen])
+    options = ["--config-dir", str(CONFIG), "--results", str(tmp_path), "--selection", chosen]
+    told = CliRunner().invoke(app, [*options, "collect", "table2"])
     assert told.exit_code != 0
     assert "/mtt/ipc1/cnn/baseline/seed0/metrics.json: no such file: 1 of 2 runs" in str(told.exception)
     assert not (tmp_path / "metrics").exists()
-    both = CliRunner().invoke(app, ["render", "table2", "--every", "--runs", "x", *arguments[2:]])
+    both = CliRunner().invoke(app, [*options, "render", "table2", "--every", "--runs", "x"])
     assert "found --every and --runs" in str(both.exception)
 
 

@@ -107,8 +107,7 @@ print(found.kind)
 def child(file: UpstreamFile, out: Path) -> "subprocess.Popen[str]":
     """Start another process that fetches `file`."""
     command = [sys.executable, "-c", CHILD, file.url, str(file.sha256), str(out)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "workflow_src")}
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
 def wait_for_part(folder: Path, count: int) -> None:

@@ -19,6 +19,7 @@ from crossarch.config import (
     resolve,
     table_archs,
     table_recipes,
+    table_runs,
 )
 from crossarch.config.schema import ARCHS
 from crossarch.errors import ConfigError
@@ -36,11 +37,20 @@ FINE = """
 from torch import nn
 from crossarch.models import network
 
-@network("mine", droppath=("1",))
+@network("mine", droppath=("2.branch",))
 def mine(settings):
     inputs = settings.channels * settings.image_size**2
-    return nn.Sequential(nn.Flatten(), nn.Linear(inputs, settings.classes))
+    return nn.Sequential(nn.Flatten(), nn.Linear(inputs, settings.classes), Residual())
+
+class Residual(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.branch = nn.PReLU()
+
+    def forward(self, x):
+        return x + self.branch(x)
 """
+PLAIN = FINE.replace(", Residual()", "").replace(', droppath=("2.branch",)', "")
 
 
 def configured(networks: dict[str, Any], **more: Any) -> Configuration:
@@ -222,8 +232,8 @@ def test_work_that_cannot_be_counted_is_none_and_says_why(tmp_path: Path, why: s
 
 def test_random_numbers_are_not_used_up_by_trying_out(tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
-    file.write_text(FINE.replace("nn.Flatten(),", "nn.Flatten(), Noise(),") + NOISE)
-    settings = settings_of({"mine": str(file)}).network.model_copy(update={"droppath": False})
+    file.write_text(PLAIN.replace("nn.Flatten(),", "nn.Flatten(), Noise(),") + NOISE)
+    settings = settings_of({"mine": str(file)}, recipe="baseline").network
     torch.manual_seed(0)
     build(settings)
     after = torch.rand(())
@@ -292,7 +302,7 @@ class Attending(nn.Module):
 def attending(pattern: str) -> Callable[[str], str]:
     """The file of a network of which modules that fit the pattern have DropPath."""
     return lambda text: (
-        text.replace('("1",)', f'("{pattern}",)').replace(
+        text.replace('("2.branch",)', f'("{pattern}",)').replace(
             "return nn.Sequential(", "return Attending(settings) or ("
         )
         + ATTENDING
@@ -320,7 +330,9 @@ class TokensFirst(nn.Module):
 def changing(how: str) -> Callable[[str], str]:
     """The file of a network that changes the images it is given by that statement."""
     return lambda text: (
-        text.replace("nn.Flatten(),", "Changing(), nn.Flatten(),").replace('("1",)', '("2",)')
+        text.replace("nn.Flatten(),", "Changing(), nn.Flatten(),").replace(
+            '("2.branch",)', '("3.branch",)'
+        )
         + CHANGING.replace("...", how)
     )
 
@@ -369,11 +381,11 @@ MISTAKES: dict[str, tuple[Callable[[str], str], str]] = {
         "found no @network('mine'), what it registers: other",
     ),
     "nothing registered": (
-        lambda text: text.replace('@network("mine", droppath=("1",))', ""),
+        lambda text: text.replace('@network("mine", droppath=("2.branch",))', ""),
         "found no @network('mine'), what it registers: nothing",
     ),
     "not Python": (lambda text: text.replace("def mine", "deff mine"), "line 6: is not Python"),
-    "fails on import": (lambda text: text + "\n1 / 0\n", "line 10: ZeroDivisionError: division by zero"),
+    "fails on import": (lambda text: text + "\n1 / 0\n", "line 18: ZeroDivisionError: division by zero"),
     "fails when it is made": (
         lambda text: text.replace("channels *", "chanels *"),
         "line 7: AttributeError: 'NetworkSettings' object has no attribute 'chanels'",
@@ -384,8 +396,8 @@ MISTAKES: dict[str, tuple[Callable[[str], str], str]] = {
     ),
     "one order in memory alone": (
         lambda text: (
-            text.replace('("1",)', '("classifier",)').replace(
-                "return nn.Sequential(nn.Flatten(), nn.Linear(inputs, settings.classes))",
+            text.replace('("2.branch",)', '("classifier",)').replace(
+                "return nn.Sequential(nn.Flatten(), nn.Linear(inputs, settings.classes), Residual())",
                 "return Viewed(settings)",
             )
             + VIEWED
@@ -403,39 +415,39 @@ MISTAKES: dict[str, tuple[Callable[[str], str], str]] = {
     ),
     "no logits": (
         lambda text: text.replace(
-            "Linear(inputs, settings.classes)", "LSTM(inputs, settings.classes)"
-        ).replace('"1"', '"0"'),
+            "Linear(inputs, settings.classes), Residual()", "LSTM(inputs, 10)"
+        ).replace('"2.branch"', '"0"'),
         "mine: found logits tuple in evaluation for images of shape (3, 3, 32, 32), needed: (3, 10) f",
     ),
     "another output in training": (
-        lambda text: (
-            text.replace("settings.classes)", "settings.classes), TupleInTraining()") + TUPLE_IN_TRAINING
-        ),
+        lambda text: text.replace("Residual()", "Residual(), TupleInTraining()") + TUPLE_IN_TRAINING,
         "mine: found logits tuple in training",
     ),
     "whole numbers": (
-        lambda text: text.replace("settings.classes)", "settings.classes), Rounded()") + ROUNDED,
+        lambda text: text.replace("Residual()", "Residual(), Rounded()") + ROUNDED,
         "mine: found logits (3, 10) int64 in evaluation",
     ),
     "nothing to train": (
-        lambda text: text.replace("nn.Linear(inputs, settings.classes)", "nn.Identity()"),
+        lambda text: text.replace("nn.Linear(inputs, settings.classes)", "nn.Identity()").replace(
+            "PReLU", "ReLU"
+        ),
         "mine: found no parameters to train",
     ),
     "a number for a pattern": (
-        lambda text: text.replace('("1",)', "(5,)"),
+        lambda text: text.replace('("2.branch",)', "(5,)"),
         "line 5: TypeError: droppath: found (5,), allowed: names, or patterns of names",
     ),
     "ends the program": (
         lambda text: "import sys\n" + text + "\nsys.exit(3)\n",
-        "line 11: SystemExit: 3",
+        "line 19: SystemExit: 3",
     ),
     "keeps graphs": (
-        lambda text: text.replace("nn.Flatten(),", "nn.Flatten(), Remembering(),") + REMEMBERING,
+        lambda text: text.replace("Residual())", "Residual(), Remembering())") + REMEMBERING,
         "mine: cannot be copied, as evaluating it does: RuntimeError: Only Tensors created explicitly",
     ),
     "pattern that fits nothing": (
-        lambda text: text.replace('("1",)', '("features.*",)'),
-        "mine: droppath: found no module that fits 'features.*', allowed: 0, 1",
+        lambda text: text.replace('("2.branch",)', '("features.*",)'),
+        "mine: droppath: found no module that fits 'features.*', allowed: 0, 1, 2, 2.branch",
     ),
     "state that is no tensor": (
         with_state('{"calls": 3}'),
@@ -443,13 +455,11 @@ MISTAKES: dict[str, tuple[Callable[[str], str], str]] = {
     ),
     "state that cannot be told": (
         with_state("1 / 0"),
-        "line 14: ZeroDivisionError: division by zero",
+        "line 22: ZeroDivisionError: division by zero",
     ),
     "lazy, and called in training alone": (
-        lambda text: (
-            text.replace("settings.classes)", "settings.classes), LazyInTraining()") + LAZY_IN_TRAINING
-        ),
-        "mine: found '2.more.weight' without a shape, needed: lazy modules that are called in eva",
+        lambda text: text.replace("Residual()", "Residual(), LazyInTraining()") + LAZY_IN_TRAINING,
+        "mine: found '3.more.weight' without a shape, needed: lazy modules that are called in eva",
     ),
     "changes its input": (
         changing("x -= 0.5"),
@@ -468,15 +478,36 @@ MISTAKES: dict[str, tuple[Callable[[str], str], str]] = {
     ),
     "a branch of tokens before samples": (
         lambda text: (
-            text.replace('("1",)', '("branch",)').replace(
+            text.replace('("2.branch",)', '("branch",)').replace(
                 "return nn.Sequential(", "return TokensFirst(settings) or ("
             )
             + TOKENS_FIRST
         ),
         "mine: droppath: 'branch' gives shape (64, 3, 16) for 3 images, needed: samples first",
     ),
+    "a branch without a skip": (
+        lambda text: text.replace("2.branch", "1"),
+        "mine: droppath: '1' (1 of 1 branches): without it the output does not depend on the image",
+    ),
+    "a branch without a skip, hidden by weights of zero": (
+        lambda text: (
+            text.replace("x + self.branch(x)", "self.head(self.branch(x))").replace(
+                "nn.PReLU()", "nn.PReLU()\n        self.head = nn.Linear(10, 10)\n"
+            )
+            + "\ndef zero(layer):\n    layer.weight.data.zero_()\n"
+        ).replace("10, 10)\n", "10, 10)\n        zero(self.head)\n"),
+        "mine: droppath: '2.branch' (1 of 1 branches): without it the output does not",
+    ),
+    "a gate": (
+        lambda text: text.replace("x + self.branch(x)", "x * self.branch(x)"),
+        "mine: droppath: '2.branch' (1 of 1 branches): without it the output does not",
+    ),
+    "fails backward": (
+        lambda text: text.replace("x + self.branch(x)", "x + self.branch(x).exp().mul_(2)"),
+        "RuntimeError: one of the variables needed for gradient computation has been modified by an",
+    ),
     "no DropPath where the recipe has it": (
-        lambda text: text.replace(', droppath=("1",)', ""),
+        lambda text: text.replace(', droppath=("2.branch",)', ""),
         "mine: found no DropPath, which the recipe needs",
     ),
 }
@@ -502,7 +533,7 @@ def test_a_network_that_keeps_what_it_computed_is_copied(tmp_path: Path, kind: s
     assert all(torch.equal(tensor, fast.state_dict()[name]) for name, tensor in kept.items())
 
 
-LAZY = FINE.replace("nn.Linear(inputs, ", "nn.LazyLinear(").replace(
+LAZY = PLAIN.replace("nn.Linear(inputs, ", "nn.LazyLinear(").replace(
     "nn.Flatten(),", "nn.LazyBatchNorm2d(), nn.Flatten(),"
 )
 
@@ -546,10 +577,80 @@ def test_a_mistake_in_the_file_is_one_line_that_names_it(tmp_path: Path, mistake
     assert "\n" not in message
 
 
+MOBILE = """
+from torchvision.models import mobilenet_v3_small
+from crossarch.models import network
+
+@network("mine", droppath=("features.*.block",))
+def mine(settings):
+    return mobilenet_v3_small(num_classes=settings.classes)
+"""
+SKIPPED = (
+    "3",
+    "5",
+    "6",
+    "8",
+    "10",
+    "11",
+)  # stride 1, as many channels as before: MobileNetV3, Table 2
+
+
+def test_branches_of_mobilenet_without_a_skip_are_named(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(MOBILE)
+    with pytest.raises(ConfigError) as caught:
+        build(settings_of({"mine": str(file)}).network)
+    named = "'features.1.block', 'features.2.block', 'features.4.block' and 2 more (5 of 11 branches)"
+    assert f"mine: droppath: {named}: without it" in str(caught.value)
+    patterns = ", ".join(f'"features.{place}.block"' for place in SKIPPED)
+    file.write_text(MOBILE.replace('"features.*.block"', patterns))
+    settings = settings_of({"mine": str(file)}).network
+    assert describe(settings).droppath_blocks == 6
+    file.write_text(MOBILE.replace("*.block", "*.blok"))
+    with pytest.raises(ConfigError) as caught:
+        build(settings_of({"mine": str(file)}).network)
+    assert "found no module that fits 'features.*.blok', nearest: features.*.block, " in str(
+        caught.value
+    )
+    assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize(("end", "warned"), [("Softmax", True), ("LogSoftmax", False)])
+def test_probabilities_instead_of_logits_are_warned_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], end: str, warned: bool
+) -> None:
+    settings = without_droppath(tmp_path, PLAIN.replace("classes))", f"classes), nn.{end}(1))")).network
+    build(settings)
+    build(settings)
+    assert capsys.readouterr().err.count("mine: gives probabilities (a softmax at the end?)") == warned
+
+
+UNKNOWN = {  # what may have blocks of ours, for all that can be read in the file
+    "blocks of ours": "from crossarch.models import ResidualBlock\n",
+    "networks of ours": "from crossarch.models.resnet import resnet18\n",
+    "a module of the user's": "import mine_too\n",
+    "a module beside it": "from .mine_too import Net\n",
+}
+
+
+@pytest.mark.parametrize("imports", ["from math import prod\n", *UNKNOWN.values()])
+def test_a_recipe_with_droppath_is_not_planned_for_a_network_without(
+    tmp_path: Path, imports: str
+) -> None:
+    (tmp_path / "mine.py").write_text(imports + PLAIN)
+    usual, configuration = configured({}), configured({"mine": str(tmp_path / "mine.py")})
+    table = configuration.table("table2")
+    mine = {run.recipe for run in table_runs(configuration, table) if run.arch == "mine"}
+    needed = {"wo_kd", "full"} if imports in UNKNOWN.values() else set()
+    assert mine == {"baseline", "wo_dp_kd", "wo_dp"} | needed
+    others = [run for run in table_runs(configuration, table) if run.arch != "mine"]
+    assert others == table_runs(usual, table)
+
+
 def test_statistics_of_the_images_it_is_tried_out_on_are_forgotten(tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
-    file.write_text(FINE.replace("nn.Flatten(),", "nn.BatchNorm2d(settings.channels), nn.Flatten(),"))
-    made = build(settings_of({"mine": str(file)}).network.model_copy(update={"droppath": False}))
+    file.write_text(PLAIN.replace("nn.Flatten(),", "nn.BatchNorm2d(settings.channels), nn.Flatten(),"))
+    made = build(settings_of({"mine": str(file)}, recipe="baseline").network)
     assert made.training
     assert torch.equal(made[0].running_var, torch.ones(3))
     assert made[0].num_batches_tracked == 0

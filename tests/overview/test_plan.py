@@ -218,7 +218,7 @@ def test_the_command_says_the_same_in_json_and_in_a_table(
     file = Layout(tmp_path).run_metrics(run)
     file.parent.mkdir(parents=True)
     file.write_text(json.dumps(metrics_of_today(load_configuration(CONFIG), run)))
-    arguments = ["plan", "--config", str(CONFIG), "--results", str(tmp_path), "--table", "table7"]
+    arguments = ["--config-dir", str(CONFIG), "--results", str(tmp_path), "plan", "--table", "table7"]
     told = CliRunner().invoke(app, [*arguments, "--json"])
     answer = json.loads(told.stdout)
     assert [cost["device"] for cost in answer.pop("costs")] == ["cpu"]

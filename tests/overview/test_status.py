@@ -187,17 +187,17 @@ def test_titles_are_printed_as_they_are(tmp_path: Path, title: str) -> None:
         data = yaml.safe_load((config / file).read_text())
         data[name]["title"] = title
         (config / file).write_text(yaml.safe_dump(data))
-    options = ["--config", str(config), "--results", str(tmp_path), "--table", "table2"]
+    options = ["--config-dir", str(config), "--results", str(tmp_path)]
     terminal = {"COLUMNS": "200"}
     for command in ("status", "plan"):
-        answer = CliRunner().invoke(app, [command, *options], env=terminal)
+        answer = CliRunner().invoke(app, [*options, command, "--table", "table2"], env=terminal)
         assert answer.exit_code == 0
         assert title in answer.stdout
 
 
 def test_the_command_prints_json(tmp_path: Path, run: RunId) -> None:
     lay(Layout(tmp_path).train_log(run), PROGRESS)
-    arguments = ["status", "--json", "--config", str(CONFIG), "--results", str(tmp_path)]
+    arguments = ["--config-dir", str(CONFIG), "--results", str(tmp_path), "status", "--json"]
     told = json.loads(CliRunner().invoke(app, [*arguments, "--table", "table2"]).stdout)
     assert told["counts"] == {"done": 0, "outdated": 0, "running": 1, "failed": 0, "missing": 395}
     states = {one["run"]: one["state"] for one in told["runs"]}

@@ -4,6 +4,7 @@ import os
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from miniature import HOST, Workspace
@@ -43,12 +44,12 @@ def of_root(workspace: Workspace, root: Path | None) -> Rooted:
 def test_images_come_from_a_root_and_stay_without_it(workspace: Workspace, tmp_path: Path) -> None:
     root = unpacked(workspace, tmp_path / "my data")
     rooted, bare = of_root(workspace, root), of_root(workspace, None)
-    assert bare.planned(TEST_SET) == {"archive": 1, "images": 1, "whitener": 1, "test_set": 1}
-    assert rooted.planned(TEST_SET) == {"images": 1, "whitener": 1, "test_set": 1}
+    assert bare.planned(TEST_SET) == {"real_set": 1, "images": 1, "whitener": 1, "test_set": 1}
+    assert rooted.planned(TEST_SET) == bare.planned(TEST_SET)
     made = rooted.snakemake(TEST_SET)
     assert made.returncode == 0, made.stdout + made.stderr
     assert load_metadata(workspace.folder / IMAGES)["origin"] == "cifar10"
-    assert not (workspace.folder / "results/downloads").exists()
+    assert not (workspace.folder / f"results/downloads/{HOST}").exists()
     for path in (root, *root.rglob("*")):
         os.utime(path)  # what is newer than the images made of it
     for other in (rooted, bare):
@@ -61,8 +62,7 @@ def test_images_of_an_archive_stay_with_a_root(workspace: Workspace, tmp_path: P
     bare = of_root(workspace, None)
     made = bare.snakemake(TEST_SET)
     assert made.returncode == 0, made.stdout + made.stderr
-    archive = workspace.folder / "results/downloads/real/cifar10.archive"
-    assert archive.samefile(workspace.folder / f"results/downloads/{HOST}/tiny.zip")
+    archive = workspace.folder / f"results/downloads/{HOST}/tiny.zip"
     assert load_metadata(workspace.folder / IMAGES)["origin"] == f"https://{HOST}/tiny.zip"
     rooted = of_root(workspace, unpacked(workspace, tmp_path / "root"))
     assert rooted.planned(TEST_SET) == {}
@@ -85,4 +85,25 @@ def test_a_root_that_is_not_there_or_not_whole_is_told(workspace: Workspace, tmp
     last = (workspace.folder / "results/logs/images/cifar10.log").read_text().splitlines()[-1]
     assert last.startswith(f"crossarch: {root}/cifar10 (test): labels: found no image of class 1")
     assert last.endswith("; mend it, or take it out of data_roots and CROSSARCH_DATA")
-    assert not (workspace.folder / "results/downloads").exists()
+    assert not (workspace.folder / f"results/downloads/{HOST}").exists()
+
+
+def test_a_corrected_archive_is_taken_once_what_was_told_is_deleted(workspace: Workspace) -> None:
+    def forget_checksums(data: dict[str, Any]) -> None:
+        (archive,) = data["cifar10"]["origin"]["archives"]
+        for name in ("sha256", "git_blob", "md5", "size"):
+            archive.pop(name, None)
+
+    workspace.edit("datasets.yaml", forget_checksums)
+    archive = workspace.mirror / HOST / "tiny.zip"
+    right = archive.read_bytes()
+    archive.write_bytes(right[: len(right) // 2])
+    assert workspace.snakemake(IMAGES).returncode != 0
+    archive.write_bytes(right)
+    assert workspace.snakemake(IMAGES).returncode != 0, "the copies are taken"
+    last = (workspace.folder / "results/logs/images/cifar10.log").read_text().splitlines()[-1]
+    _, _, told = last.partition("to fetch it again, delete ")
+    for path in told.split(" and "):
+        (workspace.folder / path).unlink(missing_ok=True)
+    made = workspace.snakemake(IMAGES)
+    assert made.returncode == 0, made.stdout + made.stderr

@@ -1,7 +1,6 @@
 """From scikit-learn's digits to a table and a figure, with a set that the pipeline distils itself."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -72,48 +71,24 @@ def test_digits_are_distilled_tabled_and_drawn(on_digits: Workspace) -> None:
     assert (planned.get("distil"), planned.get("train")) == (1, 2)
 
 
-def test_a_training_by_hand_says_what_to_distil_first(on_digits: Workspace) -> None:
-    ended = on_digits.crossarch("train", "digits/own-frepo/ipc1/cnn/baseline/seed0")
-    assert ended.returncode == 4
-    said = ended.stderr.strip().splitlines()
-    assert said == [
-        "crossarch: results/distilled/own-frepo/digits/ipc1.safetensors: no such file; "
-        "distil the set first: crossarch distil own-frepo digits 1"
-    ]
-    made = on_digits.crossarch("distil", "own-frepo", "digits", "1")
-    assert made.returncode == 0, made.stderr
-    distilled = Path(on_digits.folder / "results" / "distilled" / f"{SET}.safetensors")
-    before = distilled.read_bytes()
-
-    def longer(data: Any) -> None:
-        data["own-frepo"]["distilled"]["digits"]["steps"] = 7
-
-    asked = ("prepare", "digits", "--source", "own-frepo", "--ipc", "1")
-    assert on_digits.crossarch(*asked).returncode == 0
-    on_digits.edit("sources.yaml", longer)
-    for arguments in (asked, ("train", "digits/own-frepo/ipc1/cnn/baseline/seed0")):
-        ended = on_digits.crossarch(*arguments)
-        assert ended.returncode == 4
-        assert ended.stderr.strip().splitlines() == [
-            f"crossarch: results/distil/{SET}/metrics.json: settings.method.steps: made with 6, "
-            "today 7; distil the set again: crossarch distil own-frepo digits 1"
-        ]
-    assert distilled.read_bytes() == before
-
-
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("path", "told"),
     [
-        (("own-frepo", "digits", "3"), "own-frepo.distilled.digits: found no set with ipc 3"),
-        (("own-frepo", "tiny-imagenet", "1"), "unknown dataset 'tiny-imagenet'"),
-        (("frepo", "cifar10", "1"), "frepo: found `sets`, allowed for a distillation"),
-        (("own-frepo", "digits"), "distil: give SOURCE, DATASET and IPC, or --settings"),
+        ("distilled/own-frepo/digits/ipc3.safetensors", "own-frepo.distilled.digits: found no set with"),
+        ("distilled/own-frepo/tiny-imagenet/ipc1.safetensors", "unknown dataset 'tiny-imagenet'"),
+        ("distilled/frepo/cifar10/ipc7.safetensors", "frepo.sets.cifar10: found no set with ipc 7"),
+        ("distil/frepo/cifar10/ipc1/metrics.json", "frepo: found `sets`, allowed for a distillation"),
+        ("distilled/frpo/cifar10/ipc1.safetensors", "unknown source 'frpo' (did you mean 'frepo'?)"),
+        ("data/cifar12/train.safetensors", "unknown dataset 'cifar12' (did you mean 'cifar10'?)"),
+        ("data/cifar12/test/none.safetensors", "unknown dataset 'cifar12' (did you mean 'cifar10'?)"),
+        ("runs/digits/own-frepo/ipc3/cnn/baseline/seed0/metrics.json", "found no set with ipc 3"),
+        ("runs/digits/own-frepo/ipc1/cnn/basline/seed0/metrics.json", "unknown recipe 'basline'"),
     ],
 )
-def test_what_cannot_be_distilled_is_one_line(
-    on_digits: Workspace, arguments: tuple[str, ...], told: str
-) -> None:
-    ended = on_digits.crossarch("distil", *arguments)
-    assert ended.returncode == 2
-    assert len(ended.stderr.strip().splitlines()) == 1
-    assert told in ended.stderr
+def test_a_path_that_no_rule_can_make_is_one_line(on_digits: Workspace, path: str, told: str) -> None:
+    ended = on_digits.snakemake("-n", f"results/{path}")
+    assert ended.returncode != 0
+    printed = ended.stdout + ended.stderr
+    assert told in printed
+    assert "Traceback" not in printed
+    assert "Exception" not in printed

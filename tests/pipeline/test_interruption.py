@@ -12,6 +12,8 @@ import pytest
 from miniature import Workspace, make_workspace
 from safetensors.torch import load_file
 
+from crossarch.config import load_configuration, parse_run, resolve
+
 pytestmark = pytest.mark.slow
 
 TEACHER = "cifar10/frepo/ipc1/cnn/wo_dp_kd/seed0"
@@ -30,15 +32,17 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Work
 
     workspace.edit("recipes.yaml", lengthen)
     workspace.edit("config.yaml", lambda data: data.update(evaluation={"every": 20}))
-    for run in (TEACHER, STUDENT):
-        finished = workspace.crossarch("train", run)
-        assert finished.returncode == 0, finished.stderr
+    finished = workspace.snakemake(f"results/runs/{STUDENT}/metrics.json")
+    assert finished.returncode == 0, finished.stderr
     return workspace
 
 
 def start(workspace: Workspace, results: Path) -> subprocess.Popen[str]:
     made = workspace.folder / "results"
-    command = [sys.executable, "-m", "crossarch", "train", STUDENT, "--results", str(results)]
+    settings = resolve(load_configuration(workspace.folder / "config"), parse_run(STUDENT)).to_json()
+    command = [sys.executable, "-m", "crossarch", "train", "--settings", settings]
+    command += ["--metrics", str(results / "runs" / STUDENT / "metrics.json")]
+    command += ["--states", str(results / "states")]
     command += ["--teacher", str(made / "runs" / TEACHER / "best.safetensors")]
     command += ["--distilled", str(made / "distilled/frepo/cifar10/ipc1.safetensors")]
     command += ["--test", str(made / "data/cifar10/test/zca-kornia.safetensors")]

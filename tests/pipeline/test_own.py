@@ -98,11 +98,11 @@ def test_a_network_is_a_column_of_every_table_and_trains_like_ours(
     assert ",tiny," not in (results / "report/scorecard.csv").read_text()
     assert 'data-title="tiny"' in (results / "report/index.html").read_text()
     presets = ("--preset", "config/presets/cpu.yaml", "--preset", PRESET)
-    status = shared.crossarch("status", "--table", "table2", *presets)
+    status = shared.crossarch(*presets, "status", "--table", "table2")
     assert "tiny" in status.stdout
     weights = str(runs / "tiny/full/seed0/best.safetensors")
     asked = ("--arch", "tiny", "--source", "frepo", "--dataset", "cifar10", "--ipc", "1")
-    evaluated = shared.crossarch("evaluate", "--weights", weights, *asked, "--preset", PRESET)
+    evaluated = shared.crossarch("--preset", PRESET, "evaluate", "--weights", weights, *asked)
     assert json.loads(evaluated.stdout)["accuracy"] == metrics["accuracy"]["best"]
 
     # an edit of the file trains its runs again, and only those; a comment none, nor another place of it
@@ -112,13 +112,13 @@ def test_a_network_is_a_column_of_every_table_and_trains_like_ours(
     before = preset.read_text()
     preset.write_text(before.replace(FILE, str(moved)))
     assert "train" not in shared.planned("table2", *chosen)
-    assert shared.crossarch("collect", "table2", *presets).returncode == 0
+    assert shared.crossarch(*presets, "collect", "table2").returncode == 0
     preset.write_text(before)
     file.write_text("# for people\n" + file.read_text())
     assert shared.planned("table2", *chosen) == {}
     file.write_text(file.read_text().replace("nn.ReLU()", "nn.Tanh()"))
     assert shared.planned("table2", *chosen)["train"] == 3
-    collected = shared.crossarch("collect", "table2", *presets)
+    collected = shared.crossarch(*presets, "collect", "table2")
     assert collected.returncode == 4
     why = r"settings\.network\.own\.code: made with .*; 3 of \d+ runs would be made otherwise today"
     assert re.search(why, collected.stderr)
@@ -237,7 +237,7 @@ def test_a_folder_of_images_is_moved_into_the_space_of_its_whitening(
     Image.fromarray(pixels[1]).save(workspace.folder / "my-set" / CLASSES[0] / "0.png")
     assert workspace.planned(target) == {"distilled": 1}
 
-    # So do older files in its place, and other ones by hand.
+    # So do older files in its place.
     finished = workspace.snakemake(target)
     assert finished.returncode == 0, finished.stdout + finished.stderr
     before = load_set(workspace.folder / target).images
@@ -246,6 +246,5 @@ def test_a_folder_of_images_is_moved_into_the_space_of_its_whitening(
     for path in (image, image.parent, image.parent.parent):
         os.utime(path, (1, 1))
     assert workspace.planned(target) == {"distilled": 1}
-    by_hand = ("prepare", "cifar10", "--source", "mine", "--ipc", "1")
-    assert workspace.crossarch(*by_hand).returncode == 0
+    assert workspace.snakemake(target).returncode == 0
     assert not load_set(workspace.folder / target).images.equal(before)

@@ -33,7 +33,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Workspa
     """A workspace with its own copy of the code, where all targets have been made; keep it as it is."""
     code = tmp_path_factory.mktemp("code")
     shutil.copy(project / "Snakefile", code)
-    for folder in ("rules", "envs", "workflow_src"):
+    for folder in ("rules", "envs", "profiles", "workflow_src"):
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(project / folder, code / folder, ignore=ignored)
     workspace = replace(make_workspace(tmp_path_factory.mktemp("finished"), project), project=code)
@@ -64,9 +64,9 @@ def test_from_bytes_to_table(finished: Workspace) -> None:
     comparison = (finished.folder / "results/tables/table2-comparison.csv").read_text()
     assert "50.7" in comparison  # the paper's AlexNet, Full, FRePo, IPC 1
     assert not list(finished.folder.rglob("*.part"))
-    assert not (finished.folder / "results/states").exists() or not any(
-        (finished.folder / "results/states").iterdir()
-    )
+    states = finished.folder / "results/states"
+    assert len(list(states.glob("*/ended"))) == TRAININGS  # by hard links to the runs themselves
+    assert not list(states.glob("*/unfinished"))
 
 
 def test_only_what_changed(finished: Workspace) -> None:
@@ -245,3 +245,13 @@ def test_named_targets_are_narrowed_by_the_configuration(workspace: Workspace) -
 def digest(path: Path) -> str:
     """SHA-256 of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_from_a_folder_without_a_configuration_that_beside_the_snakefile_is_taken(
+    project: Path, tmp_path: Path
+) -> None:
+    empty = Workspace(tmp_path, tmp_path, project)
+    made = empty.snakemake("table1")
+    assert made.returncode == 0, made.stdout + made.stderr
+    assert (tmp_path / "results/tables/table1.md").is_file()
+    assert not (tmp_path / "config").exists()

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import making
 import numpy as np
 import pytest
 import torch
@@ -30,7 +31,6 @@ from crossarch.data import ImageSet, fit_whitener, load_set
 from crossarch.data.class_order import listed_order
 from crossarch.data.content import content_digest
 from crossarch.data.drawn import draw
-from crossarch.data.ensure import ensure_images
 from crossarch.data.real import prepare_real
 from crossarch.data.store import load_metadata
 from crossarch.errors import ConfigError, CrossarchError, DataError, FetchError
@@ -118,7 +118,7 @@ def test_every_container_gives_the_same_images_and_subsets(
 ) -> None:
     (tmp_path / "data").mkdir()
     place = CONTAINERS[container](tmp_path / "data", files, class_images(batches))
-    train, test = ensure_images(known, Layout(tmp_path / "made"), "cifar10", place)
+    train, test = making.images(known, Layout(tmp_path / "made"), "cifar10", place)
     for path, split in ((train, "train"), (test, "test")):
         metadata, images = load_metadata(path), load_set(path)
         assert metadata["content"] == content_digest(images) == digest_of(batches, split)
@@ -208,14 +208,16 @@ def test_a_set_in_a_root_that_is_not_whole_is_one_line_and_nothing_is_fetched(
     known: Configuration,
     mistake: str,
 ) -> None:
-    monkeypatch.setattr("crossarch.data.ensure.ensure_archive", lambda *_: pytest.fail("it is fetched"))
+    monkeypatch.setattr(
+        "crossarch.fetch.archives.ensure_archive", lambda *_: pytest.fail("it is fetched")
+    )
     official, spoil, told = SPOILT[mistake]
     members, name = (files, FOLDER) if official else (class_images(batches), "cifar10")
     spoil(members)
     unpacked(tmp_path / "data" / name, members)
     monkeypatch.setenv("CROSSARCH_DATA", str(tmp_path / "data"))
     with pytest.raises(DataError) as caught:
-        ensure_images(known, Layout(tmp_path / "made"), "cifar10")
+        making.images(known, Layout(tmp_path / "made"), "cifar10")
     text = str(caught.value)
     assert text.startswith(f"{tmp_path}/data/{told}")
     assert text.endswith(f"; {ADVICE}")
@@ -230,7 +232,7 @@ def test_digests_are_told(
     changed_pixel(members)
     place = unpacked(tmp_path / "cifar10", members)
     with pytest.raises(DataError) as caught:
-        ensure_images(known, Layout(tmp_path / "made"), "cifar10", place)
+        making.images(known, Layout(tmp_path / "made"), "cifar10", place)
     row = next(n for n, y in enumerate(batches["test_batch"]["labels"]) if y == NAMES.index("zebra"))
     expected = digest_of(batches, "test")
     batches["test_batch"]["data"][row] = 0
@@ -241,7 +243,7 @@ def test_another_sets_layout_is_one_line(tmp_path: Path, files: dict[str, bytes]
     for name in ("meta", "train", "test"):
         unpacked(tmp_path / "cifar-100-python", {name: b""})
     with pytest.raises(DataError) as caught:
-        ensure_images(CONFIGURATION, Layout(tmp_path / "made"), "cifar10", tmp_path)
+        making.images(CONFIGURATION, Layout(tmp_path / "made"), "cifar10", tmp_path)
     told = "found the layout cifar-100-python, expected: cifar-10-batches-py or class-folders"
     assert f"{tmp_path}: {told}; " in str(caught.value)
 
@@ -251,7 +253,7 @@ def test_what_is_no_container_is_one_line(tmp_path: Path, name: str) -> None:
     if name != "nothing":
         (tmp_path / name).write_text("text")
     with pytest.raises(DataError) as caught:
-        ensure_images(CONFIGURATION, Layout(tmp_path / "made"), "cifar10", tmp_path / name)
+        making.images(CONFIGURATION, Layout(tmp_path / "made"), "cifar10", tmp_path / name)
     assert str(caught.value).startswith(f"{tmp_path / name}: ")
     assert "\n" not in str(caught.value)
 
@@ -308,11 +310,11 @@ def test_a_root_that_is_not_there_is_one_line(tmp_path: Path, monkeypatch: pytes
     absent = tmp_path / "absent"
     told = f"found '{absent}', which does not exist, allowed: a folder"
     with pytest.raises(ConfigError) as caught:
-        ensure_images(with_roots(CONFIGURATION, absent), Layout(tmp_path / "made"), "cifar10")
+        making.images(with_roots(CONFIGURATION, absent), Layout(tmp_path / "made"), "cifar10")
     assert str(caught.value) == f"data_roots: {told}"
     monkeypatch.setenv("CROSSARCH_DATA", f"{tmp_path}:{absent}")
     with pytest.raises(ConfigError) as caught:
-        ensure_images(CONFIGURATION, Layout(tmp_path / "made"), "cifar10")
+        making.images(CONFIGURATION, Layout(tmp_path / "made"), "cifar10")
     assert str(caught.value) == f"CROSSARCH_DATA: {told}"
 
 
@@ -336,34 +338,11 @@ def test_a_root_is_only_read(
     for path in (*root.rglob("*"), root):
         path.chmod(0o555 if path.is_dir() else 0o444)
     before = listing(root)
-    made = ensure_images(with_roots(known, root), Layout(tmp_path / "made"), "cifar10")
+    made = making.images(with_roots(known, root), Layout(tmp_path / "made"), "cifar10")
     assert load_metadata(made[0])["origin"] == place.name
     assert listing(root) == before
     for path in (root, *root.rglob("*")):
         path.chmod(0o755)  # for pytest to clear away
-
-
-def test_other_roots_do_not_make_what_is_there_anew(
-    tmp_path: Path,
-    batches: Batches,
-    files: dict[str, bytes],
-    known: Configuration,
-) -> None:
-    layout = Layout(tmp_path / "made")
-    for container, name in (("official folder", "a"), ("class folders", "b")):
-        (tmp_path / name).mkdir()
-        CONTAINERS[container](tmp_path / name, files, class_images(batches))
-
-    def made(configuration: Configuration) -> tuple[int, str]:
-        train, _ = ensure_images(configuration, layout, "cifar10")
-        return train.stat().st_mtime_ns, load_metadata(train)["origin"]
-
-    first = made(with_roots(known, tmp_path / "a"))
-    assert first[1] == FOLDER
-    assert made(with_roots(known, tmp_path / "b")) == first
-    assert made(with_roots(known)) == first
-    with pytest.raises(DataError, match=r"\(train\): found 50 images with the content"):
-        made(with_roots(configured({"train": "0" * 64, "test": "0" * 64}), tmp_path / "b"))
 
 
 # --- archives -----------------------------------------------------------------------------------
@@ -387,7 +366,7 @@ def test_the_second_archive_serves_where_the_first_cannot_be_had(
     content = {split: digest_of(batches, split) for split in ("train", "test")}
     configuration = configured(content, archives=[ABSENT.model_dump(), SECOND.model_dump()])
     layout = Layout(tmp_path / "made")
-    train, _ = ensure_images(configuration, layout, "cifar10")
+    train, _ = making.images(configuration, layout, "cifar10")
     assert load_metadata(train)["origin"] == SECOND.url
     warned = capsys.readouterr().err.splitlines()
     assert len(warned) == 1  # not that no checksum is known: the content is
@@ -396,7 +375,7 @@ def test_the_second_archive_serves_where_the_first_cannot_be_had(
 
     train.unlink()
     monkeypatch.delenv("CROSSARCH_MIRROR")
-    ensure_images(configuration, layout, "cifar10")  # what was downloaded goes before the first address
+    making.images(configuration, layout, "cifar10")  # what was downloaded goes before the first address
     assert capsys.readouterr().err == ""
 
 
@@ -409,16 +388,17 @@ def test_a_second_archive_of_other_content_is_one_line_that_tells_what_to_delete
     content = {split: digest_of(batches, split) for split in ("train", "test")}
     configuration = configured(content, archives=[SECOND.model_dump()])
     with pytest.raises(DataError) as caught:
-        ensure_images(configuration, Layout(tmp_path / "made"), "cifar10")
+        making.images(configuration, Layout(tmp_path / "made"), "cifar10")
     copies = [tmp_path / folder / SECOND.relative_path for folder in ("made/downloads", "cache")]
-    assert str(caught.value).endswith(f"to fetch it again, delete {copies[0]} and {copies[1]}")
+    copies.append(Layout(tmp_path / "made").located("cifar10"))
+    assert str(caught.value).endswith(f"to fetch it again, delete {' and '.join(map(str, copies))}")
 
 
 def test_no_archive_to_be_had_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for archives, kind in (([ABSENT, SECOND], FetchError), ([ABSENT], FetchError), ([], ConfigError)):
         configuration = configured(archives=[file.model_dump() for file in archives])
         with pytest.raises(CrossarchError) as caught:
-            ensure_images(configuration, Layout(tmp_path / "made"), "cifar10")
+            making.images(configuration, Layout(tmp_path / "made"), "cifar10")
         assert type(caught.value) is kind
         assert "data_roots or CROSSARCH_DATA" in str(caught.value)
         assert "\n" not in str(caught.value)
@@ -446,7 +426,7 @@ def test_cifar100_is_read_from_a_zip_of_class_folders(tmp_path: Path) -> None:
     members = some_classes(names, 32)
     place = zipped(tmp_path / "x.zip", {f"CIFAR-100-b105b30/{name}": m for name, m in members.items()})
     configuration = configured(dataset="cifar100")
-    train, test = ensure_images(configuration, Layout(tmp_path / "made"), "cifar100", place)
+    train, test = making.images(configuration, Layout(tmp_path / "made"), "cifar100", place)
     for path in (train, test):
         assert load_set(path).labels.bincount().tolist() == [2] * 100
     assert listed_order(train) == list(range(100))
@@ -469,7 +449,7 @@ def test_tiny_imagenet_in_class_folders_does_not_tell_the_order_of_its_list(tmp_
 @pytest.mark.slow
 def test_cifar10_itself_is_the_same_from_every_container(tmp_path: Path, official_cifar10: Path) -> None:
     layout, before = Layout(tmp_path / "folder"), listing(official_cifar10)
-    train, test = map(load_set, ensure_images(CONFIGURATION, layout, "cifar10", official_cifar10))
+    train, test = map(load_set, making.images(CONFIGURATION, layout, "cifar10", official_cifar10))
     assert listing(official_cifar10) == before
     names = json.loads(load_metadata(layout.images("cifar10", "train"))["classes"])
     members = {
@@ -487,7 +467,7 @@ def test_cifar10_itself_is_the_same_from_every_container(tmp_path: Path, officia
     white = fit_whitener("zca-kornia", dataset, train.images)(test.images[:100])
     drawn = train.images[draw(train, 10, 0)]
     for name, place in packed.items():
-        made = ensure_images(CONFIGURATION, Layout(tmp_path / name), "cifar10", place)
+        made = making.images(CONFIGURATION, Layout(tmp_path / name), "cifar10", place)
         other = load_set(made[0])
         assert torch.equal(other.images[draw(other, 10, 0)], drawn)
         if name == "zip":

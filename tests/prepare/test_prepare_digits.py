@@ -2,11 +2,11 @@
 
 import io
 import json
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import making
 import numpy as np
 import pytest
 import torch
@@ -19,20 +19,12 @@ from crossarch.config import (
     Configuration,
     SetId,
     load_configuration,
-    resolve_distil,
 )
 from crossarch.config.locked import Locked
 from crossarch.config.schema import Source
-from crossarch.data import ImageSet, load_set, save_set
-from crossarch.data.ensure import (
-    ensure_distilled,
-    ensure_images,
-    ensure_test_set,
-    ensure_training_set,
-)
+from crossarch.data import load_set
 from crossarch.data.store import load_metadata
 from crossarch.errors import DataError, FetchError
-from crossarch.files import sha256_of
 from crossarch.layout import Layout
 
 CONFIGURATION = load_configuration(Path(__file__).parents[2] / "config")
@@ -40,7 +32,7 @@ MINE = SetId(source="mine", dataset="digits", ipc=1)
 
 
 def test_halves_classes_and_pixels_are_those_of_scikit_learn(tmp_path: Path) -> None:
-    train, test = map(load_set, ensure_images(CONFIGURATION, Layout(tmp_path), "digits"))
+    train, test = map(load_set, making.images(CONFIGURATION, Layout(tmp_path), "digits"))
     digits = load_digits()
     halves = train_test_split(digits.images, digits.target, test_size=0.5, shuffle=False)
     for found, small, labels in ((train, halves[0], halves[2]), (test, halves[1], halves[3])):
@@ -57,7 +49,7 @@ def test_halves_classes_and_pixels_are_those_of_scikit_learn(tmp_path: Path) -> 
 
 
 def test_mean_and_deviation_of_the_configuration_are_those_of_the_training_half(tmp_path: Path) -> None:
-    train = load_set(ensure_images(CONFIGURATION, Layout(tmp_path), "digits")[0])
+    train = load_set(making.images(CONFIGURATION, Layout(tmp_path), "digits")[0])
     pixels = train.images.double() / 255
     settings = CONFIGURATION.dataset("digits")
     assert settings.mean == pytest.approx([float(pixels.mean())], abs=5e-5)
@@ -66,23 +58,20 @@ def test_mean_and_deviation_of_the_configuration_are_those_of_the_training_half(
 
 @pytest.mark.parametrize("whitening", ["none", "standardise", "zca-kornia", "zca-frepo"])
 def test_every_space_takes_one_channel(tmp_path: Path, whitening: str) -> None:
-    path = ensure_test_set(CONFIGURATION, Layout(tmp_path), "digits", whitening)  # type: ignore[arg-type]
+    path = making.whitened_test_set(CONFIGURATION, Layout(tmp_path), "digits", whitening)  # type: ignore[arg-type]
     images = load_set(path).images
     assert images.shape == (899, 1, 16, 16)
     assert float(images.std()) > 0.1
 
 
-def test_other_constants_make_whitening_and_test_set_anew(tmp_path: Path) -> None:
+def test_the_constants_of_the_configuration_scale_the_test_set(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
-    before = load_set(ensure_test_set(CONFIGURATION, layout, "digits", "standardise")).images
+    before = load_set(making.whitened_test_set(CONFIGURATION, layout, "digits", "standardise")).images
     changed = CONFIGURATION.dataset("digits").model_copy(update={"std": (0.5,)})
     other = replace(CONFIGURATION, datasets={**CONFIGURATION.datasets, "digits": changed})
-    after = load_set(ensure_test_set(other, layout, "digits", "standardise")).images
+    after = load_set(making.whitened_test_set(other, layout, "digits", "standardise")).images
     std = CONFIGURATION.dataset("digits").std[0]
     torch.testing.assert_close(after, before * std / 0.5)
-    kept = layout.test_set("digits", "standardise").stat().st_mtime_ns
-    ensure_test_set(other, layout, "digits", "standardise")
-    assert layout.test_set("digits", "standardise").stat().st_mtime_ns == kept
 
 
 def with_a_set_of_digits(file: Any, **changes: Any) -> Configuration:
@@ -94,28 +83,13 @@ def with_a_set_of_digits(file: Any, **changes: Any) -> Configuration:
     return replace(CONFIGURATION, sources=sources)
 
 
-@pytest.mark.parametrize("raw", [True, False])
-def test_a_set_that_was_changed_is_prepared_anew(tmp_path: Path, raw: bool) -> None:
-    file, layout = tmp_path / "set.npz", Layout(tmp_path / "results")
-    configuration = with_a_set_of_digits(file, pixels="raw" if raw else "whitened")
-
-    def prepared(value: int) -> torch.Tensor:
-        images = np.full((10, 1, 16, 16), value, dtype=np.uint8 if raw else np.float32)
-        np.savez(file, images=images, labels=np.arange(10))
-        return load_set(ensure_distilled(configuration, layout, MINE)).images
-
-    first = prepared(0)
-    assert not torch.equal(prepared(1), first)
-    assert torch.equal(prepared(0), first)
-
-
 def test_a_folder_of_grey_images_is_a_set_of_digits(tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (10, 16, 16), dtype=np.uint8)
     for label, values in enumerate(pixels):
         (tmp_path / "set" / str(label)).mkdir(parents=True)
         Image.fromarray(values).save(tmp_path / "set" / str(label) / "0.png")
     configuration = with_a_set_of_digits(tmp_path / "set", pixels="raw", whitening="none")
-    made = load_set(ensure_distilled(configuration, Layout(tmp_path), MINE))
+    made = load_set(making.distilled(configuration, Layout(tmp_path), MINE))
     np.testing.assert_allclose(made.images[:, 0].numpy(), pixels / 255, rtol=1e-6)
     assert made.labels.tolist() == list(range(10))
 
@@ -126,48 +100,19 @@ def write_digits(file: Path, value: int, dtype: Any = np.float32) -> None:
         np.savez(stream, images=np.full((10, 1, 16, 16), value, dtype=dtype), labels=np.arange(10))
 
 
-def test_a_set_that_is_read_from_another_file_is_prepared_anew(tmp_path: Path) -> None:
-    layout = Layout(tmp_path / "results")
-    for value, name in enumerate(("zeros.npz", "ones.npz")):
-        write_digits(tmp_path / name, value)
-        os.utime(tmp_path / name, (value, value))
-
-    def prepared(name: str) -> Path:
-        configuration = with_a_set_of_digits(tmp_path / name)
-        return ensure_distilled(configuration, layout, MINE)
-
-    path = prepared("ones.npz")
-    made = path.stat().st_mtime_ns
-    assert bool((load_set(path).images == 1).all())
-    assert prepared("ones.npz").stat().st_mtime_ns == made
-    assert bool((load_set(prepared("zeros.npz")).images == 0).all())
-
-
-def test_a_set_that_is_read_otherwise_is_prepared_anew(tmp_path: Path) -> None:
+def test_a_set_is_read_as_its_source_says(tmp_path: Path) -> None:
     layout, file = Layout(tmp_path / "results"), tmp_path / "set.npz"
     write_digits(file, 255, np.uint8)
 
     def prepared(**changes: Any) -> torch.Tensor:
         configuration = with_a_set_of_digits(file, pixels="raw", **changes)
-        return load_set(ensure_distilled(configuration, layout, MINE)).images
+        return load_set(making.distilled(configuration, layout, MINE)).images
 
     assert bool((prepared(whitening="none") == 1).all())
     assert not bool((prepared(whitening="standardise") == 1).all())
     configuration = with_a_set_of_digits(file)
     with pytest.raises(DataError, match="needed: floats in the space"):
-        ensure_distilled(configuration, layout, MINE)
-
-
-def test_a_set_whose_metadata_tell_less_is_left_as_it_is(tmp_path: Path) -> None:
-    layout, file = Layout(tmp_path / "results"), tmp_path / "set.npz"
-    configuration = with_a_set_of_digits(file)
-    write_digits(file, 1)
-    path = layout.distilled("mine", "digits", 1)
-    older = ImageSet(torch.zeros(10, 1, 16, 16), torch.arange(10))
-    save_set(path, older, {"origin": str(file), "source": "mine"})
-    assert bool((load_set(ensure_distilled(configuration, layout, MINE)).images == 0).all())
-    save_set(path, older, {"origin": "another.npz", "source": "mine"})
-    assert bool((load_set(ensure_distilled(configuration, layout, MINE)).images == 1).all())
+        making.distilled(configuration, layout, MINE)
 
 
 @pytest.mark.parametrize("pin", ["sha256", "git_blob", "lock"])
@@ -186,106 +131,14 @@ def test_a_set_made_from_other_bytes_than_are_pinned_later_is_refused(
         if pin == "lock" and digest:
             locked = {url: Locked(size=fetched.stat().st_size, sha256=digest)}
             configuration = replace(configuration, lock=locked)
-        return ensure_distilled(configuration, layout, MINE)
+        return making.distilled(configuration, layout, MINE)
 
     path = prepared("")
-    made = path.stat().st_mtime_ns
     kind = "sha256" if pin == "lock" else pin
     right = json.loads(load_metadata(path)["checksums"])[url][kind]
-    assert prepared(right if pin == "lock" else right.upper()).stat().st_mtime_ns == made
+    assert prepared(right if pin == "lock" else right.upper()) == path
     with pytest.raises(FetchError, match="expected"):
         prepared("0" * len(right))
-
-
-def test_images_of_another_origin_are_prepared_anew_with_what_is_made_of_them(tmp_path: Path) -> None:
-    layout = Layout(tmp_path)
-    path = ensure_test_set(CONFIGURATION, layout, "digits", "standardise")
-    for split in ("train", "test"):
-        images = layout.images("digits", split)
-        one = load_set(images)
-        stamps = images.stat().st_mtime_ns
-        save_set(
-            images, ImageSet(one.images // 2, one.labels), {**load_metadata(images), "origin": "another"}
-        )
-        os.utime(images, ns=(stamps, stamps))
-    before = load_set(path).images
-    made = path.stat().st_mtime_ns
-    ensure_test_set(CONFIGURATION, layout, "digits", "standardise")
-    assert load_metadata(layout.images("digits", "train"))["origin"] == "sklearn-digits"
-    assert path.stat().st_mtime_ns > made
-    assert torch.equal(load_set(path).images, before)
-
-
-def test_a_subset_that_was_drawn_for_another_whitening_is_drawn_anew(tmp_path: Path) -> None:
-    layout = Layout(tmp_path)
-    drawn = {"labels": "hard", "pixels": "raw", "drawn": {"digits": [1]}}
-    of_source = CONFIGURATION.source("own-frepo").model_dump(exclude_unset=True, exclude={"distilled"})
-
-    def prepared(whitening: str) -> torch.Tensor:
-        source = Source.model_validate({**of_source, **drawn, "whitening": whitening})
-        configuration = replace(CONFIGURATION, sources={"mine": source})
-        return load_set(ensure_training_set(configuration, layout, MINE, 0)).images
-
-    first = prepared("none")
-    assert not torch.equal(prepared("standardise"), first)
-    assert torch.equal(prepared("none"), first)
-
-
-def test_a_set_distilled_with_other_settings_is_refused_and_left(tmp_path: Path) -> None:
-    layout, target = Layout(tmp_path), SetId(source="own-frepo", dataset="digits", ipc=1)
-    path, record = layout.distilled("own-frepo", "digits", 1), layout.distillation(target)
-    save_set(path, ImageSet(torch.zeros(10, 1, 16, 16), torch.eye(10)), {})
-    before = path.read_bytes()
-
-    def needed() -> Path:
-        return ensure_distilled(CONFIGURATION, layout, target)
-
-    assert needed() == path
-    today = resolve_distil(CONFIGURATION, target).model_dump(mode="json", exclude={"target"})
-    record.parent.mkdir(parents=True)
-    record.write_text(json.dumps({"settings": today}))
-    assert needed() == path
-    steps = today["method"]["steps"]
-    today["method"]["steps"] = 7
-    record.write_text(json.dumps({"settings": today}))
-    with pytest.raises(DataError) as caught:
-        needed()
-    assert str(caught.value) == (
-        f"{record}: settings.method.steps: made with 7, today {steps}; "
-        "distil the set again: crossarch distil own-frepo digits 1"
-    )
-    assert path.read_bytes() == before
-
-
-def test_a_set_distilled_in_another_space_is_refused(tmp_path: Path) -> None:
-    """The constants of its whitening were others: the test set would be in another space."""
-    layout, target = Layout(tmp_path), SetId(source="own-frepo", dataset="digits", ipc=1)
-    save_set(
-        layout.distilled("own-frepo", "digits", 1),
-        ImageSet(torch.zeros(10, 1, 16, 16), torch.eye(10)),
-        {},
-    )
-    ensure_test_set(CONFIGURATION, layout, "digits", "standardise")
-    files = {
-        "real": layout.images("digits", "train"),
-        "whitener": layout.whitener("digits", "standardise"),
-    }
-    today = resolve_distil(CONFIGURATION, target).model_dump(mode="json", exclude={"target"})
-    inputs = {name: sha256_of(file) for name, file in files.items()}
-    record = layout.distillation(target)
-    record.parent.mkdir(parents=True)
-    record.write_text(json.dumps({"settings": today, "inputs": {**inputs, "test": "0" * 64}}))
-    assert ensure_distilled(CONFIGURATION, layout, target).exists()
-
-    digits = CONFIGURATION.dataset("digits").model_copy(update={"mean": (0.0,)})
-    changed = replace(CONFIGURATION, datasets={**CONFIGURATION.datasets, "digits": digits})
-    with pytest.raises(DataError) as caught:
-        ensure_distilled(changed, layout, target)
-    assert str(caught.value) == (
-        f"{record}: distilled with another file than lies in "
-        "data/digits/whitening/standardise.safetensors now; "
-        "distil the set again: crossarch distil own-frepo digits 1"
-    )
 
 
 def test_nothing_is_fetched_for_it() -> None:
@@ -305,7 +158,7 @@ def test_a_half_download_without_a_checksum_is_told_with_what_to_delete(
     configuration = with_a_set_of_digits({"url": f"https://{place}"}, whitening="standardise")
 
     def prepared() -> Path:
-        return ensure_distilled(configuration, layout, MINE)
+        return making.distilled(configuration, layout, MINE)
 
     with pytest.raises(DataError) as caught:
         prepared()

@@ -192,7 +192,7 @@ def test_schedules_are_those_of_the_command_line(
     printed = subprocess.run(
         [sys.executable, "-m", "crossarch", "schedule", "--recipe", "full"],
         cwd=project,
-        env={"PYTHONPATH": str(project / "workflow_src"), "PATH": ""},
+        env={"PATH": ""},
         capture_output=True,
         text=True,
         check=True,

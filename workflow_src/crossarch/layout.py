@@ -33,9 +33,9 @@ class Layout:
         """Verified bytes from upstream, as `<host>/<path>`."""
         return self.results / "downloads"
 
-    def archive(self, dataset: str) -> Path:
-        """The archive of a real data set as the rules call it, wherever it was fetched from."""
-        return self.downloads / "real" / f"{dataset}.archive"
+    def located(self, dataset: str) -> Path:
+        """Where a real data set lies, in a data root or as an archive that was fetched, JSON."""
+        return self.downloads / "real" / f"{dataset}.json"
 
     def images(self, dataset: str, split: str) -> Path:
         """Training or test images of a real data set, uint8."""

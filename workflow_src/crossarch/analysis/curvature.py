@@ -12,7 +12,6 @@ from crossarch.analysis.job import Job
 from crossarch.analysis.landscape import landscape, offsets, write_landscape
 from crossarch.analysis.record import CurvatureRecord, CurvatureSeconds
 from crossarch.data import ImageSet
-from crossarch.data.ensure import ensure_training_set
 from crossarch.errors import ConfigError
 from crossarch.training.losses import make_targets
 
@@ -29,7 +28,7 @@ def measure_curvature(job: Job) -> CurvatureRecord:
     """
     settings = job.configuration.selection.curvature
     finished = job.finished
-    training_set = ensure_training_set(job.configuration, job.layout, job.run.training_set, job.run.seed)
+    training_set = job.layout.training_set(job.configuration, job.run.training_set, job.run.seed)
     inputs = {
         "weights": finished.check_weights("last"),
         "distilled": finished.check_input("distilled", training_set),

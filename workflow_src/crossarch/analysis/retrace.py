@@ -14,9 +14,9 @@ from crossarch.analysis.record import Compared, ParameterNorms, TeacherRecord
 from crossarch.analysis.taught import mean_entropy
 from crossarch.config import Configuration, RunId, published_teacher
 from crossarch.config.schema import Augmentation
-from crossarch.data.ensure import ensure_file, ensure_test_set, ensure_training_set
 from crossarch.data.store import load_pt
 from crossarch.errors import ConfigError, DataError
+from crossarch.fetch.ensure import ensure_download
 from crossarch.files import sha256_of
 from crossarch.models.folding import folded
 from crossarch.training.augmentation import OPERATIONS
@@ -41,14 +41,12 @@ def measure_teachers(job: Job) -> TeacherRecord:
             "teachers: runs of a source's own network, without a teacher, on a set with `teacher` in "
             "sources.yaml"
         )
-    published = ensure_file(job.configuration, job.layout, file)
+    published = ensure_download(job.configuration, job.layout, file)
     epoch = published_epoch(published, settings.epochs)
     theirs = load_network(settings.network, published)
     paths = {
-        "distilled": ensure_training_set(
-            job.configuration, job.layout, job.run.training_set, job.run.seed
-        ),
-        "test": ensure_test_set(job.configuration, job.layout, job.run.dataset, settings.whitening),
+        "distilled": job.layout.training_set(job.configuration, job.run.training_set, job.run.seed),
+        "test": job.layout.test_set(job.run.dataset, settings.whitening),
     }
     training_set, test = (finished.load_set(path) for path in paths.values())
     inputs = {name: sha256_of(path) for name, path in {**paths, "published": published}.items()}

@@ -8,7 +8,6 @@ from crossarch.analysis.finished import read_taught
 from crossarch.analysis.job import Job
 from crossarch.analysis.predictions import augmented_logits
 from crossarch.analysis.record import SoftnessRecord
-from crossarch.data.ensure import ensure_training_set
 from crossarch.models.folding import folded
 from crossarch.training.losses import make_targets
 
@@ -23,7 +22,7 @@ def measure_softness(job: Job) -> SoftnessRecord:
     """
     taught = read_taught(job.layout, job.finished, "softness")
     student, distillation = taught.student, taught.distillation
-    path = ensure_training_set(job.configuration, job.layout, job.run.training_set, job.run.seed)
+    path = job.layout.training_set(job.configuration, job.run.training_set, job.run.seed)
     inputs = {"teacher": taught.check_teacher(), "distilled": student.check_input("distilled", path)}
     training_set, network = student.load_set(path), taught.teacher_network()
     with job.where.taken() as device:

@@ -18,7 +18,6 @@ from crossarch.analysis.record import (
     WhiteningRecord,
 )
 from crossarch.config.schema import Whitening
-from crossarch.data.ensure import ensure_test_set
 from crossarch.errors import ConfigError
 from crossarch.files import sha256_of
 from crossarch.models.layers import BatchNorm
@@ -42,7 +41,7 @@ def measure_whitening(job: Job) -> WhiteningRecord:
         chosen = tested_spaces(own)
         for place, space in enumerate(chosen):
             job.progress("Test sets", place, len(chosen))
-            path = ensure_test_set(job.configuration, job.layout, job.run.dataset, space)
+            path = job.layout.test_set(job.run.dataset, space)
             inputs[space] = sha256_of(path)
             test = finished.load_set(path)
             images, labels = test.images.to(device), test.labels.to(device)
@@ -65,7 +64,7 @@ def measure_agreement(job: Job) -> AgreementRecord:
     """
     taught = read_taught(job.layout, job.finished, "agreement")
     student = taught.student
-    path = ensure_test_set(job.configuration, job.layout, job.run.dataset, student.settings.whitening)
+    path = job.layout.test_set(job.run.dataset, student.settings.whitening)
     inputs = {
         "weights": student.check_weights("last"),
         "teacher": taught.check_teacher(),
@@ -102,7 +101,7 @@ def measure_statistics(job: Job) -> StatisticsRecord:
     network = finished.network("last")
     if not any(isinstance(module, BatchNorm) for module in network.modules()):
         raise ConfigError(f"{job.run.path}: found no batch norm, which statistics needs")
-    path = ensure_test_set(job.configuration, job.layout, job.run.dataset, finished.settings.whitening)
+    path = job.layout.test_set(job.run.dataset, finished.settings.whitening)
     test = finished.load_set(path)
     inputs = {"weights": finished.check_weights("last"), "test": sha256_of(path)}
     with job.where.taken() as device:

@@ -13,7 +13,6 @@ from crossarch.audit.verdict import best_space
 from crossarch.config import Configuration, SetId, set_whitening
 from crossarch.config.schema import Whitening
 from crossarch.config.sets import AUDITED
-from crossarch.data.ensure import ensure_distilled, ensure_test_set, ensure_whitener
 from crossarch.data.store import ImageSet, load_set
 from crossarch.data.whitening import Whitener, load_whitener
 from crossarch.errors import DataError
@@ -24,8 +23,8 @@ from crossarch.layout import Layout
 def measure_test_sets(
     configuration: Configuration, layout: Layout, dataset: str
 ) -> dict[Whitening, PixelStatistics]:
-    """The statistics of a real test set in every space; what is missing is prepared."""
-    paths = {name: ensure_test_set(configuration, layout, dataset, name) for name in AUDITED}
+    """The statistics of a real test set in every space."""
+    paths = {name: layout.test_set(dataset, name) for name in AUDITED}
     return {name: pixel_statistics(load_set(path).images) for name, path in paths.items()}
 
 
@@ -35,12 +34,12 @@ def examine_file(
     audited: SetId,
     test_sets: Mapping[Whitening, PixelStatistics],
 ) -> None:
-    """Write the audit and the contact sheet of a distilled set; what is missing is prepared."""
-    distilled = ensure_distilled(configuration, layout, audited)
+    """Write the audit and the contact sheet of a distilled set."""
+    distilled = layout.distilled(audited.source, audited.dataset, audited.ipc)
     image_set = load_set(distilled)
     audit = examine(configuration, audited, image_set, test_sets)
     audit = audit.model_copy(update={"sha256": sha256_of(distilled)})
-    whitener = load_whitener(ensure_whitener(configuration, layout, audited.dataset, audit.configured))
+    whitener = load_whitener(layout.whitener(audited.dataset, audit.configured))
     show(configuration, audited, image_set, whitener, layout.contact_sheet(audited))
     write_text(layout.audit(audited), audit.model_dump_json(indent=1) + "\n")
 

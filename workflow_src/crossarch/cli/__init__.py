@@ -10,17 +10,18 @@ from crossarch.cli.fetch import fetch, mirror
 from crossarch.cli.overview import plan, status
 from crossarch.cli.prepare import prepare
 from crossarch.cli.render import render, reproduction, scorecard
-from crossarch.cli.runs import compare, show
+from crossarch.cli.runs import show
 from crossarch.cli.train import evaluate, train
 
 # In the order of `crossarch --help`, which is that of the stages.
 VERBS = {
-    "Stages": (fetch, prepare, audit, distil, train, collect, analyse, render, scorecard),
+    "Stages": (fetch, audit, distil, train, collect, analyse, render, scorecard),
     "Before": (plan, describe, schedule, mirror),
-    "Meanwhile and after": (status, show, compare, evaluate, publish, reproduction),
+    "Meanwhile and after": (status, show, evaluate, publish, reproduction),
 }
 for panel, verbs in VERBS.items():
     for verb in verbs:
         app.command(rich_help_panel=panel)(verb)
+app.add_typer(prepare, name="prepare", rich_help_panel="Stages")
 
 __all__ = ["app", "run"]

@@ -8,19 +8,13 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from crossarch.cli.collect import whole_records
-from crossarch.cli.complete import complete_analysis, complete_finished
 from crossarch.cli.options import (
-    CONFIG,
     AsJson,
-    ConfigDirectory,
     Device,
-    Presets,
-    Results,
-    SelectionJson,
     SlotsPerGpu,
     Threads,
     at_most_one,
-    read_configuration,
+    opened,
     tell_files,
     tell_outdated,
 )
@@ -28,7 +22,7 @@ from crossarch.config import Configuration, RunId, parse_run
 from crossarch.config.complain import unknown
 from crossarch.config.schema import ANALYSES, MEASURED, SUMMARISED, Summarised
 from crossarch.errors import ConfigError
-from crossarch.layout import Layout, layout_of
+from crossarch.layout import Layout
 from crossarch.progress import tracked
 
 if TYPE_CHECKING:
@@ -36,19 +30,14 @@ if TYPE_CHECKING:
 
 
 def analyse(
+    context: typer.Context,
     analysis: Annotated[
         str,
-        typer.Argument(
-            help=f"{', '.join(ANALYSES[:-1])} or {ANALYSES[-1]}.",
-            autocompletion=complete_analysis,
-        ),
+        typer.Argument(help=f"{', '.join(ANALYSES[:-1])} or {ANALYSES[-1]}."),
     ],
     runs: Annotated[
         list[str] | None,
-        typer.Argument(
-            help="Measure these finished runs alone (not selection, protocols).",
-            autocompletion=complete_finished,
-        ),
+        typer.Argument(help="Measure these finished runs alone (not selection, protocols)."),
     ] = None,
     summary: Annotated[
         bool, typer.Option("--summary", help="Measure nothing: only gather the records that there are.")
@@ -61,13 +50,9 @@ def analyse(
         Path | None, typer.Option(help="Page whose marked text about the analysis is made anew.")
     ] = None,
     device: Device = "auto",
-    slots_per_gpu: SlotsPerGpu = None,
+    slots_per_gpu: SlotsPerGpu = 1,
     threads: Threads = 1,
     as_json: AsJson = False,
-    selection: SelectionJson = None,
-    config: ConfigDirectory = CONFIG,
-    preset: Presets = None,
-    results: Results = None,
 ) -> None:
     """Look behind the accuracies of finished runs.
 
@@ -91,8 +76,7 @@ def analyse(
     if analysis not in ANALYSES:
         raise ConfigError(unknown("command line", "analysis", analysis, ANALYSES))
     at_most_one({"RUNS": runs, "--page": page})
-    configuration = read_configuration(config, preset, selection)
-    layout = layout_of(configuration, results)
+    configuration, layout = opened(context)
     named = [parse_run(run) for run in runs or ()]
     if named and (analysis not in MEASURED or summary or chosen):
         raise ConfigError(

@@ -2,11 +2,13 @@
 
 import os
 import sys
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
 from crossarch import __version__
+from crossarch.cli.options import Given
 from crossarch.errors import CrossarchError, Interrupted
 
 app = typer.Typer(
@@ -18,21 +20,17 @@ app = typer.Typer(
 
     The stages, each a verb: **fetch** - **prepare** - **audit** - **distil** - **train** -
     **collect** - **analyse** - **render**.
-    What there is to do: **plan**. How far it is: **status**. What came of it: **show**, **compare**.
-    Snakemake calls them in order (`snakemake --cores 2 table2`); by hand they do one thing each.
+    What there is to do: **plan**. How far it is: **status**. What came of it: **show**.
+    Rules call them with the files that they read and write (`snakemake --cores 2 table2`); by hand any
+    file is made by its path (`snakemake --cores 1 results/...`).
 
     What would the paper's tables take, and how far are they?
 
-    `crossarch plan --preset config/presets/paper.yaml`
+    `crossarch --preset config/presets/paper.yaml plan`
 
     Train one network; go on with it after an interruption by saying the same again:
 
-    `crossarch train cifar10/frepo/ipc1/cnn/baseline/seed0`
-
-    What did all methods gain on AlexNet, in numbers that were measured?
-
-    `crossarch compare cifar10/frepo/ipc1/alexnet/{baseline,full}/seed0 --results
-    results/reproduction`
+    `snakemake --cores 1 results/runs/cifar10/frepo/ipc1/cnn/baseline/seed0/metrics.json`
     """,
     epilog="""Exit codes: 0 done - 1 anything else, such as a full disk - 2 a wrong option or setting -
     3 a file could not be fetched - 4 a file does not hold what it should, or a run has not finished -
@@ -67,10 +65,26 @@ def run() -> NoReturn:
 
 
 @app.callback(invoke_without_command=True)
-def _version(version: Annotated[bool, typer.Option("--version", help="Print it.")] = False) -> None:
+def options(
+    context: typer.Context,
+    config_dir: Annotated[Path, typer.Option(help="Folder of the YAML files.")] = Path("config"),
+    preset: Annotated[
+        list[Path] | None,
+        typer.Option(help="A preset laid over config.yaml; may be given several times."),
+    ] = None,
+    results: Annotated[
+        Path | None, typer.Option(help="Folder of the results; default: that of the configuration.")
+    ] = None,
+    selection: Annotated[
+        str | None, typer.Option(help="JSON laid over config.yaml, as rules hand it over.")
+    ] = None,
+    version: Annotated[bool, typer.Option("--version", help="Print it.")] = False,
+) -> None:
+    """What is said before the verb, the same for all of them."""
     if version:
         typer.echo(f"crossarch {__version__}")
         raise typer.Exit
+    context.obj = Given(config_dir, tuple(preset or ()), selection, results)
 
 
 def _fail(message: str, code: int) -> NoReturn:

@@ -9,32 +9,24 @@ from typing import Annotated
 
 import typer
 
-from crossarch.cli.complete import complete_dataset, complete_source
-from crossarch.cli.options import (
-    CONFIG,
-    ConfigDirectory,
-    Presets,
-    Results,
-    SelectionJson,
-    Threads,
-    read_configuration,
-)
+from crossarch.cli.options import Given, Threads, opened
 from crossarch.config import Configuration, SetId, chosen_sets, set_whitening
 from crossarch.config.complain import validated
 from crossarch.config.sets import AUDITED
 from crossarch.errors import ConfigError
-from crossarch.layout import Layout, layout_of
+from crossarch.layout import Layout
 from crossarch.progress import tracked, working
 
 
 def audit(
+    context: typer.Context,
     source: Annotated[
         str | None,
-        typer.Argument(help="Source, as in sources.yaml.", autocompletion=complete_source),
+        typer.Argument(help="Source, as in sources.yaml."),
     ] = None,
     dataset: Annotated[
         str | None,
-        typer.Argument(help="Real data set to compare with.", autocompletion=complete_dataset),
+        typer.Argument(help="Real data set to compare with."),
     ] = None,
     ipc: Annotated[int | None, typer.Argument(min=1, help="Images per class.")] = None,
     of_dataset: Annotated[
@@ -42,7 +34,6 @@ def audit(
         typer.Option(
             "--dataset",
             help="Audit FILE, or files IMAGES and LABELS, that no source names, against this data set.",
-            autocompletion=complete_dataset,
         ),
     ] = None,
     repetition: Annotated[
@@ -55,11 +46,7 @@ def audit(
         bool, typer.Option("--summary", help="Only gather the audits that there are.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the audits as one JSON list.")] = False,
-    selection: SelectionJson = None,
     threads: Threads = 1,
-    config: ConfigDirectory = CONFIG,
-    preset: Presets = None,
-    results: Results = None,
 ) -> None:
     """Say what a distilled set is like and in which pixel space it lives, from its pixels alone.
 
@@ -71,13 +58,14 @@ def audit(
     """
     from crossarch.audit.record import read_audit_of
 
-    configuration = read_configuration(config, preset, selection)
-    layout = layout_of(configuration, results)
+    configuration, layout = opened(context)
     if of_dataset is not None:
         files = [Path(part) for part in (source, dataset) if part is not None]
         if not files or ipc is not None or summary or as_json:
             raise ConfigError("audit: give FILE, or IMAGES and LABELS, with --dataset")
-        _describe(configuration, layout, files, of_dataset, (repetition, key), threads, preset or [])
+        given_before = context.find_object(Given)
+        presets = list(given_before.presets) if given_before else []
+        _describe(configuration, layout, files, of_dataset, (repetition, key), threads, presets)
         return
     given = [part for part in (source, dataset, ipc) if part is not None]
     everything = not given

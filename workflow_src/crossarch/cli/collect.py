@@ -6,50 +6,39 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from crossarch.cli.complete import complete_collection, complete_finished
 from crossarch.cli.options import (
-    CONFIG,
     REPRODUCTION,
     AsJson,
-    ConfigDirectory,
     Every,
-    Presets,
-    Results,
-    SelectionJson,
-    read_configuration,
+    opened,
     tell_files,
     tell_outdated,
 )
+from crossarch.collect.current import outdated_runs
 from crossarch.config import (
     Configuration,
     collection_runs,
     parse_run,
 )
 from crossarch.config.schema import MEASURED
-from crossarch.current import outdated_runs
 from crossarch.errors import DataError
 from crossarch.files import read_mapping, write_text
-from crossarch.layout import layout_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 def collect(
+    context: typer.Context,
     collection: Annotated[
         str,
         typer.Argument(
-            help="A table or a figure by name; tables: all chosen ones; runs: these and the figures.",
-            autocompletion=complete_collection,
+            help="A table or a figure by name; tables: all chosen ones; runs: these and the figures."
         ),
     ] = "runs",
-    selection: SelectionJson = None,
     every: Every = False,
     output: Annotated[Path | None, typer.Option(help="CSV to write; default: in the results.")] = None,
     as_json: AsJson = False,
-    config: ConfigDirectory = CONFIG,
-    preset: Presets = None,
-    results: Results = None,
 ) -> None:
     """Gather the metrics of finished runs into one tidy CSV.
 
@@ -60,8 +49,7 @@ def collect(
     """
     from crossarch.collect import collect_runs, write_runs
 
-    configuration = read_configuration(config, preset, selection)
-    layout = layout_of(configuration, results)
+    configuration, layout = opened(context)
     left_out: dict[Path, str] = {}
     if every:
         files, damaged = whole_records(layout.finished_runs())
@@ -89,10 +77,9 @@ def _refuse_gaps(files: Sequence[Path]) -> None:
 def _refuse_outdated(configuration: Configuration, files: Sequence[Path]) -> None:
     """Snakemake knows what it trained itself with; of a run trained by hand it knows nothing."""
     for file, reason in (old := outdated_runs(configuration, files)).items():
-        run = parse_run(file.as_posix())
         raise DataError(
             f"{file}: {reason}; {len(old)} of {len(files)} runs would be made otherwise today; again: "
-            f"crossarch train {run.path}, or snakemake --forcerun {file}; `--every` leaves them out"
+            f"snakemake --forcerun {file}; `--every` leaves them out"
         )
 
 
@@ -124,17 +111,15 @@ def collected_runs(
 
 
 def publish(
+    context: typer.Context,
     runs: Annotated[
         list[str] | None,
-        typer.Argument(help="Runs; default: all finished ones.", autocompletion=complete_finished),
+        typer.Argument(help="Runs; default: all finished ones."),
     ] = None,
     destination: Annotated[
         Path, typer.Option(help="Folder whose metrics are kept in git.")
     ] = REPRODUCTION,
     as_json: AsJson = False,
-    config: ConfigDirectory = CONFIG,
-    preset: Presets = None,
-    results: Results = None,
 ) -> None:
     """Copy the metrics of finished runs, and what analyses measured of them, to where they are kept.
 
@@ -146,8 +131,7 @@ def publish(
     from crossarch.collect import collect_runs
     from crossarch.printing.synthetic import SYNTHETIC, any_synthetic
 
-    configuration = read_configuration(config, preset)
-    layout = layout_of(configuration, results)
+    configuration, layout = opened(context)
     files = [layout.run_metrics(parse_run(run)) for run in runs] if runs else layout.finished_runs()
     collected = collect_runs(files)  # refuses what is broken before anything is copied
     if any_synthetic(collected["device"]):

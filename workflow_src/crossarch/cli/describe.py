@@ -8,31 +8,26 @@ from typing import Annotated
 
 import typer
 
-from crossarch.cli.complete import complete_protocol
 from crossarch.cli.options import (
-    CONFIG,
     ArchName,
     AsJson,
-    ConfigDirectory,
     Dataset,
     IpcNumber,
-    Presets,
     RecipeName,
     SourceName,
-    read_configuration,
+    opened,
     run_of,
 )
-from crossarch.config import network_settings, run_recipe, split_recipe
+from crossarch.config import NoDropPath, network_settings, run_recipe, split_recipe
 from crossarch.config.schema import PROTOCOLS
 from crossarch.errors import ConfigError, warn
 
 
 def describe(
+    context: typer.Context,
     arch: ArchName,
     source: SourceName,
     dataset: Dataset = "cifar10",
-    config: ConfigDirectory = CONFIG,
-    preset: Presets = None,
 ) -> None:
     """Print what a network costs, as recipe `full` builds it, as one JSON object.
 
@@ -43,14 +38,14 @@ def describe(
     """
     from crossarch import models
 
-    configuration = read_configuration(config, preset)
+    configuration, _ = opened(context)
     run = run_of(dataset, source, 1, arch, "full")
     configuration.source(source)
     recipe = run_recipe(configuration, run)
     settings = network_settings(configuration, run.arch, source, dataset, recipe)
     try:
         found = models.describe(settings)
-    except models.NoDropPath as error:
+    except NoDropPath as error:
         warn(f"{error}; described without it")
         found = models.describe(settings.model_copy(update={"droppath": False}))
     described = asdict(found)
@@ -60,24 +55,23 @@ def describe(
 
 
 def schedule(
+    context: typer.Context,
     recipe: RecipeName,
     protocol: Annotated[
         str | None,
-        typer.Option(help=", ".join(PROTOCOLS), autocompletion=complete_protocol),
+        typer.Option(help=", ".join(PROTOCOLS)),
     ] = None,
     arch: ArchName = "resnet18",
     source: SourceName = "frepo",
     ipc: IpcNumber = 1,
     as_json: AsJson = False,
-    config: ConfigDirectory = CONFIG,
-    preset: Presets = None,
 ) -> None:
     """Print keep rate and learning rate of each epoch as CSV, or as a JSON list of objects.
 
     Example: `crossarch schedule --recipe full --protocol released --arch resnet50`
     """
 
-    configuration = read_configuration(config, preset)
+    configuration, _ = opened(context)
     if protocol is not None and protocol not in PROTOCOLS:
         raise ConfigError(f"--protocol: found {protocol!r}, allowed: {', '.join(PROTOCOLS)}")
     name, of_recipe = split_recipe(recipe)

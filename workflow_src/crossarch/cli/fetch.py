@@ -11,20 +11,16 @@ from rich import filesize
 from tabulate import tabulate
 
 from crossarch.cli.options import (
-    CONFIG,
     AsJson,
-    ConfigDirectory,
-    Presets,
-    Results,
     at_most_one,
     json_object,
-    read_configuration,
+    opened,
 )
 from crossarch.config import Configuration, selected_files
 from crossarch.config.complain import validated
 from crossarch.config.files import UpstreamFile
 from crossarch.errors import ConfigError, FetchError, warn
-from crossarch.layout import Layout, layout_of
+from crossarch.layout import Layout
 
 if TYPE_CHECKING:
     from crossarch.fetch.places import Listed
@@ -33,6 +29,7 @@ Told = tuple[str, dict[str, Any]]  # about a file: for people, for programs
 
 
 def fetch(
+    context: typer.Context,
     urls: Annotated[list[str] | None, typer.Argument(help="Addresses that the config names.")] = None,
     every: Annotated[
         bool, typer.Option("--all", help="All files of the config, teachers of the authors included.")
@@ -46,13 +43,11 @@ def fetch(
     ] = False,
     as_json: AsJson = False,
     file: Annotated[str | None, typer.Option(help="A file as JSON: url, sha256 ...")] = None,
+    output: Annotated[Path | None, typer.Option(help="JSON to write, with --real.")] = None,
     real: Annotated[
         str | None,
-        typer.Option(help="The archive of this data set, also where a data root has the set."),
+        typer.Option(help="Find this data set, in a data root or by its archive, and say where."),
     ] = None,
-    config: ConfigDirectory = CONFIG,
-    preset: Presets = None,
-    results: Results = None,
 ) -> None:
     """Get upstream files: from a mirror (CROSSARCH_MIRROR), the cache or the network, verified.
 
@@ -60,22 +55,24 @@ def fetch(
     that lies in a data root (`data_roots`, CROSSARCH_DATA) nothing is fetched; of another one the first
     archive that can be had.
 
-    Examples: `crossarch fetch --all --dry-run` - `crossarch fetch --preset config/presets/cpu.yaml` -
+    Examples: `crossarch fetch --all --dry-run` - `crossarch --preset config/presets/cpu.yaml fetch` -
     `crossarch fetch --update-lock https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz`
     """
-    from crossarch.fetch.archives import ensure_archive, link_archive
+    from crossarch.fetch.archives import ensure_archive, locate
     from crossarch.fetch.ensure import ensure_download
     from crossarch.fetch.places import cache_directory, list_files, mirrors_from_environment
     from crossarch.fetch.roots import find_real
 
     at_most_one({"addresses": urls, "--all": every, "--file": file, "--real": real})
     at_most_one({"--dry-run": dry_run, "--update-lock": update_lock})
-    configuration = read_configuration(config, preset)
-    layout = layout_of(configuration, results)
-    if real:
-        path = link_archive(configuration, layout, real)
-        typer.echo(json.dumps([{"path": str(path)}]) if as_json else path)
+    configuration, layout = opened(context)
+    if real and output:
+        located = locate(configuration, layout, real)
+        located.save(output)
+        typer.echo(f"{real}: {located.path}")
         return
+    if real or output:
+        raise ConfigError("fetch: --real and --output belong together")
     if file:
         given = validated(UpstreamFile, json_object(file, "--file"), "--file")
         wanted = {given.url: given}
@@ -102,7 +99,7 @@ def fetch(
 
         def get(name: str, one: UpstreamFile) -> Told:
             if name in real_sets:
-                path = found.get(name) or ensure_archive(configuration, layout, name)
+                path = found.get(name) or ensure_archive(configuration, layout, name)[0]
             else:
                 path = ensure_download(configuration, layout, one)
             return str(path), {"path": str(path)}
@@ -111,29 +108,27 @@ def fetch(
 
 
 def mirror(
+    context: typer.Context,
     directory: Annotated[Path, typer.Argument(help="Folder to fill, laid out as HOST/PATH.")],
     every: Annotated[
         bool, typer.Option("--all", help="All files of the config, teachers of the authors included.")
     ] = False,
     as_json: AsJson = False,
-    config: ConfigDirectory = CONFIG,
-    preset: Presets = None,
-    results: Results = None,
 ) -> None:
     """Fill a mirror for machines without network: set CROSSARCH_MIRROR to it there.
 
     Without --all: what the selected data sets, sources and IPC need. What is already there and right
     stays; what a checksum is known of is verified, and there is a warning about what else comes.
 
-    Example: `crossarch mirror /scratch/mirror --preset config/presets/paper.yaml`
+    Example: `crossarch --preset config/presets/paper.yaml mirror /scratch/mirror`
     """
     from crossarch.fetch.archives import first_had
     from crossarch.fetch.download import fetch_file
     from crossarch.fetch.ensure import warn_if_unpinned
     from crossarch.fetch.places import cache_directory, mirrors_from_environment
 
-    configuration = read_configuration(config, preset)
-    downloads, mirrors = layout_of(configuration, results).downloads, mirrors_from_environment()
+    configuration, layout = opened(context)
+    downloads, mirrors = layout.downloads, mirrors_from_environment()
 
     def put(name: str, one: UpstreamFile) -> Told:
         def get(file: UpstreamFile) -> Told:

@@ -1,22 +1,15 @@
 """Options and readers of them that several verbs share."""
 
 import json
-import os
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
 
-from crossarch.cli.complete import (
-    complete_arch,
-    complete_dataset,
-    complete_device,
-    complete_recipe,
-    complete_source,
-    complete_target,
-)
+from crossarch.collect.current import outdated_runs
 from crossarch.config import (
     Configuration,
     RunId,
@@ -28,8 +21,8 @@ from crossarch.config.complain import unknown, validated
 from crossarch.config.model import Resolved
 from crossarch.config.own import with_places
 from crossarch.config.schema import CUSTOM_WHITENING, WHITENINGS, Whitening
-from crossarch.current import outdated_runs
-from crossarch.errors import ConfigError
+from crossarch.errors import ConfigError, DataError
+from crossarch.layout import Layout, layout_of
 
 S = TypeVar("S", bound=Resolved)
 
@@ -44,18 +37,10 @@ def _of_this_machine(context: typer.Context, device: str) -> str:
     return device
 
 
-ConfigDirectory = Annotated[Path, typer.Option("--config", help="Folder of the YAML files.")]
-Presets = Annotated[
-    list[Path] | None,
-    typer.Option("--preset", help="A preset laid over config.yaml; may be given several times."),
-]
-SelectionJson = Annotated[str | None, typer.Option("--selection", help="JSON laid over config.yaml.")]
 ChosenTables = Annotated[
     list[str] | None,
     typer.Option(
-        "--table",
-        help="This table or figure; may be given several times. Default: all chosen.",
-        autocompletion=complete_target,
+        "--table", help="This table or figure; may be given several times. Default: all chosen."
     ),
 ]
 Every = Annotated[
@@ -63,74 +48,75 @@ Every = Annotated[
     typer.Option("--every", help="Of all finished runs, whatever is chosen: into RESULTS/partial."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-Results = Annotated[
-    Path | None,
-    typer.Option(envvar="CROSSARCH_RESULTS", help="Folder of the results; default: that of the config."),
-]
 Dataset = Annotated[
     str,
-    typer.Option(help="Real data set, as in datasets.yaml.", autocompletion=complete_dataset),
+    typer.Option(help="Real data set, as in datasets.yaml."),
 ]
 SourceName = Annotated[
     str,
-    typer.Option(help="Source of distilled sets, as in sources.yaml.", autocompletion=complete_source),
+    typer.Option(help="Source of distilled sets, as in sources.yaml."),
 ]
 IpcNumber = Annotated[int, typer.Option(min=1, help="Images per class.")]
 ArchName = Annotated[
     str,
-    typer.Option(
-        help="cnn, resnet18, resnet50, alexnet, vgg11 or one of `own_networks`.",
-        autocompletion=complete_arch,
-    ),
+    typer.Option(help="cnn, resnet18, resnet50, alexnet, vgg11 or one of `own_networks`."),
 ]
-RecipeName = Annotated[
-    str, typer.Option(help="Recipe, or recipe@protocol.", autocompletion=complete_recipe)
-]
+RecipeName = Annotated[str, typer.Option(help="Recipe, or recipe@protocol.")]
 Device = Annotated[
     str,
-    typer.Option(
-        help="auto, cpu, cuda or mps.", autocompletion=complete_device, callback=_of_this_machine
-    ),
+    typer.Option(help="auto, cpu, cuda or mps.", callback=_of_this_machine),
 ]
-SlotsPerGpu = Annotated[
-    int | None, typer.Option(min=1, help="Jobs at a time on one GPU; default: the config's.")
-]
+SlotsPerGpu = Annotated[int, typer.Option(min=1, help="Jobs at a time on one GPU.")]
 Threads = Annotated[int, typer.Option(min=1, help="CPU threads.")]
-CONFIG = Path("config")
-OWN = "CROSSARCH_OWN"  # the environment variable in which the Snakefile tells its jobs
+Settings = Annotated[str, typer.Option(help="Resolved settings as JSON.")]
+States = Annotated[Path, typer.Option(help="Folder of the states of unfinished work.")]
+OwnNetworks = Annotated[
+    str, typer.Option(help="Where networks of your own lie, as JSON: the digest of the code, the file.")
+]
 REPRODUCTION = Path("results/reproduction")
 
 
-def read_configuration(
-    directory: Path, presets: list[Path] | None = None, selection: str | None = None
-) -> Configuration:
-    """The configuration with presets and a selection (JSON) laid over it. Raises ConfigError.
+@dataclass(frozen=True)
+class Given:
+    """The options before the verb: where the configuration is, and what is laid over it."""
 
-    In a job of the workflow first of all the custom networks, recipes and sources that it runs with:
-    sources and figures may name them.
+    config_dir: Path
+    presets: tuple[Path, ...]
+    selection: str | None
+    results: Path | None
+
+
+def opened(context: typer.Context) -> tuple[Configuration, Layout]:
+    """The configuration that the options before the verb choose, and where its results lie.
+
+    Presets and a selection (JSON) are laid over config.yaml. Raises ConfigError.
     """
-    if not directory.is_dir():
-        as_snakemake = """; single keys are set with --preset FILE, or where there is --selection by \
---selection '{"ipc": [1]}'"""
+    given: Given = context.find_object(Given) or Given(Path("config"), (), None, None)
+    if not given.config_dir.is_dir():
         raise ConfigError(
-            f"--config: found {str(directory)!r}, allowed: the folder `config` of a checkout, in which "
-            "`crossarch` is started" + (as_snakemake if "=" in directory.name else "")
+            f"--config-dir: found {str(given.config_dir)!r}, allowed: the folder `config` of a checkout"
         )
-    overrides = read_overrides(presets or [])
-    if of_workflow := os.environ.get(OWN):
-        overrides.insert(0, (OWN, json_object(of_workflow, OWN)))
-    if selection:
-        overrides.append(("--selection", json_object(selection, "--selection")))
-    return load_configuration(directory, overrides=overrides)
+    overrides = read_overrides(given.presets)
+    if given.selection:
+        overrides.append(("--selection", json_object(given.selection, "--selection")))
+    configuration = load_configuration(given.config_dir, overrides=overrides)
+    return configuration, layout_of(configuration, given.results)
 
 
-def given_settings(model: type[S], text: str, configuration: Configuration) -> S:
+def given_settings(model: type[S], text: str, own_networks: str) -> S:
     """The resolved settings that `--settings` holds as JSON. Raises ConfigError.
 
-    Where networks of the user's own lie is not told in there, but by the configuration.
+    Where networks of the user's own lie is not told in there, but by `--own-networks`.
     """
-    settings = with_places(json_object(text, "--settings"), configuration.network_files)
-    return validated(model, settings, "--settings")
+    places = json_object(own_networks, "--own-networks")
+    return validated(model, with_places(json_object(text, "--settings"), places), "--settings")
+
+
+def existing(file: Path) -> Path:
+    """A file that a rule makes. DataError with the command that makes it, where it is not there."""
+    if not file.exists():
+        raise DataError(f"{file}: no such file; first: snakemake --cores 2 {file}")
+    return file
 
 
 def at_most_one(given: Mapping[str, object]) -> None:

@@ -7,33 +7,25 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from crossarch.cli.options import (
-    CONFIG,
     REPRODUCTION,
     AsJson,
     ChosenTables,
-    ConfigDirectory,
-    Presets,
-    Results,
-    SelectionJson,
     chosen_targets,
-    read_configuration,
+    opened,
 )
-from crossarch.layout import Layout, layout_of
+from crossarch.layout import Layout
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 
 def plan(
+    context: typer.Context,
     table: ChosenTables = None,
     price: Annotated[
         float | None, typer.Option(min=0.0, help="Of an hour of a device, in your currency.")
     ] = None,
     as_json: AsJson = False,
-    config: ConfigDirectory = CONFIG,
-    preset: Presets = None,
-    selection: SelectionJson = None,
-    results: Results = None,
 ) -> None:
     """Count the distinct runs behind each table and figure, how many are left, and what they will take.
 
@@ -47,8 +39,7 @@ def plan(
     from crossarch import overview
     from crossarch.overview.cost import costs, read_measured
 
-    configuration = read_configuration(config, preset, selection)
-    layout = layout_of(configuration, results)
+    configuration, layout = opened(context)
     made = overview.planned(configuration, layout, table or chosen_targets(configuration))
     files = [*layout.finished_runs(), *Layout(REPRODUCTION).finished_runs()]
     priced = costs(configuration, made.left, read_measured(files))
@@ -59,15 +50,12 @@ def plan(
 
 
 def status(
+    context: typer.Context,
     table: ChosenTables = None,
     as_json: AsJson = False,
     watch: Annotated[
         float | None, typer.Option(min=0.5, help="Look again every so many seconds, until Ctrl-C.")
     ] = None,
-    config: ConfigDirectory = CONFIG,
-    preset: Presets = None,
-    selection: SelectionJson = None,
-    results: Results = None,
 ) -> None:
     """Show which cells of the tables are done, outdated, running, failed or missing.
 
@@ -82,8 +70,7 @@ def status(
 
     from crossarch import overview
 
-    configuration = read_configuration(config, preset, selection)
-    layout = layout_of(configuration, results)
+    configuration, layout = opened(context)
     names = table or chosen_targets(configuration)
     runs = overview.needed_runs(configuration, names)
 

@@ -6,18 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from crossarch.cli.collect import collected_runs, whole_records
-from crossarch.cli.complete import complete_rendered
 from crossarch.cli.options import (
-    CONFIG,
-    REPRODUCTION,
     AsJson,
-    ConfigDirectory,
     Every,
-    Presets,
-    Results,
-    SelectionJson,
     at_most_one,
-    read_configuration,
+    opened,
     tell_files,
     unknown_name,
 )
@@ -28,7 +21,7 @@ from crossarch.config import (
     renderable_figures,
 )
 from crossarch.errors import ConfigError, DataError
-from crossarch.layout import Layout, layout_of
+from crossarch.layout import Layout
 from crossarch.progress import working
 
 if TYPE_CHECKING:
@@ -38,22 +31,16 @@ REPORT = "report"
 
 
 def render(
+    context: typer.Context,
     name: Annotated[
         str,
-        typer.Argument(
-            help="A table, a figure, `report`, or a distilled set: SOURCE/DATASET/ipcN.",
-            autocompletion=complete_rendered,
-        ),
+        typer.Argument(help="A table, a figure, `report`, or a distilled set: SOURCE/DATASET/ipcN."),
     ],
-    selection: SelectionJson = None,
     every: Every = False,
     runs: Annotated[
         Path | None, typer.Option(help="Tidy CSV of runs; default: what was collected for it.")
     ] = None,
     as_json: AsJson = False,
-    config: ConfigDirectory = CONFIG,
-    preset: Presets = None,
-    results: Results = None,
 ) -> None:
     """Write a table (CSV, Markdown, LaTeX), a figure (CSV, PDF, SVG, PNG, caption) or the HTML report.
 
@@ -64,8 +51,7 @@ def render(
     Examples: `crossarch render table2 --every --preset config/presets/cpu.yaml`,
     `crossarch render figure1 --every`, `crossarch render own-frepo/digits/ipc1`
     """
-    configuration = read_configuration(config, preset, selection)
-    layout = layout_of(configuration, results)
+    configuration, layout = opened(context)
     with working(f"Rendering {name}"):
         layout, runs = _of_runs(configuration, layout, every, runs)
         files = _shown_in_report(configuration, layout, runs) if every and name == REPORT else []
@@ -140,15 +126,12 @@ def _of_runs(
 
 
 def scorecard(
-    selection: SelectionJson = None,
+    context: typer.Context,
     every: Every = False,
     runs: Annotated[
         Path | None, typer.Option(help="Tidy CSV of runs; default: that of all that were collected.")
     ] = None,
     as_json: AsJson = False,
-    config: ConfigDirectory = CONFIG,
-    preset: Presets = None,
-    results: Results = None,
 ) -> None:
     """Put every number of the paper beside ours, and tell which of its claims hold.
 
@@ -156,23 +139,20 @@ def scorecard(
     """
     from crossarch.report import render_scorecard
 
-    configuration = read_configuration(config, preset, selection)
-    layout = layout_of(configuration, results)
+    configuration, layout = opened(context)
     layout, runs = _of_runs(configuration, layout, every, runs)
     metrics = _metrics(configuration, layout, "runs", runs)
     tell_files(render_scorecard(configuration, metrics, layout), as_json)
 
 
 def reproduction(
+    context: typer.Context,
     readme: Annotated[Path, typer.Option(help="Page that tells how far the reproduction is.")] = Path(
         "README.md"
     ),
     runs: Annotated[
         Path | None, typer.Option(help="Tidy CSV of runs; default: that of all that are kept.")
     ] = None,
-    config: ConfigDirectory = CONFIG,
-    preset: Presets = None,
-    results: Annotated[Path, typer.Option(help="Folder whose metrics are kept in git.")] = REPRODUCTION,
 ) -> None:
     """Write the page about the measured results that are kept, and the paragraph of the README.
 
@@ -181,8 +161,7 @@ def reproduction(
     from crossarch.collect import read_runs
     from crossarch.report.reproduction import render_reproduction
 
-    configuration = read_configuration(config, preset)
-    layout = layout_of(configuration, results)
+    configuration, layout = opened(context)
     metrics = read_runs(runs or layout.metrics("runs"))
     for path in render_reproduction(configuration, metrics, layout, readme):
         typer.echo(path)

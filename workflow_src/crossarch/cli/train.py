@@ -6,126 +6,72 @@ from typing import Annotated
 
 import typer
 
-from crossarch.cli.complete import complete_planned, complete_whitening
 from crossarch.cli.options import (
-    CONFIG,
     ArchName,
-    ConfigDirectory,
     Dataset,
     Device,
     IpcNumber,
-    Presets,
+    OwnNetworks,
     RecipeName,
-    Results,
+    Settings,
     SlotsPerGpu,
     SourceName,
+    States,
     Threads,
+    existing,
     given_settings,
-    read_configuration,
+    opened,
     run_of,
     whitening_of,
 )
-from crossarch.config import (
-    Configuration,
-    RunSettings,
-    network_settings,
-    parse_run,
-    resolve,
-    run_recipe,
-    teacher_file,
-    test_whitening,
-)
-from crossarch.current import outdated
-from crossarch.errors import ConfigError, DataError
-from crossarch.layout import Layout, layout_of
+from crossarch.config import RunSettings, network_settings, run_recipe, test_whitening
 from crossarch.progress import tracked
 
 PART = 1000  # images between two steps of the bar of an evaluation
 
 
 def train(
-    run: Annotated[
-        str | None,
-        typer.Argument(
-            help="DATASET/SOURCE/ipcN/ARCH/RECIPE/seedS, as under results/runs.",
-            autocompletion=complete_planned,
-        ),
-    ] = None,
-    settings: Annotated[str | None, typer.Option(help="Resolved settings as JSON.")] = None,
-    distilled: Annotated[Path | None, typer.Option(help="Training set (.safetensors).")] = None,
-    test: Annotated[Path | None, typer.Option(help="Test set (.safetensors).")] = None,
+    settings: Settings,
+    distilled: Annotated[Path, typer.Option(help="Training set (.safetensors).")],
+    test: Annotated[Path, typer.Option(help="Test set (.safetensors).")],
+    metrics: Annotated[Path, typer.Option(help="metrics.json to write, the weights beside it.")],
+    states: States,
     teacher: Annotated[Path | None, typer.Option(help="Teacher's weights.")] = None,
+    own_networks: OwnNetworks = "{}",
     device: Device = "auto",
-    slots_per_gpu: SlotsPerGpu = None,
+    slots_per_gpu: SlotsPerGpu = 1,
     threads: Threads = 1,
-    config: ConfigDirectory = CONFIG,
-    preset: Presets = None,
-    results: Results = None,
 ) -> None:
     """Train one network; an interrupted training goes on where it was.
 
-    SIGTERM, SIGUSR1 and SIGINT (Ctrl-C) end it after the epoch, with its state saved.
-    What is not given is prepared, the teacher excepted: train it first.
+    Rules call it; by hand name the run to Snakemake. SIGTERM, SIGUSR1 and SIGINT (Ctrl-C) end it after
+    the epoch, with its state saved.
 
-    Example: `crossarch train cifar10/frepo/ipc1/cnn/wo_dp_kd/seed0`
+    Example: `snakemake --cores 1 results/runs/cifar10/frepo/ipc1/cnn/wo_dp_kd/seed0/metrics.json`
     """
-    from crossarch.data import ensure
     from crossarch.running.progress import showing_progress
     from crossarch.training.run import train_run
 
-    configuration = read_configuration(config, preset)
-    layout = layout_of(configuration, results)
-    if (run is None) == (settings is None):
-        raise ConfigError("train: give either a RUN or --settings")
-    resolved = (
-        resolve(configuration, parse_run(run))
-        if run is not None
-        else given_settings(RunSettings, settings or "", configuration)
-    )
-    one = resolved.run
-    teacher = teacher or _weights_of_teacher(configuration, layout, resolved)
-    distilled = distilled or ensure.ensure_training_set(
-        configuration, layout, one.training_set, one.seed
-    )
-    test = test or ensure.ensure_test_set(configuration, layout, one.dataset, resolved.whitening)
-    with showing_progress(one.path, resolved.epochs, "epoch") as progress:
-        metrics = train_run(
+    resolved = given_settings(RunSettings, settings, own_networks)
+    run = resolved.run.path
+    with showing_progress(run, resolved.epochs, "epoch") as progress:
+        told = train_run(
             resolved,
             distilled=distilled,
             test=test,
             teacher=teacher,
-            folder=layout.run(one),
-            state_root=layout.states,
+            folder=metrics.parent,
+            state_root=states,
             device=device,
-            slots_per_gpu=slots_per_gpu or configuration.selection.slots_per_gpu,
+            slots_per_gpu=slots_per_gpu,
             threads=threads,
             progress=progress,
         )
-    typer.echo(json.dumps({"run": one.path, "accuracy": metrics["accuracy"]}))
-
-
-def _weights_of_teacher(
-    configuration: Configuration, layout: Layout, student: RunSettings
-) -> Path | None:
-    """The weights that teach a run; DataError where they are not those of the current teacher."""
-    from crossarch.data.ensure import ensure_file
-
-    if file := teacher_file(configuration, student.run):
-        return ensure_file(configuration, layout, file)
-    if student.teacher is None or student.distillation is None:
-        return None
-    record = layout.run_metrics(student.teacher)
-    weights = layout.run(student.teacher) / f"{student.distillation.checkpoint}.safetensors"
-    command = f"with the same presets: crossarch train {student.teacher.path}"
-    for made in (weights, record):
-        if not made.exists():
-            raise DataError(f"{made}: no such file; train the teacher first, {command}")
-    if reason := outdated(configuration, record):
-        raise DataError(f"{record}: {reason}; train the teacher again, {command}")
-    return weights
+    typer.echo(json.dumps({"run": run, "accuracy": told["accuracy"]}))
 
 
 def evaluate(
+    context: typer.Context,
     weights: Annotated[Path, typer.Option(help=".safetensors, or .pth as the authors publish it.")],
     arch: ArchName,
     source: SourceName,
@@ -134,15 +80,10 @@ def evaluate(
     recipe: RecipeName = "baseline",
     whitening: Annotated[
         str | None,
-        typer.Option(
-            help="Space of the test set; default: the set's.", autocompletion=complete_whitening
-        ),
+        typer.Option(help="Space of the test set; default: the set's."),
     ] = None,
     device: Device = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: all.")] = None,
-    config: ConfigDirectory = CONFIG,
-    preset: Presets = None,
-    results: Results = None,
 ) -> None:
     """Print the test accuracy of stored weights as one JSON object.
 
@@ -152,12 +93,11 @@ def evaluate(
     import torch
 
     from crossarch.data import load_set
-    from crossarch.data.ensure import ensure_test_set
     from crossarch.running.evaluation import accuracy
     from crossarch.running.slots import choose_device
     from crossarch.training.run import load_network
 
-    configuration = read_configuration(config, preset)
+    configuration, layout = opened(context)
     run = run_of(dataset, source, ipc, arch, recipe)
     built = network_settings(configuration, run.arch, source, dataset, run_recipe(configuration, run))
     network = load_network(built, weights)
@@ -165,8 +105,7 @@ def evaluate(
     chosen = choose_device(device)
     if threads:
         torch.set_num_threads(threads)
-    layout = layout_of(configuration, results)
-    test = load_set(ensure_test_set(configuration, layout, dataset, space))
+    test = load_set(existing(layout.test_set(dataset, space)))
     network, images, labels = network.to(chosen), test.images.to(chosen), test.labels.to(chosen)
     parts = list(zip(images.split(PART), labels.split(PART), strict=True))
     tests = tracked(parts, "Evaluating")

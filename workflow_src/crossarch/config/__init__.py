@@ -5,6 +5,7 @@ Every stage reads its settings from here; the Snakefile does too, in every clust
 
 from crossarch.config.choice import selected
 from crossarch.config.configuration import Configuration
+from crossarch.config.differ import difference
 from crossarch.config.distil import DistilSettings, chosen_distillations, resolve_distil
 from crossarch.config.factors import recipe_factors, selected_titles, table_words
 from crossarch.config.figures import (
@@ -18,8 +19,7 @@ from crossarch.config.figures import (
     shows_curvature,
 )
 from crossarch.config.load import load_configuration
-from crossarch.config.outdated import difference, outdated_distillation
-from crossarch.config.own import NetworkFile, network_code
+from crossarch.config.own import NetworkFile, NoDropPath, network_code
 from crossarch.config.plan import (
     collection_runs,
     grid,
@@ -63,6 +63,7 @@ __all__ = [
     "LabelSettings",
     "NetworkFile",
     "NetworkSettings",
+    "NoDropPath",
     "RunId",
     "RunSettings",
     "SetId",
@@ -84,7 +85,6 @@ __all__ = [
     "network_code",
     "network_settings",
     "network_widths",
-    "outdated_distillation",
     "parse_run",
     "parse_set",
     "published_teacher",

@@ -12,6 +12,7 @@ from crossarch.files import write_text
 
 NAME = "checksums.lock.yaml"
 _HEADER = """\
+# yaml-language-server: $schema=schema/checksums.lock.json
 # Files that upstream publishes no checksum of, as they were when first used. Written by
 # `crossarch fetch --update-lock`, to be committed: a file that differs from its line stops the run.
 """

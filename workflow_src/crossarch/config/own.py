@@ -1,4 +1,4 @@
-"""Networks of the user's own: files that register one under a name, read here but never run.
+"""Custom networks: files that register one under a name, read here but never run.
 
 What a file says is known by the digest of its code, so that an edit trains its runs again and a comment
 does not. The file is only run where its network is built (`crossarch.models.own`).
@@ -6,7 +6,9 @@ does not. The file is only run where its network is built (`crossarch.models.own
 
 import ast
 import hashlib
+import sys
 from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -23,9 +25,14 @@ from crossarch.errors import ConfigError
 OWN_PLACE: Mapping[str, Any] = {"own": {"file": True}}
 """The key of a network's settings that is a path: its code alone decides what is trained."""
 
+BLOCKLESS = {
+    *("torch", "torchvision", *sys.stdlib_module_names),
+    *("crossarch.models.network", "crossarch.models.NetworkSettings"),
+}
+"""What a network's file may import without getting blocks of ours, which have DropPath."""
+
 _places: dict[str, Path] = {}
 """Where the configuration has each network today, by the digest of its code."""
-
 
 LIBRARIES = ("timm", "torchvision")
 
@@ -56,6 +63,17 @@ class NetworkFile(Model):
         return _places.get(self.code) or expanded(self.file)
 
 
+class NoDropPath(ConfigError):
+    """A custom network has no DropPath where a recipe has it."""
+
+    def __init__(self, own: NetworkFile, arch: str) -> None:
+        place = "`droppath` beside its `file`" if own.in_library else "@network(..., droppath=(...))"
+        super().__init__(
+            f"{own.file}: {arch}: found no DropPath, which the recipe needs: name its residual branches "
+            f"in {place}, or choose recipes without DropPath"
+        )
+
+
 def read_network_files(
     networks: Mapping[str, OwnNetwork], places: Mapping[str, str]
 ) -> dict[str, NetworkFile]:
@@ -82,7 +100,7 @@ def read_network_files(
         if network.droppath:
             raise ConfigError(f"{key}.droppath: found patterns, allowed there: in @network of its file")
         source = _read(network.file, key)
-        names = list(_registered_names(source))
+        names = [name for name, _ in _registrations(ast.parse(source))]
         if names and arch not in names:
             raise ConfigError(unknown(network.file, "@network", arch, names, what="network"))
         files[arch] = NetworkFile(file=network.file, code=network_code(source))
@@ -90,14 +108,34 @@ def read_network_files(
     return files
 
 
-def with_places(settings: Mapping[str, Any], files: Mapping[str, NetworkFile]) -> dict[str, Any]:
-    """The JSON of resolved settings, which tells no places, with those of the `files` of networks."""
+@cache
+def may_have_droppath(own: NetworkFile, arch: str) -> bool:
+    """Whether a network can have DropPath, as far as its file tells without being run.
+
+    It has none where the file registers it without `droppath` and imports nothing that could bring
+    blocks of ours. A file that cannot be read may have it.
+    """
+    if own.in_library:
+        return True
+    try:
+        tree = ast.parse(own.location.read_text(encoding="utf-8"))
+    except (OSError, ValueError, SyntaxError):
+        return True
+    calls = [call for name, call in _registrations(tree) if name == arch]
+    return (
+        not calls
+        or any(keyword.arg in ("droppath", None) for call in calls for keyword in call.keywords)
+        or any(name not in BLOCKLESS and name.split(".")[0] not in BLOCKLESS for name in _imported(tree))
+    )
+
+
+def with_places(settings: Mapping[str, Any], places: Mapping[str, str]) -> dict[str, Any]:
+    """The JSON of resolved settings, which tells no places, with the files of networks by their code."""
     placed = dict(settings)
     for key in ("network", "teacher_network"):
         match settings.get(key):
-            case {"arch": str(arch), "own": {**own}, **more} if arch in files:
-                own = {"file": files[arch].file, **own}
-                placed[key] = {**more, "arch": arch, "own": own}
+            case {"own": {"code": str(code), **own}, **more} if code in places:
+                placed[key] = {**more, "own": {"file": places[code], "code": code, **own}}
     return placed
 
 
@@ -120,13 +158,23 @@ def _read(file: str, key: str) -> str:
     return source
 
 
-def _registered_names(source: str) -> Iterator[str]:
-    """The names that `@network("...")` registers, as far as they are written out."""
-    for node in ast.walk(ast.parse(source)):
+def _registrations(tree: ast.Module) -> Iterator[tuple[str, ast.Call]]:
+    """Each `@network("...")` and the name that it registers, as far as it is written out."""
+    for node in ast.walk(tree):
         for decorator in getattr(node, "decorator_list", []):
             match decorator:
                 case ast.Call(
                     func=ast.Name(id="network") | ast.Attribute(attr="network"),
                     args=[ast.Constant(value=str(name)), *_],
                 ):
-                    yield name
+                    yield name, decorator
+
+
+def _imported(tree: ast.Module) -> Iterator[str]:
+    """The full name of everything that a file imports; a relative one begins with a dot."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=names):
+                yield from (alias.name for alias in names)
+            case ast.ImportFrom(module=module, names=names, level=level):
+                yield from (f"{'.' * level}{module or ''}.{alias.name}" for alias in names)

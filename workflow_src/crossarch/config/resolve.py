@@ -9,7 +9,7 @@ from crossarch.config.complain import unknown
 from crossarch.config.configuration import Configuration
 from crossarch.config.files import File, LocalFile, UpstreamFile
 from crossarch.config.model import Model, Resolved
-from crossarch.config.own import OWN_PLACE, NetworkFile
+from crossarch.config.own import OWN_PLACE, NetworkFile, NoDropPath, may_have_droppath
 from crossarch.config.runs import RunId
 from crossarch.config.schema import (
     Arch,
@@ -304,17 +304,25 @@ def run_recipe(configuration: Configuration, run: RunId) -> Recipe:
 def applies(configuration: Configuration, run: RunId) -> bool:
     """Whether a recipe makes sense for a network.
 
-    The source's own network takes neither DropPath nor distillation, none is its own teacher, and a
-    published teacher has to be published.
+    The source's own network takes neither DropPath nor distillation, none is its own teacher, a
+    published teacher has to be published, and a custom network has to have the recipe's DropPath.
     """
     recipe = run_recipe(configuration, run)
     if run.arch == configuration.source_network(run.source):
         return not (recipe.keep_rate or recipe.distillation)
+    if recipe.keep_rate and _lacks_droppath(configuration, run.arch):
+        return False
     if recipe.distillation is None:
         return True
     if recipe.distillation.teacher == "published" and not _published_weights(configuration, run):
         return False
     return recipe.distillation.arch != run.arch
+
+
+def _lacks_droppath(configuration: Configuration, arch: Arch) -> bool:
+    """Whether a network is a custom one that has no DropPath."""
+    own = configuration.network_files.get(arch)
+    return own is not None and not may_have_droppath(own, arch)
 
 
 def trained_as(configuration: Configuration, run: RunId) -> RunId:
@@ -339,6 +347,8 @@ def resolve(configuration: Configuration, run: RunId) -> RunSettings:
     check_training_set(configuration, run.source, run.dataset, run.ipc)
     whitening = test_whitening(configuration, run)
     if not applies(configuration, run):
+        if run.arch != own_network and recipe.keep_rate and _lacks_droppath(configuration, run.arch):
+            raise NoDropPath(configuration.network_files[run.arch], run.arch)
         role, without = (
             (f"the network that {run.source!r} was distilled with", "DropPath and distillation")
             if run.arch == own_network

@@ -12,9 +12,9 @@ from crossarch.config.schema import Dataset, Origin
 from crossarch.data.canonical import one_if_grey
 from crossarch.data.content import content_digest
 from crossarch.data.layouts import RealSet, read_real
-from crossarch.data.made_from import CHECKSUMS, checksums
 from crossarch.data.store import ImageSet, check_every_class, check_set, save_set
 from crossarch.errors import DataError
+from crossarch.fetch.checks import CHECKSUMS, checksums
 
 
 def prepare_real(

@@ -1,25 +1,57 @@
-"""Archives of real data sets: the first of several addresses that has one."""
+"""Real data sets: where one lies, in a data root or as the first archive that is to be had."""
 
-import os
-import shutil
+import json
 from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
 from crossarch.config import Configuration
 from crossarch.config.files import UpstreamFile
-from crossarch.errors import ConfigError, FetchError, warn
-from crossarch.fetch.checks import mismatch
+from crossarch.errors import ConfigError, DataError, FetchError, warn
 from crossarch.fetch.ensure import ensure_download
-from crossarch.files import atomic_path
+from crossarch.fetch.roots import find_real
+from crossarch.files import read_mapping, write_text
 from crossarch.layout import Layout
 
 T = TypeVar("T")
 
 
-def ensure_archive(configuration: Configuration, layout: Layout, dataset: str) -> Path:
-    """The verified local copy of the first archive of a real data set that is to be had.
+@dataclass(frozen=True)
+class Located:
+    """A folder or an archive that holds a real data set, and the address that it was fetched from."""
+
+    path: Path
+    url: str | None = None
+
+    def save(self, file: Path) -> None:
+        """Write it as JSON, for the job that reads the images."""
+        write_text(file, json.dumps({**asdict(self), "path": str(self.path)}) + "\n")
+
+    @classmethod
+    def load(cls, file: Path) -> "Located":
+        """What `save` wrote; DataError where that is gone or is no such file."""
+        known = read_mapping(file)
+        path = Path(str(known.get("path")))
+        if not path.exists():
+            raise DataError(f"{file}: found the place {path}, which is gone; delete it to look again")
+        return cls(path, known.get("url"))
+
+
+def locate(configuration: Configuration, layout: Layout, dataset: str) -> Located:
+    """Where a real data set is: in a data root, else in its archive, which is fetched.
+
+    Raises FetchError if none is to be had, and ConfigError if no archive is named.
+    """
+    if found := find_real(configuration, dataset):
+        return Located(found.absolute())
+    path, url = ensure_archive(configuration, layout, dataset)
+    return Located(path, url)
+
+
+def ensure_archive(configuration: Configuration, layout: Layout, dataset: str) -> tuple[Path, str]:
+    """The verified copy of the first archive of a real data set that is to be had, and its address.
 
     One that was downloaded already goes before the others. Whether it holds the set is seen when it is
     read. Raises FetchError if none is to be had, and ConfigError if none is named.
@@ -35,37 +67,15 @@ def ensure_archive(configuration: Configuration, layout: Layout, dataset: str) -
     try:
         return first_had(
             [*there, *(file for file in archives if file not in there)],
-            lambda file: ensure_download(configuration, layout, file, checked_later=known),
+            lambda file: (
+                ensure_download(configuration, layout, file, checked_later=known),
+                file.url,
+            ),
         )
     except FetchError as error:
         raise FetchError(
             f"{error}; or name a folder that holds {dataset} in data_roots or CROSSARCH_DATA"
         ) from error
-
-
-def link_archive(configuration: Configuration, layout: Layout, dataset: str) -> Path:
-    """Put the archive of a real data set where the rules look for it, wherever it was fetched from."""
-    fetched, destination = ensure_archive(configuration, layout, dataset), layout.archive(dataset)
-    with atomic_path(destination) as temporary:
-        try:
-            temporary.unlink()
-            os.link(fetched, temporary)
-        except OSError:  # a file system without hard links
-            shutil.copyfile(fetched, temporary)
-    return destination
-
-
-def archive_at(
-    configuration: Configuration, layout: Layout, dataset: str, path: Path
-) -> UpstreamFile | None:
-    """Which archive of a real data set was fetched to `path`; None if that was not fetched."""
-    for file in configuration.origin(dataset).archives:
-        if path == layout.downloads / file.relative_path:
-            return file
-        pinned = configuration.pinned(file)
-        if path == layout.archive(dataset) and path.exists() and mismatch(path, pinned) is None:
-            return file
-    return None
 
 
 def first_had(files: Sequence[UpstreamFile], get: Callable[[UpstreamFile], T]) -> T:

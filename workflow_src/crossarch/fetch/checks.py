@@ -1,12 +1,15 @@
 """Is a local file the published one? Size and digests decide."""
 
 import hashlib
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from crossarch.config.files import DIGESTS, UpstreamFile
+from crossarch.files import sha256_of
 
 ABSENT = "no such file"
+CHECKSUMS = "checksums"  # the key of what a prepared set was read from
 CHUNK_BYTES = 1 << 18  # files are read, hashed and written in pieces of this size
 
 
@@ -36,3 +39,13 @@ def file_digests(path: Path, names: Iterable[str] = DIGESTS) -> dict[str, str]:
             for hasher in hashers.values():
                 hasher.update(chunk)
     return {name: hasher.hexdigest() for name, hasher in hashers.items()}
+
+
+def checksums(files: Mapping[str, Path]) -> str:
+    """The digests of files and folders by name, as JSON for the metadata of what is made of them."""
+    return json.dumps(
+        {
+            name: {"sha256": sha256_of(path)} if path.is_dir() else file_digests(path)
+            for name, path in files.items()
+        }
+    )

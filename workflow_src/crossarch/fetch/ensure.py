@@ -1,9 +1,10 @@
 """Upstream files of the configuration, verified by what is pinned or locked, in their places."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from crossarch.config import Configuration
-from crossarch.config.files import UpstreamFile
+from crossarch.config.files import File, UpstreamFile
 from crossarch.config.locked import Locked
 from crossarch.errors import FetchError, warn
 from crossarch.fetch.download import fetch_file
@@ -55,3 +56,11 @@ def observe(configuration: Configuration, layout: Layout, file: UpstreamFile) ->
     cache = None if known else cache_directory()
     fetch_file(file, path, mirrors=mirrors_from_environment(), cache=cache, renew=known)
     return Locked(size=path.stat().st_size, sha256=sha256_of(path))
+
+
+def unchecked_copies(configuration: Configuration, layout: Layout, files: Iterable[File]) -> list[Path]:
+    """Where copies of upstream files may lie that no checksum vouches for."""
+    upstream = [file for file in files if isinstance(file, UpstreamFile)]
+    unchecked = [file for file in upstream if not configuration.pinned(file).digests]
+    roots = (layout.downloads, cache_directory())
+    return [root / file.relative_path for file in unchecked for root in roots]

@@ -8,8 +8,10 @@ that take it: the same sums, up to a third of the time of a step less. Batch nor
 a GPU would wait for the CPU to learn how many there are.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from itertools import permutations
 from typing import cast
@@ -117,12 +119,17 @@ class BranchDrop:
 
 
 _BRANCH_DROP = "crossarch_branch_drop"
+_SHOWN = 8  # names that fit on a line of an error
+
+
+class UnfitNetwork(ValueError):
+    """What is wrong with a custom network or with its DropPath, in one line without its name."""
 
 
 def drop_branches(network: nn.Module, patterns: Iterable[str]) -> None:
     """Give DropPath to every module of `network` whose name fits one of the shell patterns.
 
-    Raises ValueError for a pattern that no module fits, and for what would be dropped twice: a branch
+    Raises UnfitNetwork for a pattern that no module fits, and for what would be dropped twice: a branch
     inside another one, a block of ours, a part of one, what has one inside.
     """
     chosen: dict[str, nn.Module] = {}
@@ -130,21 +137,40 @@ def drop_branches(network: nn.Module, patterns: Iterable[str]) -> None:
     for pattern in patterns:
         fitting = {name: module for name, module in named.items() if fnmatchcase(name, pattern)}
         if not fitting:
-            raise ValueError(f"found no module that fits {pattern!r}, allowed: {', '.join(named)}")
+            raise UnfitNetwork(
+                f"droppath: found no module that fits {pattern!r}, {_nearest(pattern, named)}"
+            )
         chosen |= fitting
     blocks = [name for name, module in named.items() if isinstance(module, DropPathBlock)]
     for name in chosen:
         if name in blocks:
-            raise ValueError(f"found {name!r}, which has DropPath already, allowed: branches without it")
+            raise UnfitNetwork(
+                f"droppath: found {name!r}, which has DropPath already, allowed: branches without it"
+            )
     for inner, outer in permutations((*chosen, *blocks), 2):
         if inner.startswith(f"{outer}.") and chosen.keys() & {inner, outer}:
-            raise ValueError(
-                f"found {inner!r} inside {outer!r}, allowed: branches apart from each other"
+            raise UnfitNetwork(
+                f"droppath: found {inner!r} inside {outer!r}, allowed: branches apart from each other"
             )
     for module in chosen.values():
         drop = BranchDrop()
         setattr(module, _BRANCH_DROP, drop)
         module.register_forward_hook(drop)
+
+
+def _nearest(pattern: str, names: Iterable[str]) -> str:
+    """The names of modules or, where there are many, the few patterns of them that are most like one."""
+    names = list(names)
+    if len(names) <= _SHOWN:
+        return f"allowed: {', '.join(names)}"
+    patterns = dict.fromkeys(re.sub(r"(?<![^.])\d+(?![^.])", "*", name) for name in names)
+    return f"nearest: {', '.join(get_close_matches(pattern, patterns, n=_SHOWN, cutoff=0.0))}"
+
+
+def branch_drops(network: nn.Module) -> dict[str, BranchDrop]:
+    """The DropPath of every branch that has it by `drop_branches`, by the branch's name."""
+    found = {name: getattr(module, _BRANCH_DROP, None) for name, module in network.named_modules()}
+    return {name: drop for name, drop in found.items() if isinstance(drop, BranchDrop)}
 
 
 @contextmanager
@@ -165,12 +191,8 @@ def watched_drops(network: nn.Module) -> Iterator[dict[str, list[object]]]:
 
 def droppath_parts(network: nn.Module) -> Iterator[DropPathBlock | BranchDrop]:
     """Every block of ours and every branch of `network` that has DropPath."""
-    for module in network.modules():
-        if isinstance(module, DropPathBlock):
-            yield module
-        drop = getattr(module, _BRANCH_DROP, None)
-        if isinstance(drop, BranchDrop):
-            yield drop
+    yield from (module for module in network.modules() if isinstance(module, DropPathBlock))
+    yield from branch_drops(network).values()
 
 
 def set_keep_rate(network: nn.Module, keep_rate: float) -> None:

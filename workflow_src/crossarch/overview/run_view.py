@@ -1,6 +1,6 @@
-"""One run, or two beside each other, in a terminal and as JSON."""
+"""One run in a terminal and as JSON."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -8,9 +8,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from crossarch.config import Configuration, RunId
-from crossarch.overview.compare import Comparison
-from crossarch.overview.plot import Points, curve
-from crossarch.overview.shown import Difference, Judgement, ShownRun
+from crossarch.overview.shown import Judgement, ShownRun
 from crossarch.printing.words import plural
 
 NONE = "—"
@@ -23,7 +21,7 @@ _LEFT_OUT = ("teacher", "teacher_network")  # the teacher's run is told instead
 
 
 def run_view(configuration: Configuration, shown: ShownRun, judged: Judgement) -> RenderableType:
-    """Accuracies, curves, settings, what they cost and where they come from."""
+    """Accuracies, settings, what they cost and where they come from."""
     metrics = shown.metrics
     head = Text(metrics.run.path, style="bold")
     sections = (
@@ -37,8 +35,6 @@ def run_view(configuration: Configuration, shown: ShownRun, judged: Judgement) -
         head,
         Text(_title(configuration, metrics.run)),
         *(part for title, lines in sections for part in _section(title, lines)),
-        *_curve("test accuracy (%) by epoch", shown.accuracies),
-        *_curve("training loss by epoch", shown.losses),
     )
 
 
@@ -50,53 +46,9 @@ def run_json(shown: ShownRun, judged: Judgement) -> dict[str, Any]:
         **shown.metrics.model_dump(mode="json", exclude={"run", "settings"}),
         "settings": dict(shown.settings),
         "base": judged.base,
-        "changes": _as_json(judged.changes, ("base", "run")),
+        "changes": [{"key": key, "base": base, "run": here} for key, base, here in judged.changes],
         "outdated": judged.outdated,
         "paper": judged.paper,
-    }
-
-
-def comparison_view(first: ShownRun, second: ShownRun, compared: Comparison) -> RenderableType:
-    """What differs, accuracies with their difference, the curves on the same axes, and warnings."""
-    runs = (first, second)
-    grid = Grid()
-    grid.add_column("", no_wrap=True)
-    grid.add_column("A", overflow="fold")
-    grid.add_column("B", overflow="fold")
-    grid.add_column("B - A", justify="right")
-    for key, *values in (*compared.run, *compared.settings):
-        grid.add_row(*(Text(text) for text in (key, *map(_value, values))), "")
-    grid.add_section()
-    for name, values in _accuracies(runs).items():
-        grid.add_row(name, *(f"{number:.2f}" for number in values), f"{values[1] - values[0]:+.2f}")
-    epochs = [str(shown.metrics.best_epoch) for shown in runs]
-    grid.add_row("best epoch", *epochs, "")
-    warnings = [Text(f"warning: {told}", style="yellow") for told in compared.warnings]
-    paths = (f"{letter} {one.metrics.run.path}" for letter, one in zip("AB", runs, strict=True))
-    return Group(
-        *(Text(path, style="bold") for path in paths),
-        grid,
-        *warnings,
-        *_curves("test accuracy (%) by epoch", [shown.accuracies for shown in runs]),
-        *_curves("training loss by epoch", [shown.losses for shown in runs]),
-    )
-
-
-def comparison_json(first: ShownRun, second: ShownRun, compared: Comparison) -> dict[str, Any]:
-    """The same for programs."""
-    accuracies = _accuracies((first, second))
-    return {
-        "runs": [shown.metrics.run.path for shown in (first, second)],
-        "files": [str(shown.file) for shown in (first, second)],
-        "differences": _as_json((*compared.run, *compared.settings), ("a", "b")),
-        "accuracy": {
-            name: {"a": one, "b": other, "difference": round(other - one, 4)}
-            for name, (one, other) in accuracies.items()
-        },
-        "evaluations": [
-            [one.model_dump() for one in shown.metrics.evaluations] for shown in (first, second)
-        ],
-        "warnings": list(compared.warnings),
     }
 
 
@@ -109,10 +61,6 @@ def _title(configuration: Configuration, run: RunId) -> str:
         f"on {source.title if source else run.source}, {images}; "
         f"tested on {dataset.title if dataset else run.dataset}"
     )
-
-
-def _accuracies(runs: Sequence[ShownRun]) -> dict[str, list[float]]:
-    return {name: [getattr(shown.metrics.accuracy, name) for shown in runs] for name in ("best", "last")}
 
 
 def _accuracy(shown: ShownRun, judged: Judgement) -> dict[str, str]:
@@ -181,30 +129,6 @@ def _section(title: str, lines: Mapping[str, str]) -> Iterable[RenderableType]:
         grid.add_row(Text(name), Text(text))
     yield Text(f"\n{title}", style="bold")
     yield grid
-
-
-def _curve(title: str, points: Points) -> Iterable[RenderableType]:
-    if lines := curve(points):
-        yield Text(f"\n{title}", style="bold")
-        yield Text("\n".join(lines))
-
-
-def _curves(title: str, curves: Sequence[Points]) -> Iterable[RenderableType]:
-    """One curve below the other, on the same axes."""
-    every = [point for points in curves for point in points]
-    if not every:
-        return
-    x = min(a for a, _ in every), max(a for a, _ in every)
-    y = min(b for _, b in every), max(b for _, b in every)
-    yield Text(f"\n{title}", style="bold")
-    for letter, points in zip("AB", curves, strict=True):
-        if lines := curve(points, x=x, y=y, height=6):
-            yield Text(letter, style="cyan")
-            yield Text("\n".join(lines))
-
-
-def _as_json(found: Sequence[Difference], names: tuple[str, str]) -> list[dict[str, Any]]:
-    return [{"key": key, names[0]: one, names[1]: other} for key, one, other in found]
 
 
 def _value(of: Any) -> str:

@@ -3,16 +3,15 @@
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field
 
+from crossarch.collect.current import outdated
 from crossarch.collect.runs import Curve, Metrics, read_metrics
 from crossarch.config import Configuration, parse_run
 from crossarch.config.differ import differences
-from crossarch.current import outdated
 from crossarch.errors import DataError
 from crossarch.files import read_mapping
 from crossarch.layout import Layout
@@ -35,16 +34,6 @@ class ShownRun:
     file: Path
     metrics: Provenance
     settings: Mapping[str, Any]
-
-    @cached_property
-    def accuracies(self) -> list[tuple[float, float]]:
-        """(epoch, test accuracy in percent)."""
-        return [(one.epoch, one.accuracy) for one in self.metrics.evaluations]
-
-    @cached_property
-    def losses(self) -> list[tuple[float, float]]:
-        """(epoch, mean training loss of it)."""
-        return [(one.epoch, one.loss) for one in self.metrics.losses]
 
 
 @dataclass(frozen=True)

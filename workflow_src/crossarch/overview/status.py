@@ -16,8 +16,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from crossarch.collect.current import Digest, outdated
 from crossarch.config import Configuration, RunId
-from crossarch.current import Digest, outdated
 from crossarch.errors import WARNING, DataError
 from crossarch.files import sha256_of
 from crossarch.layout import Layout

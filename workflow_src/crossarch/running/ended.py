@@ -1,8 +1,9 @@
-"""What long work has achieved, kept until Snakemake has taken note of it.
+"""What long work has achieved, kept by its content: settings, inputs and code.
 
-Snakemake deletes a job's outputs before it runs the job again. When it was killed while a cluster went
-on training, it submits what has ended meanwhile a second time; the copy here (hard links: no space is
-taken) gives the second job the result of the first. Imports nothing heavy: the rules use `forget_ended`.
+Snakemake deletes a job's outputs before it runs the job again, and it runs one again whose inputs are
+made anew, whatever comes out, or that ended on a cluster while Snakemake was killed. The copy here (hard
+links: no space is taken) gives such a job what it came to before. Imports nothing heavy: the rules use
+`forget_ended`.
 """
 
 import json
@@ -52,9 +53,11 @@ def take_ended(states: Path, outputs: Sequence[Path]) -> bool:
 
 
 def forget_ended(state_root: Path) -> None:
-    """Drop what is remembered of work that has ended, below the folder of all states."""
+    """Drop what is remembered below the folder of all states and lies nowhere else any more."""
     for ended in state_root.glob(f"*/{ENDED}"):
-        shutil.rmtree(ended.parent, ignore_errors=True)
+        kept = [path for path in ended.iterdir() if path.name != SUMS]
+        if all(path.stat().st_nlink == 1 for path in kept):
+            shutil.rmtree(ended.parent, ignore_errors=True)
 
 
 def _link(source: Path, destination: Path) -> None:

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Hashable, Mapping
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
 
 from crossarch.config.files import expanded
 from crossarch.config.model import Int, number
@@ -102,7 +102,24 @@ def _whitening_name(value: Any) -> Any:
     return value
 
 
-Whitening = Annotated[str, BeforeValidator(_whitening_name)]
+_NUMBERS = {"type": "array", "items": {"type": "number"}}
+Whitening = Annotated[
+    str,
+    BeforeValidator(_whitening_name),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"enum": list(WHITENINGS)},
+                {
+                    "type": "object",
+                    "properties": {"mean": _NUMBERS, "std": _NUMBERS},
+                    "required": ["mean", "std"],
+                    "additionalProperties": False,
+                },
+            ]
+        }
+    ),
+]
 Protocol = Literal["paper", "released", "released_as_is", "demo"]
 PROTOCOLS: tuple[str, ...] = get_args(Protocol)
 # Analyses of one run, which leave a record of it, and of several runs: a table, a figure, a paragraph.
@@ -114,7 +131,7 @@ SUMMARISED: tuple[str, ...] = get_args(Summarised)
 ANALYSES = tuple(dict.fromkeys((*MEASURED, *SUMMARISED)))
 # What targets and collections are called, so that no table or figure can be.
 RESERVED = (
-    *("fetch", "archive", "images", "whitener", "test_set", "distilled", "drawn", "audit_set", "audit"),
+    *("fetch", "real_set", "images", "whitener", "test_set", "distilled", "drawn", "audit_set", "audit"),
     *("distil", "distillation_curve", "distillations", "train", "collect", "runs", "tables"),
     *("analyse_curvature", "analyse_tests", "analyse_teachers", "analyse_runs", "analysis", *SUMMARISED),
     *("render_table", "render_settings", "render_figure", "scorecard", "report_page", "report"),

@@ -11,7 +11,7 @@ import pandas as pd
 from crossarch.collect.runs import RUNS
 from crossarch.config import Configuration, RunId, load_configuration, resolve
 
-CONFIG = Path(__file__).parents[2] / "config"
+CONFIG = Path(__file__).parents[1] / "config"
 LONG = ("wo_kd", "full")  # how recipes of 4000 epochs begin; the others have 1000
 
 

@@ -37,7 +37,7 @@ class Workspace:
         return {
             **{k: v for k, v in os.environ.items() if not k.startswith(("CROSSARCH", "PYTEST"))},
             "PATH": path,
-            "PYTHONPATH": str(self.project / "workflow_src"),
+            "PYTHONPATH": str(self.project / "workflow_src"),  # a copy of it, maybe
             "CROSSARCH_MIRROR": str(self.mirror),
             "CROSSARCH_CACHE": str(self.folder / "cache"),
             "XDG_CACHE_HOME": str(self.folder / "cache"),
