@@ -23,13 +23,13 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch import nn
 
-from crossarch.config import LabelSettings
+from crossarch.config import LabelSettings, load_configuration, set_reading
 from crossarch.config.schema import WHITENINGS, Dataset, DistilledSet, Source, Standardisation, Whitening
 from crossarch.data import fit_whitener, load_set, prepare_distilled
 from crossarch.data.canonical import channels_first, hard_labels, one_if_grey, raw_pixels, soft_labels
 from crossarch.data.class_order import named_order
 from crossarch.data.images import decode
-from crossarch.data.readers import Choices, read_set
+from crossarch.data.readers import Choices, read_set, reader_of
 from crossarch.data.store import ImageSet, save_set
 from crossarch.errors import DataError
 from crossarch.training.losses import make_targets
@@ -793,3 +793,12 @@ def test_whole_numbers_written_as_floats_are_hard_labels(
     read = prepared(tmp_path, a_source(), dataset, images.double(), labels.double())
     assert torch.equal(read.labels, labels)
     assert torch.equal(read.images, images)
+
+
+def test_how_a_published_set_was_read_stays_as_published_runs_know_it(
+    tmp_path: Path, images: torch.Tensor
+) -> None:
+    """It is part of a prepared file's bytes, by whose digest they know their training set."""
+    torch.save(images, tmp_path / "x")
+    reading = set_reading(load_configuration(Path(__file__).parents[2] / "config"), "mtt", "cifar10", 1)
+    assert f"{reader_of(tmp_path / 'x').name}, {reading}" == "pt, classes sorted, whitened"

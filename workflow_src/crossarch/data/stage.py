@@ -15,6 +15,7 @@ from crossarch.config import (
 from crossarch.config.files import File, LocalFile
 from crossarch.config.schema import Whitening
 from crossarch.data.distilled import prepare_distilled
+from crossarch.data.readers import reader_of
 from crossarch.data.real import prepare_real
 from crossarch.data.store import ImageSet, load_set, save_set
 from crossarch.data.whitening import fit_whitener, load_whitener, save_whitener
@@ -85,7 +86,7 @@ def make_distilled(
     names = [file.path if isinstance(file, LocalFile) else file.url for file in entry.files]
     metadata = {
         "origin": " ".join(names),
-        "read_as": set_reading(configuration, source, dataset, ipc),
+        "read_as": f"{reader_of(files[0]).name}, {set_reading(configuration, source, dataset, ipc)}",
         "source": source,
         CHECKSUMS: checksums(dict(zip(names, files, strict=True))),
     }

@@ -27,7 +27,7 @@ def _sign(path: Path, head: bytes) -> bool:
     return 0x81 <= head[:1][0] <= 0x8F or head[:1] in (b"\xde", b"\xdf") if head else False
 
 
-@reader("flax checkpoint", _sign)
+@reader("flax", "flax checkpoint", _sign)
 def read_flax(path: Path) -> dict[str, Any]:
     """The tree of a checkpoint; its leaves are numpy arrays (bfloat16 as float32) and plain values.
 

@@ -20,7 +20,7 @@ def _sign(path: Path, head: bytes) -> bool:
     return zipped_with(path, head, IMAGE_SUFFIXES) or (bool(head) and tarfile.is_tarfile(path))
 
 
-@reader("folder, zip or tar of images", _sign)
+@reader("images", "folder, zip or tar of images", _sign)
 def read_images(path: Path) -> dict[str, Any]:
     """Images (N, H, W, 3) uint8, labels (N,), and `classes`, the names that the labels count.
 

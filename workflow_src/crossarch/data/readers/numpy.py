@@ -14,6 +14,7 @@ from crossarch.errors import DataError
 
 
 @reader(
+    "numpy",
     ".npy or .npz",
     lambda path, head: head.startswith(b"\x93NUMPY") or zipped_with(path, head, ".npy"),
 )

@@ -15,7 +15,7 @@ def _sign(path: Path, head: bytes) -> bool:
     return zipped_with(path, head, "/data.pkl")
 
 
-@reader("PyTorch file", _sign)
+@reader("pt", "PyTorch file", _sign)
 def read_pytorch(path: Path) -> Any:
     """What `torch.save` wrote, on the CPU. Raises DataError as `load_pt`."""
     return load_pt(path)

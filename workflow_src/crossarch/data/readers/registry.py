@@ -23,6 +23,7 @@ Sign = Callable[[Path, bytes], bool]
 class Reader:
     """What a format is called, what its files are known by, and the function that reads one."""
 
+    name: str
     title: str
     sign: Sign
     read: Read
@@ -31,11 +32,11 @@ class Reader:
 READERS: list[Reader] = []
 
 
-def reader(title: str, sign: Sign) -> Callable[[Read], Read]:
+def reader(name: str, title: str, sign: Sign) -> Callable[[Read], Read]:
     """Register a function that reads files with this sign."""
 
     def register(read: Read) -> Read:
-        READERS.append(Reader(title, sign, read))
+        READERS.append(Reader(name, title, sign, read))
         return read
 
     return register
