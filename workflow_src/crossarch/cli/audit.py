@@ -56,7 +56,7 @@ def audit(
 
     Examples: `crossarch audit frepo cifar10 10` - `crossarch audit set.pt --dataset cifar10`
     """
-    from crossarch.audit.record import read_audit_of
+    from crossarch.audit.record import read_audit
 
     configuration, layout = opened(context)
     if of_dataset is not None:
@@ -77,7 +77,7 @@ def audit(
         raise ConfigError("audit: found no distilled set among those chosen, allowed: at least one")
     if not summary:
         _examine_all(configuration, layout, chosen, threads)
-    audits = [read_audit_of(layout, one) for one in chosen]
+    audits = [read_audit(layout.audit(one)) for one in chosen]
     if everything:
         from crossarch.audit.summary import write_summary
 
