@@ -7,10 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # A busy machine is not a mistake.
-settings.register_profile("crossarch", deadline=None)
+# A busy machine is no mistake: nothing here depends on how long an example takes.
+settings.register_profile("crossarch", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("crossarch")
 
 PROJECT = Path(__file__).parents[1]

@@ -105,7 +105,7 @@ CALL = re.compile(
     r"(?: ([a-z]+(?:-[a-z]+)*))?([^>&]*)"
 )
 
-# What rules leave out of a verb: files that no source names are for people, and a summary audits nothing.
+# What rules leave out: files that no source names are for people, and a summary audits nothing.
 LEFT_OUT = {
     ("audit", True): ("_examine_all", "_describe"),
     ("audit", False): ("_write_page", "_describe"),

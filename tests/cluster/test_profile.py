@@ -39,7 +39,7 @@ def test_every_rule_that_is_told_a_device_gets_a_gpu(monkeypatch: pytest.MonkeyP
         for name, body in zip(names_and_bodies[::2], names_and_bodies[1::2], strict=True)
         if "--device" in body
     }
-    assert {"train", "analyse_curvature"} < told
+    assert {"train", "analyse_run"} < told
     assert read(monkeypatch)["set-resources"].keys() == told
 
 
@@ -98,4 +98,6 @@ def test_packing_is_switched_on_by_a_number(monkeypatch: pytest.MonkeyPatch) -> 
 def test_no_file_beside_the_profile_takes_its_place_or_that_of_a_value() -> None:
     """A higher `config.vN+.yaml` would win; a value that names a file here would become its path."""
     assert [path.name for path in PROFILE.parent.iterdir()] == ["config.yaml"]
-    assert not (PROFILE.parents[1] / "profiles" / "default").exists()
+    default = PROFILE.parents[1] / "profiles" / "default"
+    assert [path.name for path in default.iterdir()] == ["config.yaml"]
+    assert set(yte.process_yaml((default / "config.yaml").read_text())) == {"max-checksum-file-size"}
