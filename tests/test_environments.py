@@ -1,11 +1,14 @@
 """The environments of the jobs, conda and container: versions as in pyproject.toml and the lock file."""
 
 import ast
+import os
 import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tomllib
+import zipfile
 from functools import cache
 from importlib.metadata import metadata, packages_distributions
 from pathlib import Path
@@ -212,6 +215,91 @@ def test_the_container_holds_the_lock_file_and_nothing_else() -> None:
         assert installs
         assert all("--no-deps" in line and " -r " in line for line in installs), file
         assert "pip check" in text, file
+
+
+def test_a_wheel_holds_every_file_of_the_package(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    shutil.copytree(
+        PROJECT / "workflow_src", source / "workflow_src", ignore=shutil.ignore_patterns("*.egg-info")
+    )
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(PROJECT / name, source)
+    build = [
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "--wheel-dir",
+        str(tmp_path),
+    ]
+    subprocess.run([sys.executable, *build, str(source)], check=True, capture_output=True)
+    [wheel] = tmp_path.glob("crossarch-*.whl")
+    held = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("crossarch/")}
+    package = PROJECT / "workflow_src"
+    files = {
+        str(file.relative_to(package)) for file in (package / "crossarch").rglob("*") if file.is_file()
+    }
+    assert held == {file for file in files if "__pycache__" not in file}
+    assert {"crossarch/py.typed", "crossarch/__main__.py"} <= held
+
+
+def test_without_the_package_snakemake_says_so_in_one_line() -> None:
+    """As in a Python that has all packages but this one."""
+    packages = sysconfig.get_paths()["purelib"]
+    program = f"import sys; sys.path.append({packages!r}); from snakemake.cli import main; main()"
+    finished = subprocess.run(
+        [sys.executable, "-IS", "-c", program, "-n", "table1"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+    )
+    assert finished.returncode != 0
+    told = f"crossarch is not installed in {sys.executable}: `make setup`, then `. .venv/bin/activate`"
+    assert told in finished.stdout
+    assert "Traceback" not in finished.stdout + finished.stderr
+
+
+def test_the_code_of_another_checkout_is_refused(tmp_path: Path) -> None:
+    shutil.copytree(PROJECT / "workflow_src" / "crossarch", tmp_path / "workflow_src" / "crossarch")
+    finished = subprocess.run(
+        [sys.executable, "-m", "snakemake", "-n", "table1"], cwd=PROJECT, capture_output=True, text=True,
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "workflow_src")},
+    )  # fmt: skip
+    assert finished.returncode != 0
+    assert f"found the crossarch of another checkout, {tmp_path / 'workflow_src'}" in finished.stdout
+
+
+def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run make in a folder that has the Makefile and the lock file, as in a fresh checkout."""
+    for name in ("Makefile", "requirements.lock"):
+        shutil.copy(PROJECT / name, folder)
+    return subprocess.run(["make", *arguments], cwd=folder, capture_output=True, text=True)
+
+
+def test_a_dry_run_of_make_tells_and_does_nothing(tmp_path: Path) -> None:
+    finished = make(tmp_path, "-n", "run")
+    assert finished.returncode == 0
+    assert finished.stderr == ""
+    assert "pip install" in finished.stdout
+    assert "snakemake --cores all" in finished.stdout
+    assert not (tmp_path / ".venv").exists()
+
+
+def test_an_older_python_is_one_line(tmp_path: Path) -> None:
+    python = tmp_path / "python3.9"  # a stand-in that says it is 3.9
+    python.write_text(
+        f"#!/bin/sh\nshift\nexec {sys.executable} -c "
+        "\"import sys; sys.version_info = (3, 9); sys.version = '3.9.18'; $1\"\n"
+    )
+    python.chmod(0o755)
+    finished = make(tmp_path, "setup", f"PYTHON={python}")
+    assert finished.returncode != 0
+    assert "Python 3.9.18" in finished.stdout
+    assert "3.11 or newer is needed: make setup PYTHON=python3.12" in finished.stderr
+    assert "Traceback" not in finished.stderr
+    assert not (tmp_path / ".venv").exists()
 
 
 @pytest.mark.slow
