@@ -42,6 +42,7 @@ from crossarch.config import (
     load_configuration,
     needs_runs,
     parse_run,
+    parse_set,
     published_teacher,
     read_overrides,
     renderable_figures,
@@ -112,6 +113,30 @@ def read_configuration():
 configuration = read_configuration()
 selection = configuration.selection
 layout = one_line(layout_of)(configuration)
+
+
+@one_line
+def check_targets(targets):
+    """A path that names what the configuration does not have is one line, before any rule is tried.
+
+    Snakemake would print a traceback of the input function that finds it out.
+    """
+    for target in targets:
+        if not target.startswith(f"{layout.results}/"):
+            continue
+        match target.removeprefix(f"{layout.results}/").split("/"):
+            case ["runs", *_] | ["logs", "train", *_]:
+                resolve(configuration, parse_run(re.sub(r"/[^/]*$", "", target)))
+            case ["distil", source, dataset, str(ipc), _]:
+                resolve_distil(configuration, parse_set(f"{source}/{dataset}/{ipc}"))
+            case ["distilled", source, dataset, str(ipc), *_]:
+                chosen = parse_set(f"{source}/{dataset}/{ipc.removesuffix('.safetensors')}")
+                set_whitening(configuration, chosen.source, chosen.dataset, chosen.ipc)
+            case ["data", dataset, *_]:
+                configuration.dataset(dataset)
+
+
+check_targets(sys.argv[1:])  # Snakemake gives its targets to no Snakefile
 START = time.time()
 
 # Jobs run `python -m crossarch`: this Python, or that of a conda environment or a container, in which

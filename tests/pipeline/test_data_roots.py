@@ -4,6 +4,7 @@ import os
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from miniature import HOST, Workspace
@@ -85,3 +86,24 @@ def test_a_root_that_is_not_there_or_not_whole_is_told(workspace: Workspace, tmp
     assert last.startswith(f"crossarch: {root}/cifar10 (test): labels: found no image of class 1")
     assert last.endswith("; mend it, or take it out of data_roots and CROSSARCH_DATA")
     assert not (workspace.folder / f"results/downloads/{HOST}").exists()
+
+
+def test_a_corrected_archive_is_taken_once_what_was_told_is_deleted(workspace: Workspace) -> None:
+    def forget_checksums(data: dict[str, Any]) -> None:
+        (archive,) = data["cifar10"]["origin"]["archives"]
+        for name in ("sha256", "git_blob", "md5", "size"):
+            archive.pop(name, None)
+
+    workspace.edit("datasets.yaml", forget_checksums)
+    archive = workspace.mirror / HOST / "tiny.zip"
+    right = archive.read_bytes()
+    archive.write_bytes(right[: len(right) // 2])
+    assert workspace.snakemake(IMAGES).returncode != 0
+    archive.write_bytes(right)
+    assert workspace.snakemake(IMAGES).returncode != 0, "the copies are taken"
+    last = (workspace.folder / "results/logs/images/cifar10.log").read_text().splitlines()[-1]
+    _, _, told = last.partition("to fetch it again, delete ")
+    for path in told.split(" and "):
+        (workspace.folder / path).unlink(missing_ok=True)
+    made = workspace.snakemake(IMAGES)
+    assert made.returncode == 0, made.stdout + made.stderr

@@ -389,7 +389,8 @@ def test_a_second_archive_of_other_content_is_one_line_that_tells_what_to_delete
     with pytest.raises(DataError) as caught:
         making.images(configuration, Layout(tmp_path / "made"), "cifar10")
     copies = [tmp_path / folder / SECOND.relative_path for folder in ("made/downloads", "cache")]
-    assert str(caught.value).endswith(f"to fetch it again, delete {copies[0]} and {copies[1]}")
+    copies.append(Layout(tmp_path / "made").located("cifar10"))
+    assert str(caught.value).endswith(f"to fetch it again, delete {' and '.join(map(str, copies))}")
 
 
 def test_no_archive_to_be_had_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,91 +1,119 @@
-"""Which code a stage's outputs depend on, as one short hash, so that an edit remakes just those.
+"""Which code a stage's outputs depend on, as one short hash, so that an edit rebuilds just those.
 
-Comments, docstrings and layout of Python do not count: the hash is that of the syntax tree without them.
-Imports nothing heavy; the Snakefile asks for it in every cluster job.
+The code of a stage is its entry modules and what they import of this package, however far; comments,
+docstrings and layout of Python do not count: the hash is that of the syntax tree without them. Imports
+nothing heavy; the Snakefile asks for it in every cluster job.
 """
 
 import ast
 import hashlib
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
-
-# What tables, the scorecard and the page stand on.
-_CELLS = (
-    *("config/factors.py", "config/plan.py"),
-    *("collect/*.py", "printing/numbers.py", "printing/words.py"),
-    *(f"report/{name}.py" for name in ("measured", "seeds", "note", "tables", "blocks", "markdown")),
-)
-# What every analysis of one run stands on.
-_FINISHED = ("analysis/finished.py", "analysis/job.py", "analysis/record.py", "analysis/where.py")
-# What decides the result of long work: not how it is shown, stopped or given a device.
-_RUNNING = tuple(
-    f"running/{name}.py"
-    for name in ("curve", "ended", "evaluation", "memory", "provenance", "state", "work")
-)
-STAGES: dict[str, tuple[str, ...]] = {
-    "prepare": ("data/*.py",),
-    "audit": ("audit/*.py",),
-    "distil": (
-        *("data/content.py", "data/drawn.py", "data/whitening.py"),
-        *("distil/*.py", "models/*.py", *_RUNNING, "training/losses.py"),
-    ),
-    "curve": ("report/figures/distillation.py", "printing/style.py", "collect/tidy.py"),
-    "train": ("models/*.py", *_RUNNING, "training/*.py", "config/schema/schedules.py"),
-    "curvature": (
-        *("analysis/hessian.py", "analysis/landscape.py", "analysis/curvature.py", *_FINISHED),
-        *("models/*.py", "training/losses.py"),
-    ),
-    "testing": (
-        *("analysis/predictions.py", "analysis/testing.py", "analysis/taught.py", *_FINISHED),
-        *("analysis/chosen.py", "analysis/stale.py"),
-        *("models/*.py", "running/evaluation.py"),
-        *("training/augmentation.py", "training/losses.py"),
-    ),
-    "retrace": (
-        *("analysis/retrace.py", "analysis/predictions.py", "analysis/taught.py", *_FINISHED),
-        *("models/*.py", "running/evaluation.py", "training/*.py"),
-    ),
-    "analysis": (
-        *("analysis/summary.py", "analysis/cells.py", "analysis/drawing.py", "analysis/findings.py"),
-        *("analysis/chosen.py", "analysis/selection.py", "analysis/protocols.py", "analysis/stale.py"),
-        *("analysis/whitening.py", "analysis/agreement.py", "analysis/softness.py"),
-        *("analysis/statistics.py", "analysis/teachers.py"),
-        *("analysis/record.py", "config/plan.py", "collect/*.py", "printing/*.py"),
-    ),
+ENTRIES: dict[str, tuple[str, ...]] = {
+    "prepare": ("data/stage.py", "data/drawn.py"),
+    "audit": ("audit/examine.py", "audit/summary.py"),
+    "distil": ("distil/run.py",),
+    "curve": ("report/figures/distillation.py",),
+    "train": ("training/run.py", "config/schema/schedules.py"),
+    "curvature": ("analysis/curvature.py",),
+    "testing": ("analysis/testing.py",),
+    "retrace": ("analysis/retrace.py",),
+    "analysis": ("analysis/summary.py",),
     "collect": ("collect/runs.py", "collect/tidy.py"),
-    "render": (*_CELLS, "report/render.py", "report/latex.py"),
-    "scorecard": (*_CELLS, "report/claims.py", "report/scorecard.py", "report/scorecard_page.py"),
-    "figures": (
-        *("report/figures/*.py", "analysis/record.py", "analysis/stale.py", "collect/*.py"),
-        *("printing/*.py", "report/measured.py", "report/seeds.py", "config/figures.py"),
-        "config/schema/schedules.py",
-    ),
-    "reproduction": (
-        *("report/reproduction/*.py", "report/nearness.py"),
-        *("report/marked.py", "report/figures/headline.py"),
-        "analysis/cells.py",
-    ),
-    "page": (
-        *("report/page/*", "printing/synthetic.py", *_CELLS),
-        *("analysis/record.py", "analysis/stale.py"),
-        *(f"report/figures/{name}.py" for name in ("caption", "curvature_table", "points")),
-    ),
+    "render": ("report/render.py",),
+    "scorecard": ("report/scorecard_page.py",),
+    "figures": ("report/figures/render.py", "config/schema/schedules.py"),
+    "page": ("report/page/page.py",),
+    "reproduction": ("report/reproduction/page.py",),
 }
+"""The modules that the command of each stage calls."""
+
+# What decides no result. Settings are given to a job resolved, as a param: of `config/` counts only what
+# chooses the cells of a table and the points of a figure. The others say how work is shown, stopped and
+# written, and on which device it is done.
+_CHOOSING = ("config/choice", "config/factors", "config/figures", "config/plan")
+_PASSED_OVER = (
+    *("cli", "config", "digests", "errors", "fetch", "files", "layout", "locks", "logs", "progress"),
+    *("running/last_batch", "running/progress", "running/slots", "running/stop"),
+)
+
+
+_BESIDE = (".md", ".html", ".j2", ".css", ".js")
 
 
 @cache
 def stage_digest(stage: str) -> str:
-    """16 hex digits over the modules of a stage."""
+    """16 hex digits over the modules of a stage, and the templates and scripts beside them."""
     digest = hashlib.sha256()
-    for pattern in STAGES[stage]:
-        for path in sorted(PACKAGE.glob(pattern)):
-            if path.is_file():
-                text = path.read_text(encoding="utf-8")
-                digest.update(path.name.encode())
-                digest.update((code_of(text) if path.suffix == ".py" else text).encode())
+    for path in stage_files(stage):
+        text = path.read_text(encoding="utf-8")
+        digest.update(path.name.encode())
+        digest.update((code_of(text) if path.suffix == ".py" else text).encode())
     return digest.hexdigest()[:16]
+
+
+@cache
+def stage_files(stage: str) -> tuple[Path, ...]:
+    """The files that a stage stands on, in order."""
+    found, new = set[Path](), {PACKAGE / entry for entry in ENTRIES[stage]}
+    while new:
+        found |= new
+        new = {path for module in new for path in imported(module)} - found
+        new = {path for path in new if not _is_passed_over(path)}
+    folders = {folder for path in found for folder in (path.parent, path.parent / "templates")}
+    beside = {file for folder in folders for file in folder.glob("*") if file.suffix in _BESIDE}
+    return tuple(sorted(found | beside))
+
+
+@cache
+def imported(module: Path) -> frozenset[Path]:
+    """The modules of this package that a module imports, each where what is imported is defined."""
+    found = set[Path]()
+    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(PACKAGE.name):
+            for alias in node.names:
+                found |= set(_defined_in(str(node.module), alias.name))
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name.startswith(f"{PACKAGE.name}."):
+                    found |= set(_files(alias.name))
+    return frozenset(found - {module})
+
+
+def _defined_in(module: str, name: str) -> Iterator[Path]:
+    """The file that `from module import name` brings in."""
+    if submodule := list(_files(f"{module}.{name}")):
+        yield from submodule
+        return
+    for file in _files(module):
+        origins = {
+            alias.asname or alias.name: (str(node.module), alias.name)
+            for node in ast.parse(file.read_text(encoding="utf-8")).body
+            if file.name == "__init__.py" and isinstance(node, ast.ImportFrom)
+            for alias in node.names
+        }
+        if name in origins:
+            yield from _defined_in(*origins[name])
+        else:
+            yield file
+
+
+def _files(module: str) -> Iterator[Path]:
+    """The file of a module of this package, by its dotted name; nothing where there is none."""
+    base = PACKAGE.joinpath(*module.split(".")[1:])
+    for file in (base.with_suffix(".py"), base / "__init__.py"):
+        if base != PACKAGE and file.is_file():
+            yield file
+
+
+def _is_passed_over(path: Path) -> bool:
+    name = path.relative_to(PACKAGE).with_suffix("").as_posix()
+    return name not in _CHOOSING and any(
+        name == one or name.startswith(f"{one}/") for one in _PASSED_OVER
+    )
 
 
 @cache

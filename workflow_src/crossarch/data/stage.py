@@ -37,7 +37,8 @@ def make_images(
     settings, origin = configuration.dataset(dataset), configuration.origin(dataset)
     place, url = (located.path, located.url) if located else (None, None)
     fetched = [file for file in origin.archives if file.url == url]
-    with _advising(configuration, layout, fetched, ADVICE if located and not url else ""):
+    advice = ADVICE if located and not url else ""
+    with _advising(configuration, layout, fetched, advice, layout.located(dataset)):
         prepare_real(dataset, settings, origin, place, train, test, url)
 
 
@@ -102,14 +103,21 @@ def make_distilled(
 
 @contextmanager
 def _advising(
-    configuration: Configuration, layout: Layout, files: Iterable[File], advice: str = ""
+    configuration: Configuration,
+    layout: Layout,
+    files: Iterable[File],
+    advice: str = "",
+    *also: Path,
 ) -> Iterator[None]:
-    """A DataError of what is read says what helps, and where copies lie that no checksum vouches for."""
+    """Let a DataError say what helps: `advice`, or which copies without a checksum to delete.
+
+    Files of `also` are to be deleted with such copies.
+    """
     try:
         yield
     except DataError as error:
         if copies := unchecked_copies(configuration, layout, files):
-            listed = " and ".join(map(str, copies))
+            listed = " and ".join(map(str, (*copies, *also)))
             advice = f"no checksum is known of what was fetched: to fetch it again, delete {listed}"
         if not advice:
             raise
