@@ -1,4 +1,4 @@
-"""Exit codes tell what kind of thing went wrong; docs/cli.md lists them."""
+"""Exit codes tell what kind of thing went wrong; docs/commands.md lists them."""
 
 import os
 import re
