@@ -36,7 +36,7 @@ wildcard_constraints:
     whitening="|".join(WHITENINGS),
     table=any_of(configuration.tables),
     figure=any_of(configuration.figures),
-    collection=any_of(["runs", "tables", *MEASURED_TABLES, *MEASURED_FIGURES]),
+    collection=any_of(["runs", "tables", *MEASURED_TABLES, *MEASURED_FIGURES, *SUMMARISED]),
 
 
 include: "rules/fetch.smk"

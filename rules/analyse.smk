@@ -1,32 +1,8 @@
-# analyse: what lies behind the accuracies of finished runs. One record a run of what has to be computed,
-# then a table, a figure and a page of all; the curvature's records are drawn as Figure 8.
+# analyse: what lies behind the accuracies of finished runs (config/analyses.yaml). A record of each run that
+# is measured, then a table, a figure and a page of all; those of the curvature are drawn as Figure 8.
 
 
-rule analyse_curvature:
-    input:
-        unpack(curvature_inputs),
-    output:
-        record=f"<results>/analysis/curvature/{RUN_PATTERN}.json",
-        landscape=f"<results>/analysis/curvature/{RUN_PATTERN}-landscape.csv",
-    log:
-        f"<results>/logs/analyse/curvature/{RUN_PATTERN}.log",
-    conda:
-        TRAINING_ENVIRONMENT
-    threads: selection.threads
-    resources:
-        device=selection.device,
-        slots_per_gpu=selection.slots_per_gpu,
-        mem_mb=12000,
-    params:
-        run=RUN_PATTERN,
-        selection=CURVATURE,
-        code=stage_digest("curvature"),
-    shell:
-        "python -m crossarch {CHOSEN} analyse curvature {params.run}"
-        " --device {resources.device} --slots-per-gpu {resources.slots_per_gpu} --threads {threads} > {log} 2>&1"
-
-
-rule analyse_tests:
+rule analyse_run:
     input:
         unpack(analysed_inputs),
     output:
@@ -34,48 +10,28 @@ rule analyse_tests:
     log:
         f"<results>/logs/analyse/{{analysis}}/{RUN_PATTERN}.log",
     wildcard_constraints:
-        analysis="whitening|agreement|softness|statistics",
+        analysis=any_of(MEASURED),
     conda:
         TRAINING_ENVIRONMENT
     threads: selection.threads
     resources:
         device=selection.device,
         slots_per_gpu=selection.slots_per_gpu,
-        mem_mb=4000,
+        mem_mb=lambda wildcards: configuration.analyses[wildcards.analysis].memory,
     params:
-        run=RUN_PATTERN,
-        code=stage_digest("testing"),
+        files=named_inputs,
+        settings=settings_of_analysis,
+        code=lambda wildcards: analysis_digest("analyse", wildcards.analysis),
     shell:
-        "python -m crossarch {CHOSEN} analyse {wildcards.analysis} {params.run}"
-        " --device {resources.device} --slots-per-gpu {resources.slots_per_gpu} --threads {threads} > {log} 2>&1"
+        "python -m crossarch {CHOSEN} analyse measure {wildcards.analysis} {params.files:q} --output {output}"
+        " --settings {params.settings:q} --device {resources.device}"
+        " --slots-per-gpu {resources.slots_per_gpu} --threads {threads} > {log} 2>&1"
 
 
-# Trains as far as the authors' teacher was trained.
-rule analyse_teachers:
+rule analyse:
     input:
-        unpack(teacher_inputs),
-    output:
-        f"<results>/analysis/teachers/{RUN_PATTERN}.json",
-    log:
-        f"<results>/logs/analyse/teachers/{RUN_PATTERN}.log",
-    conda:
-        TRAINING_ENVIRONMENT
-    threads: selection.threads
-    resources:
-        device=selection.device,
-        slots_per_gpu=selection.slots_per_gpu,
-        mem_mb=4000,
-    params:
-        run=RUN_PATTERN,
-        code=stage_digest("retrace"),
-    shell:
-        "python -m crossarch {CHOSEN} analyse teachers {params.run}"
-        " --device {resources.device} --slots-per-gpu {resources.slots_per_gpu} --threads {threads} > {log} 2>&1"
-
-
-rule analyse_runs:
-    input:
-        lambda wildcards: summary_inputs(wildcards.analysis),
+        runs="<results>/metrics/{analysis}.csv",
+        records=lambda wildcards: records_of(wildcards.analysis),
     output:
         multiext("<results>/analysis/{analysis}", ".csv", ".md", ".pdf", ".png"),
         svg=report(
@@ -94,9 +50,10 @@ rule analyse_runs:
     params:
         selection=SELECTION,
         words=TITLES,
-        code=stage_digest("analysis"),
+        code=lambda wildcards: analysis_digest("summarise", wildcards.analysis),
     shell:
-        "python -m crossarch {CHOSEN} analyse {wildcards.analysis} --summary --chosen" " > {log} 2>&1"
+        "python -m crossarch {CHOSEN} analyse summarise {wildcards.analysis} --runs {input.runs}"
+        " --records {layout.analyses}/{wildcards.analysis} --output {output[0]} > {log} 2>&1"
 
 
 for name in SUMMARISED:
@@ -112,5 +69,5 @@ for name in SUMMARISED:
 # All but those that are made by their names alone.
 rule analysis:
     input:
-        files_of_analyses,
+        lambda wildcards: analysis_files(*one_line(chosen_analyses)(configuration)),
     localrule: True

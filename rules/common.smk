@@ -25,11 +25,6 @@ if imported.resolve() != CODE.resolve() and imported.name != "site-packages":
         f"found the crossarch of another checkout, {imported}: `make setup`, then `. .venv/bin/activate`"
     )
 
-from crossarch.analysis.chosen import (
-    analyses_together,
-    chosen_runs,
-    tested_spaces,
-)
 from crossarch.config import (
     RUN_PATTERN,
     SetId,
@@ -57,10 +52,17 @@ from crossarch.config import (
     table_words,
     teacher_file,
 )
+from crossarch.config.analyses import (
+    analysis_runs,
+    analysis_settings,
+    applicable_runs,
+    chosen_analyses,
+    runs_to_collect,
+)
 from crossarch.digests import stage_digest
 from crossarch.errors import CrossarchError
 from crossarch.config.files import LocalFile
-from crossarch.config.schema import MEASURED, SUMMARISED, WHITENINGS
+from crossarch.config.schema import WHITENINGS
 from crossarch.config.sets import AUDITED, check_own_files
 from crossarch.fetch.roots import data_roots
 from crossarch.files import files_of, sha256_of
@@ -142,7 +144,7 @@ START = time.time()
 # Jobs run `python -m crossarch`: this Python, or that of a conda environment or a container, in which
 # crossarch is not installed.
 if workflow.deployment_settings.deployment_method:
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(CODE), os.getenv("PYTHONPATH")]))
+    os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [str(CODE), os.getenv("PYTHONPATH")])))
 os.environ.update(
     PATH=os.pathsep.join([str(Path(sys.executable).parent), os.getenv("PATH", "")]),
 )
@@ -155,10 +157,10 @@ SELECTION = selection.model_dump_json(exclude=NOT_IN_TABLES)
 OWN_NETWORKS = json.dumps({file.code: file.file for file in configuration.network_files.values()})
 # What data sets and sources are called, which figures and analyses print.
 TITLES = selected_titles(configuration)
-# What decides how the curvature of a run is measured.
-CURVATURE = selection.model_dump_json(include={"curvature"})
 REPRODUCTION = Layout(Path("results/reproduction"))
 SETTINGS_TABLES = [name for name, table in configuration.tables.items() if table.layout == "settings"]
+MEASURED = [name for name, analysis in configuration.analyses.items() if analysis.inputs]
+SUMMARISED = [name for name, analysis in configuration.analyses.items() if analysis.summary]
 MEASURED_TABLES = [name for name in configuration.tables if name not in SETTINGS_TABLES]
 
 MEASURED_FIGURES = [name for name, figure in configuration.figures.items() if needs_runs(figure)]
@@ -219,9 +221,8 @@ def settings_of_path(path):
 
 @one_line
 def runs_of(collection):
-    """The metrics of a table's or figure's runs, or of all chosen ones for `runs`."""
-    runs = collection_runs(configuration, collection)
-    return [str(layout.run_metrics(run)) for run in runs]
+    """The metrics of a table's, a figure's or an analysis' runs, or of all chosen ones for `runs`."""
+    return [str(layout.run_metrics(run)) for run in runs_to_collect(configuration, collection)]
 
 
 @one_line
@@ -439,77 +440,59 @@ def figure_metrics(wildcards):
     if shows_curvature(configuration.figures[wildcards.figure]):
         runs = figure_runs(configuration, wildcards.figure)
         inputs["records"] = [str(layout.analysis_record("curvature", run)) for run in runs]
-        inputs["landscapes"] = [str(layout.landscape(run)) for run in runs]
     return inputs
 
 
 @one_line
-def files_of_analyses(wildcards):
-    """What is made of the analyses that the chosen tables have runs for."""
-    return [path for name in analyses_together(configuration) for path in analysis_files(name)]
-
-
-def analysis_files(analysis):
-    """What an analysis of several runs makes."""
-    return [str(path) for path in layout.analysis_files(analysis)]
-
-
-def finished_inputs(settings, weights):
-    """What a run left that an analysis takes up."""
-    folder = layout.run(settings.run)
-    return {"metrics": layout.run_metrics(settings.run), "weights": folder / f"{weights}.safetensors"}
-
-
-def curvature_inputs(wildcards):
-    """A finished run and what it was trained on."""
-    settings = settings_of(wildcards)
-    inputs = finished_inputs(settings, "last")
-    inputs["distilled"] = training_set_of(settings.run)
-    return {name: str(path) for name, path in inputs.items()}
-
-
 def analysed_inputs(wildcards):
-    """A finished run, the sets that it is tested or trained on, and what else its analysis compares."""
-    settings = settings_of(wildcards)
-    dataset, own = settings.run.dataset, settings.whitening
-    inputs = {name: str(path) for name, path in finished_inputs(settings, "last").items()}
-    if wildcards.analysis == "softness":
-        inputs["distilled"] = str(training_set_of(settings.run))
-    else:
-        spaces = tested_spaces(own) if wildcards.analysis == "whitening" else [own]
-        inputs["tests"] = [str(layout.test_set(dataset, space)) for space in spaces]
-    if wildcards.analysis in ("agreement", "softness") and settings.teacher:
-        teacher = finished_inputs(
-            settings_of_path(settings.teacher.path), settings.distillation.checkpoint
-        )
-        inputs |= {f"teacher_{name}": str(path) for name, path in teacher.items()}
-    return inputs
+    """The metrics of a finished run, and what else its analysis needs (`inputs` of analyses.yaml)."""
+    settings, name = settings_of(wildcards), wildcards.analysis
+    run, whitening = settings.run, settings.whitening
+    if not applicable_runs(configuration, name, [run]):
+        needed = configuration.analysis(name).runs
+        raise CrossarchError(f"{run.path}: found a run that {name} is not about, expected one {needed}")
+    weights, known = layout.run(run), {}
+    known["weights"], known["best"] = weights / "last.safetensors", weights / "best.safetensors"
+    known["distilled"], known["test"] = training_set_of(run), layout.test_set(run.dataset, whitening)
+    spaces = dict.fromkeys([whitening, *AUDITED])
+    known["tests"] = [layout.test_set(run.dataset, space) for space in spaces]
+    if settings.teacher:
+        taught_by = f"{settings.distillation.checkpoint}.safetensors"
+        known["teacher"] = layout.run(settings.teacher) / taught_by
+        known["teacher_metrics"] = layout.run_metrics(settings.teacher)
+    if file := published_teacher(configuration, run):
+        known["published"] = upstream_path(file)
+    chosen = {each: known[each] for each in configuration.analysis(name).inputs}
+    return {"metrics": layout.run_metrics(run), **chosen}
 
 
-def teacher_inputs(wildcards):
-    """A finished run, what it was trained and tested on, and the weights that the authors published.
+def named_inputs(wildcards, input):
+    """`weights=<path>`, `tests=<path>` ...: each input file of a job with its name."""
+    groups = ((name, [group] if isinstance(group, str) else group) for name, group in input.items())
+    return [f"{name}={path}" for name, group in groups for path in group]
 
-    Where they published none, the job says so.
-    """
-    settings = settings_of(wildcards)
-    run, published = settings.run, published_teacher(configuration, settings.run)
-    inputs = {
-        **finished_inputs(settings, "best"),
-        "distilled": training_set_of(run),
-        "test": layout.test_set(run.dataset, settings.whitening),
-    }
-    if published:
-        inputs["published"] = upstream_path(published)
-    return {name: str(path) for name, path in inputs.items()}
+
+def analysis_digest(stage, analysis):
+    """The code that measures or summarises an analysis, which its command loads by name."""
+    return stage_digest(stage, f"analysis/{analysis}.py")
 
 
 @one_line
-def summary_inputs(analysis):
-    """The metrics of all runs that an analysis is about and, where it measures them, their records."""
-    runs = chosen_runs(configuration, analysis)
-    records = [layout.analysis_record(analysis, run) for run in runs]
-    measured = records if analysis in MEASURED else []
-    return [str(path) for path in (*map(layout.run_metrics, runs), *measured)]
+def settings_of_analysis(wildcards):
+    """What decides a record besides its inputs, as JSON."""
+    return analysis_settings(configuration, wildcards.analysis, settings_of(wildcards).run)
+
+
+@one_line
+def records_of(analysis):
+    """The records of all runs that an analysis is about, if it measures them."""
+    runs = analysis_runs(configuration, analysis) if analysis in MEASURED else []
+    return [str(layout.analysis_record(analysis, run)) for run in runs]
+
+
+def analysis_files(*analyses):
+    """What analyses of several runs make."""
+    return [str(path) for name in analyses for path in layout.analysis_files(name)]
 
 
 @one_line

@@ -114,9 +114,10 @@ rule reproduction:
             stage_digest(stage)
             for stage in (
                 *("collect", "render", "scorecard", "figures", "page", "reproduction"),
-                "analysis",
+                "summarise",
             )
-        ],
+        ]
+        + [analysis_digest("summarise", name) for name in SUMMARISED],
         selection=SELECTION,
         words=[*map(words_of, MEASURED_TABLES), *map(figure_words, KEPT_FIGURES)],
         tables=" ".join(KEPT_TABLES),
@@ -129,6 +130,7 @@ rule reproduction:
         " && python -m crossarch {params.options} --selection '{{\"ipc\": [1]}}' render figure8"
         " --runs {output.runs}"  # the first of its IPC that was measured
         " && python -m crossarch {params.options} render report --runs {output.runs}"
-        " && for analysis in {params.analyses}; do python -m crossarch {params.options} analyse"
-        " $analysis --summary --page docs/analysis.md || exit 1; done"
+        " && for analysis in {params.analyses}; do python -m crossarch {params.options} analyse summarise"
+        " $analysis --runs {output.runs} --records {params.results}/analysis/$analysis"
+        " --output {params.results}/analysis/$analysis.csv || exit 1; done"
         " && python -m crossarch {params.options} reproduction --runs {output.runs} ) > {log} 2>&1"

@@ -99,7 +99,11 @@ def test_every_line_is_one_that_conda_understands(file: Path) -> None:
         rattler.MatchSpec(line, strict=False)
 
 
-Call = tuple[str, bool]  # a verb of crossarch, and whether with --summary
+Call = tuple[str, bool]  # a verb of crossarch or a task of `prepare`, and whether with --summary
+CALL = re.compile(
+    r"crossarch(?: \{[\w.]+\}| --\w+ (?:'[^']*'|\S+))* (\w+)"  # options of all verbs come first
+    r"(?: ([a-z]+(?:-[a-z]+)*))?([^>&]*)"
+)
 
 # What a verb of two halves leaves out: rules measure one run or one set, or they sum up.
 LEFT_OUT = {
@@ -120,8 +124,11 @@ def rules() -> dict[str, tuple[str, set[Call]]]:
             environment = re.search(r"conda:\s+(\S+)", block)
             assert name, block
             assert environment, f"{file.name}: {name.group(1)} names no environment"
-            calls = re.findall(r"crossarch (\w+)([^>&]*)", block)
-            verbs = {(verb, "--summary" in options) for verb, options in calls}
+            calls = CALL.findall(block)
+            verbs = {
+                (task.replace("-", "_") if verb == "prepare" else verb, "--summary" in options)
+                for verb, task, options in calls
+            }
             found[name.group(1)] = (environment.group(1), verbs)
     return found
 

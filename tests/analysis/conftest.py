@@ -1,6 +1,5 @@
 """Finished runs in miniature: a CNN and a student of it, three classes of 8 x 8 images, a few epochs."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+from crossarch.analysis.measure import measure
 from crossarch.config import Configuration, RunId, RunSettings, load_configuration, parse_run, resolve
 from crossarch.config.schema import KeepRate, StepSchedule
 from crossarch.config.sets import AUDITED
@@ -31,6 +31,36 @@ class Bench:
     def settings(self, run: RunId) -> RunSettings:
         """What `run` was trained with: the configuration's settings, cut down."""
         return _tiny(resolve(self.configuration, run))
+
+    @property
+    def distilled(self) -> Path:
+        """What both are trained on."""
+        return self.layout.distilled("frepo", "cifar10", 1)
+
+    def test_set(self, space: str = "zca-frepo") -> Path:
+        """The test set, as it stands, in the space of the set."""
+        return self.layout.test_set("cifar10", space)
+
+    def weights(self, run: RunId, checkpoint: str = "last") -> Path:
+        """Weights of a run."""
+        return self.layout.run(run) / f"{checkpoint}.safetensors"
+
+    def measure(self, analysis: str, run: RunId, published: Path | None = None, **options: Any) -> Any:
+        """The record that an analysis makes of a run on the CPU, and writes."""
+        known = {
+            "weights": [self.weights(run)],
+            "best": [self.weights(run, "best")],
+            "distilled": [self.distilled],
+            "test": [self.test_set()],
+            "tests": [self.test_set(space) for space in AUDITED],
+            "teacher": [self.weights(self.teacher, "best")],
+            "teacher_metrics": [self.layout.run_metrics(self.teacher)],
+            "published": [published],
+        }
+        files = {name: known[name] for name in self.configuration.analysis(analysis).inputs}
+        files["metrics"] = [self.layout.run_metrics(run)]
+        record = self.layout.analysis_record(analysis, run)
+        return measure(analysis, files, options, record, device="cpu")
 
 
 def _tiny(settings: RunSettings) -> RunSettings:
@@ -57,9 +87,27 @@ def configured(**selection: Any) -> Configuration:
 
 
 @pytest.fixture
-def bench(make_bench: Callable[..., Bench]) -> Bench:
+def bench(tmp_path: Path) -> Bench:
     """A finished CNN with batch norm, trained on soft labels."""
-    return make_bench()
+    configuration = configured()
+    layout = Layout(tmp_path / "results")
+    draws = torch.Generator().manual_seed(0)
+    images = torch.randn(6, 3, SIDE, SIDE, generator=draws)
+    labels = torch.eye(CLASSES)[torch.arange(6) % CLASSES] * 0.5
+    save_set(layout.distilled("frepo", "cifar10", 1), ImageSet(images, labels), {})
+    tests = torch.randn(TESTED, 3, SIDE, SIDE, generator=draws)
+    for place, space in enumerate(AUDITED):
+        shifted = tests * (1 + place) + place
+        image_set = ImageSet(shifted, torch.arange(TESTED) % CLASSES)
+        save_set(layout.test_set("cifar10", space), image_set, {"whitening": space})
+    made = Bench(
+        configuration,
+        layout,
+        teacher=parse_run("cifar10/frepo/ipc1/cnn/wo_dp_kd/seed0"),
+        student=parse_run("cifar10/frepo/ipc1/alexnet/full/seed0"),
+    )
+    train(made, made.teacher)
+    return made
 
 
 @pytest.fixture
@@ -67,36 +115,6 @@ def taught(bench: Bench) -> Bench:
     """The same with a student of it."""
     train(bench, bench.student)
     return bench
-
-
-@pytest.fixture
-def make_bench(tmp_path: Path) -> Callable[..., Bench]:
-    """Makes a bench with a finished teacher; `curvature` is how that is to be measured."""
-
-    def make(**curvature: Any) -> Bench:
-        small = {"eigenvalues": 3, "tolerance": 1e-3, "extent": 0.5, "points": 3, **curvature}
-        configuration = configured(curvature=small)
-        layout = Layout(tmp_path / "results")
-        draws = torch.Generator().manual_seed(0)
-        images = torch.randn(6, 3, SIDE, SIDE, generator=draws)
-        labels = torch.eye(CLASSES)[torch.arange(6) % CLASSES] * 0.5
-        save_set(layout.distilled("frepo", "cifar10", 1), ImageSet(images, labels), {})
-        tests = torch.randn(TESTED, 3, SIDE, SIDE, generator=draws)
-        for place, space in enumerate(AUDITED):
-            shifted = tests * (1 + place) + place
-            save_set(
-                layout.test_set("cifar10", space), ImageSet(shifted, torch.arange(TESTED) % CLASSES), {}
-            )
-        made = Bench(
-            configuration,
-            layout,
-            teacher=parse_run("cifar10/frepo/ipc1/cnn/wo_dp_kd/seed0"),
-            student=parse_run("cifar10/frepo/ipc1/alexnet/full/seed0"),
-        )
-        train(made, made.teacher)
-        return made
-
-    return make
 
 
 def train(bench: Bench, run: RunId) -> None:

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 from synthetic_runs import configured, run_row, runs_of  # type: ignore[import-not-found]
 
-from crossarch.analysis.landscape import offsets, write_landscape
-from crossarch.analysis.record import CurvatureRecord, write_record
+from crossarch.analysis.curvature import CurvatureRecord
 from crossarch.config import RunId, figure_runs, load_configuration, renderable_figures
 from crossarch.errors import ConfigError, DataError
+from crossarch.files import write_text
 from crossarch.layout import Layout
 from crossarch.printing.synthetic import NOTICE, SYNTHETIC
 from crossarch.report.figures import FORMATS, render_figure
@@ -25,7 +25,7 @@ EIGENVALUES = {"full": 8.0, "full-adamw": 80.0}
 
 def analysed(layout: Layout, run: RunId, **changes: Any) -> None:
     """A made-up record and landscape of a run: a bowl as steep as its largest eigenvalue."""
-    top = EIGENVALUES[run.recipe]
+    top, places = EIGENVALUES[run.recipe], np.linspace(-1.0, 1.0, 5)
     record = {
         "run": run,
         "digest": DIGEST,
@@ -38,13 +38,14 @@ def analysed(layout: Layout, run: RunId, **changes: Any) -> None:
         "eigenvalues": [top / rank for rank in range(1, 21)],
         "residuals": [1e-5 * top] * 20,
         "products": 123,
-        "seconds": {"eigenvalues": 100.0, "landscape": 50.0},
+        "offsets": places.tolist(),
+        "landscape": (0.25 + 0.5 * (top * places[:, None] ** 2 + top / 2 * places[None] ** 2)).tolist(),
+        "solver": {},
+        "seconds": 150.0,
         **changes,
     }
-    write_record(CurvatureRecord.model_validate(record), layout.analysis_record("curvature", run))
-    places = offsets(1.0, 5)
-    losses = 0.25 + 0.5 * (top * places[:, None] ** 2 + top / 2 * places[None] ** 2)
-    write_landscape(places, losses, layout.landscape(run))
+    file = layout.analysis_record("curvature", run)
+    write_text(file, CurvatureRecord.model_validate(record).model_dump_json())
 
 
 def words_in(svg: Path) -> list[str]:
@@ -131,8 +132,8 @@ def test_the_table_has_a_row_for_each_eigenvalue_and_each_point(tmp_path: Path) 
     assert len(table) == 20 + 25
     second = table[table["rank"] == 2].iloc[0]
     assert (second["value"], second["residual"], second["seconds"]) == (4.0, 8e-5, 150.0)
-    corner = table[(table["alpha1"] == -1.0) & (table["alpha2"] == 1.0)].iloc[0]
-    assert corner["value"] == pytest.approx(0.25 + 0.5 * (8 + 4))
+    edge = table[(table["alpha1"] == -1.0) & (table["alpha2"] == 0.5)].iloc[0]
+    assert edge["value"] == pytest.approx(0.25 + 0.5 * (8 + 4 / 4))  # steeper along the first
     other = runs_of([run_row(43.0, arch="vgg11")])  # those of the figure have not ended
     assert curvature_table(configuration, "figure8", other, layout).empty
 
@@ -187,9 +188,7 @@ def test_mistakes_are_one_line(tmp_path: Path) -> None:
     configuration, runs, rows = runs_and_rows(ipc=[1])
     layout = Layout(tmp_path)
     analysed(layout, runs[0], digest="fedcba9876543210")
-    with pytest.raises(
-        DataError, match=rf"analyse it again: crossarch analyse curvature {runs[0].path}"
-    ):
+    with pytest.raises(DataError, match=r"rerun it by snakemake --forcerun .*curvature/.*seed0.json$"):
         render_figure(configuration, "figure8", rows, layout.figures, layout)
     other = configured(datasets=["cifar100"])
     with pytest.raises(ConfigError, match=r"datasets: found cifar100, but figure8 is not of them$"):

@@ -25,10 +25,10 @@ def test_shares_are_counted(triples: list[tuple[int, int, int]]) -> None:
     first, second, labels = (torch.tensor(column) for column in zip(*triples, strict=True))
     found = agreement(first, second, labels, classes=4)
     count = len(triples)
-    assert found.agreement == 100 * sum(a == b for a, b, _ in triples) / count
-    assert found.both_right == 100 * sum(a == b == y for a, b, y in triples) / count
-    assert found.first == 100 * sum(a == y for a, _, y in triples) / count
-    assert found.second == 100 * sum(b == y for _, b, y in triples) / count
+    assert found["agreement"] == 100 * sum(a == b for a, b, _ in triples) / count
+    assert found["both_right"] == 100 * sum(a == b == y for a, b, y in triples) / count
+    assert found["student"] == 100 * sum(a == y for a, _, y in triples) / count
+    assert found["teacher"] == 100 * sum(b == y for _, b, y in triples) / count
 
 
 @given(st.lists(st.tuples(ANSWERS, ANSWERS, ANSWERS), min_size=1, max_size=12))
@@ -55,10 +55,10 @@ def test_answers_drawn_independently_agree_as_expected() -> None:
         return torch.multinomial(chances[labels], 1, generator=draws).squeeze(1)
 
     found = agreement(answers(), answers(), labels, classes=3)
-    assert abs(found.agreement - found.expected) < 4 * 100 * 0.5 / np.sqrt(len(labels))
-    np.testing.assert_allclose(found.expected, 100 * chances.square().sum(1).mean(), atol=0.5)
+    assert abs(found["agreement"] - found["expected"]) < 4 * 100 * 0.5 / np.sqrt(len(labels))
+    np.testing.assert_allclose(found["expected"], 100 * chances.square().sum(1).mean(), atol=0.5)
     same = agreement(labels, labels, labels, classes=3)
-    assert same.agreement == same.expected == same.both_right == 100
+    assert same["agreement"] == same["expected"] == same["both_right"] == 100
 
 
 def test_predictions_are_what_the_accuracy_counts() -> None:

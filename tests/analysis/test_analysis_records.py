@@ -1,13 +1,9 @@
 """Analyses of a finished run, from files to files, on trainings of a second."""
 
-import csv
-import functools
 import json
 import math
-import shutil
-import time
+import re
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,140 +13,105 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
 
-from crossarch.analysis.job import Job
-from crossarch.analysis.measure import measure
-from crossarch.analysis.record import (
-    AgreementRecord,
-    CurvatureRecord,
-    SoftnessRecord,
-    StatisticsRecord,
-    TeacherRecord,
-    WhiteningRecord,
-    read_record,
-    write_record,
-)
-from crossarch.analysis.summary import write_findings
-from crossarch.analysis.taught import as_probabilities, mean_entropy
-from crossarch.analysis.where import OnTask, Where
-from crossarch.config import Configuration, RunId
+from crossarch.analysis.agreement import AgreementRecord
+from crossarch.analysis.base import find_analysis, read_record
+from crossarch.analysis.curvature import CurvatureRecord
+from crossarch.analysis.predictions import mean_entropy
 from crossarch.config.sets import AUDITED
 from crossarch.data.store import load_metadata, load_set, load_tensors, save_tensors
 from crossarch.errors import ConfigError, CrossarchError, DataError
 from crossarch.files import read_mapping, sha256_of
-from crossarch.layout import Layout
 from crossarch.models import build
 from crossarch.running.evaluation import accuracy
 from crossarch.training.augmentation import augment
 from crossarch.training.run import load_network
 from crossarch.training.trainer import train
 
-CPU = Where(device="cpu")
+SMALL = {"eigenvalues": 3, "tolerance": 1e-3, "extent": 0.5, "points": 3}
 
 
-def made_by(
-    analysis: str, configuration: Configuration, layout: Layout, run: RunId, *progress: OnTask
-) -> Any:
-    """The record that an analysis makes of a run on the CPU, and writes."""
-    return measure(analysis, Job(configuration, layout, run, CPU, *progress))
+def metrics_of(bench: Any, run: Any) -> dict[str, Any]:
+    return dict(read_mapping(bench.layout.run_metrics(run)))
+
+
+def complaint(action: Callable[[], object], kind: type[CrossarchError] = DataError) -> str:
+    with pytest.raises(kind) as caught:
+        action()
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
 
 
 def test_what_every_record_says(bench: Any) -> None:
-    job = Job(bench.configuration, bench.layout, bench.teacher, replace(CPU, threads=2), started=0.0)
-    said = job.stamp(torch.device("cpu"), {"weights": "abc"}, solver={"scipy": "1"})
-    metrics = json.loads(bench.layout.run_metrics(bench.teacher).read_text())
-    assert (said["run"], said["digest"]) == (bench.teacher, metrics["digest"])
-    told = said["provenance"]
-    assert (told["device"], told["threads"]) == ("cpu", 2)
-    assert (told["inputs"], told["solver"]) == ({"weights": "abc"}, {"scipy": "1"})
-    before = time.perf_counter()
-    assert before - 0.1 <= job.seconds <= time.perf_counter() + 0.1  # begun at 0, to a tenth
-    missing = replace(job, run=bench.teacher.model_copy(update={"seed": 9}))
-    assert "train the run first" in complaint(lambda: missing.finished)
-
-
-def without_checksums(record: Path) -> None:
-    """Make the record of a run one of before there were checksums of its weights."""
-    metrics = json.loads(record.read_text())
-    assert metrics.pop("weights")
-    record.write_text(json.dumps(metrics))
+    made = bench.measure("whitening", bench.teacher)
+    file = bench.layout.analysis_record("whitening", bench.teacher)
+    assert read_record(find_analysis("whitening").record, file) == made
+    metrics = bench.layout.run_metrics(bench.teacher)
+    assert (made.run, made.digest) == (bench.teacher, read_mapping(metrics)["digest"])
+    assert made.provenance["device"] == "cpu"
+    inputs = made.provenance["inputs"]
+    assert inputs["metrics"] == sha256_of(metrics)
+    assert inputs["tests/none"] == sha256_of(bench.test_set("none"))
+    assert inputs.keys() == {"metrics", "weights", *(f"tests/{space}" for space in AUDITED)}
 
 
 def test_curvature(bench: Any) -> None:
-    told: list[tuple[str, int, int | None]] = []
-    made = made_by(
-        "curvature", bench.configuration, bench.layout, bench.teacher, lambda *news: told.append(news)
-    )
-    record = read_record(CurvatureRecord, bench.layout.analysis_record("curvature", bench.teacher))
-    assert record == made
+    record = bench.measure("curvature", bench.teacher, curvature=SMALL)
     # the loss by hand: soft targets with the temperature of CIFAR-10, batch norms in evaluation mode
-    network = load_network(
-        bench.settings(bench.teacher).network,
-        bench.layout.run(bench.teacher) / "last.safetensors",
-    ).eval()
-    training = load_set(bench.layout.distilled("frepo", "cifar10", 1))
-    logits = network(training.images)
-    loss = F.cross_entropy(logits, torch.softmax(training.labels / 0.3, 1))
+    network = load_network(bench.settings(bench.teacher).network, bench.weights(bench.teacher)).eval()
+    training = load_set(bench.distilled)
+    loss = F.cross_entropy(network(training.images), torch.softmax(training.labels / 0.3, 1))
     assert record.loss == pytest.approx(loss.item(), rel=1e-5)
+    loss.backward()
+    squares = [
+        parameter.grad.square().sum() for parameter in network.parameters() if parameter.grad is not None
+    ]
+    assert record.gradient_norm == pytest.approx(sum(squares).sqrt().item(), rel=1e-4)
     assert record.parameters == sum(parameter.numel() for parameter in network.parameters())
     assert record.images == 6
     assert len(record.eigenvalues) == len(record.residuals) == 3
     magnitudes = np.abs(record.eigenvalues)
     assert (np.diff(magnitudes) <= 0).all()
     assert (np.array(record.residuals) < 0.02 * magnitudes).all()
-    assert record.provenance["inputs"].keys() == {"weights", "distilled"}
-    assert record.provenance["solver"].keys() == {"scipy", "curvlinops-for-pytorch"}
-    assert told[-1] == ("Landscape", 9, 9)
-    assert ("Hessian-vector products", record.products, None) in told
-    rows = list(csv.DictReader(bench.layout.landscape(bench.teacher).open()))
-    middle = [row for row in rows if (float(row["alpha1"]), float(row["alpha2"])) == (0, 0)]
-    assert len(rows) == 9
-    assert [float(row["loss"]) for row in middle] == [pytest.approx(record.loss, rel=1e-5)]
+    assert record.solver.keys() == {"scipy", "curvlinops-for-pytorch"}
+    assert record.offsets == (-0.5, 0.0, 0.5)
+    assert np.shape(record.landscape) == (3, 3)
+    assert record.landscape[1][1] == pytest.approx(record.loss, rel=1e-5)
+    again = bench.measure("curvature", bench.teacher, curvature=SMALL)
+    same = ("eigenvalues", "residuals", "landscape")
+    assert [getattr(again, name) for name in same] == [getattr(record, name) for name in same]
 
 
-def test_the_same_numbers_each_time(bench: Any) -> None:
-    first = made_by("curvature", bench.configuration, bench.layout, bench.teacher)
-    landscape = bench.layout.landscape(bench.teacher).read_bytes()
-    second = made_by("curvature", bench.configuration, bench.layout, bench.teacher)
-    assert second.eigenvalues == first.eigenvalues
-    assert second.residuals == first.residuals
-    assert bench.layout.landscape(bench.teacher).read_bytes() == landscape
+def test_more_eigenvalues_than_parameters(bench: Any) -> None:
+    many = SMALL | {"eigenvalues": 100_000_000}
+    said = complaint(lambda: bench.measure("curvature", bench.teacher, curvature=many), ConfigError)
+    assert said.startswith("curvature.eigenvalues: found 100000000, expected less than ")
 
 
 def test_whitening(bench: Any) -> None:
-    made = made_by("whitening", bench.configuration, bench.layout, bench.teacher)
-    record = read_record(WhiteningRecord, bench.layout.analysis_record("whitening", bench.teacher))
-    assert record == made
+    record = bench.measure("whitening", bench.teacher)
     assert (record.own, record.images, set(record.accuracies)) == ("zca-frepo", 30, set(AUDITED))
-    assert next(iter(record.accuracies)) == "zca-frepo"
-    metrics = json.loads(bench.layout.run_metrics(bench.teacher).read_text())
-    assert record.recorded == metrics["accuracy"]["last"]
+    assert record.recorded == metrics_of(bench, bench.teacher)["accuracy"]["last"]
     assert record.accuracies["zca-frepo"] == pytest.approx(record.recorded, abs=1e-3)
-    network = load_network(
-        bench.settings(bench.teacher).network, bench.layout.run(bench.teacher) / "last.safetensors"
-    )
-    test = load_set(bench.layout.test_set("cifar10", "none"))
+    network = load_network(bench.settings(bench.teacher).network, bench.weights(bench.teacher))
+    test = load_set(bench.test_set("none"))
     again = accuracy(network, test.images, test.labels)
     assert record.accuracies["none"] == pytest.approx(again, abs=1e-3)
 
 
 def test_agreement(taught: Any) -> None:
-    made = made_by("agreement", taught.configuration, taught.layout, taught.student)
-    record = read_record(AgreementRecord, taught.layout.analysis_record("agreement", taught.student))
-    assert record == made
-    assert (record.teacher, record.teacher_checkpoint) == (taught.teacher, "best")
-    test = load_set(taught.layout.test_set("cifar10", "zca-frepo"))
+    record = taught.measure("agreement", taught.student)
+    assert record.taught_by == "cnn/wo_dp_kd"
+    test = load_set(taught.test_set())
     answers = []
     for run, checkpoint in ((taught.student, "last"), (taught.teacher, "best")):
-        weights = taught.layout.run(run) / f"{checkpoint}.safetensors"
-        network = load_network(taught.settings(run).network, weights).eval()
+        network = load_network(taught.settings(run).network, taught.weights(run, checkpoint)).eval()
         answers.append(network(test.images).argmax(1))
-    assert record.agreement == pytest.approx(
-        100 * (answers[0] == answers[1]).double().mean().item(), abs=1e-3
-    )
-    metrics = json.loads(taught.layout.run_metrics(taught.student).read_text())
-    assert record.student_accuracy == pytest.approx(metrics["accuracy"]["last"], abs=1e-3)
-    with pytest.raises(ConfigError, match=r"found a run without a teacher, allowed for agreement"):
-        made_by("agreement", taught.configuration, taught.layout, taught.teacher)
+    same = (answers[0] == answers[1]).double().mean().item()
+    assert record.agreement == pytest.approx(100 * same, abs=1e-3)
+    metrics = metrics_of(taught, taught.student)
+    assert record.student == pytest.approx(metrics["accuracy"]["last"], abs=1e-3)
+    right = (answers[1] == test.labels).double().mean().item()
+    assert record.teacher == pytest.approx(100 * right, abs=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -163,15 +124,12 @@ def test_entropy_in_nats(probabilities: list[float]) -> None:
 
 
 def test_softness(taught: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("crossarch.analysis.taught.DRAWS", 3)
-    made = made_by("softness", taught.configuration, taught.layout, taught.student)
-    record = read_record(SoftnessRecord, taught.layout.analysis_record("softness", taught.student))
-    assert record == made
-    assert (record.teacher, record.teacher_checkpoint) == (taught.teacher, "best")
-    assert (record.images, record.draws) == (6, 3)
+    monkeypatch.setattr("crossarch.analysis.softness.DRAWS", 3)
+    record = taught.measure("softness", taught.student)
+    assert (record.taught_by, record.images, record.draws) == ("cnn/wo_dp_kd", 6, 3)
     settings = taught.settings(taught.student)
-    training = load_set(taught.layout.distilled("frepo", "cifar10", 1))
-    weights = taught.layout.run(taught.teacher) / "best.safetensors"
+    training = load_set(taught.distilled)
+    weights = taught.weights(taught.teacher, "best")
     network = load_network(taught.settings(taught.teacher).network, weights).eval()
     draws, values = torch.Generator().manual_seed(0), torch.Generator().manual_seed(1)
     entropies, largest, right = [], [], []
@@ -188,194 +146,97 @@ def test_softness(taught: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert record.right == pytest.approx(np.mean(right), abs=1e-3)
     soft = np.exp([0.5 / 0.3, 0.0, 0.0]) / np.exp([0.5 / 0.3, 0.0, 0.0]).sum()  # labels of 0.5 at 0.3
     assert record.label_entropy == pytest.approx(-(soft * np.log(soft)).sum(), abs=1e-5)
-    metrics = {
-        run: json.loads(taught.layout.run_metrics(run).read_text())["accuracy"]
-        for run in (taught.student, taught.teacher)
-    }
-    assert record.student_accuracy == metrics[taught.student]["last"]
-    assert record.teacher_accuracy == metrics[taught.teacher]["best"]
-    with pytest.raises(ConfigError, match=r"found a run without a teacher, allowed for softness"):
-        made_by("softness", taught.configuration, taught.layout, taught.teacher)
-
-
-def test_intervals_are_explained_where_there_are_any(taught: Any) -> None:
-    made_by("softness", taught.configuration, taught.layout, taught.student)
-    _, told = write_findings(taught.configuration, taught.layout, "softness", [taught.student])
-    assert told.startswith("Of 1 cell, the teacher")
-    assert "intervals" not in told
-    both = [taught.teacher, taught.student]
-    _, told = write_findings(taught.configuration, taught.layout, "selection", both)
-    assert "on average over 2 runs above" in told
-    assert "intervals" not in told
-    third = taught.student.model_copy(update={"seed": 1})
-    shutil.copytree(taught.layout.run(taught.student), taught.layout.run(third))
-    metrics = json.loads(taught.layout.run_metrics(third).read_text())
-    metrics["run"]["seed"] = 1
-    taught.layout.run_metrics(third).write_text(json.dumps(metrics))
-    _, told = write_findings(taught.configuration, taught.layout, "selection", [*both, third])
-    assert "on average over 3 runs (" in told
-    assert "In brackets: 95% intervals of the mean" in told
-
-
-def test_softness_of_another_teacher_is_refused(taught: Any) -> None:
-    folder = taught.layout.run(taught.teacher)
-    without_checksums(folder / "metrics.json")
-    (folder / "best.safetensors").write_bytes((folder / "best.safetensors").read_bytes() + b" ")
-    with pytest.raises(DataError, match=r"best\.safetensors: found SHA-256 \w+, but .* was made from"):
-        made_by("softness", taught.configuration, taught.layout, taught.student)
-    assert not taught.layout.analysis_record("softness", taught.student).exists()
-
-
-def test_hard_labels_have_no_entropy() -> None:
-    hard = as_probabilities(torch.tensor([2, 0]), 3)
-    assert hard.tolist() == [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
-    assert mean_entropy(hard) == 0.0
+    assert record.student == metrics_of(taught, taught.student)["accuracy"]["last"]
+    assert record.teacher == metrics_of(taught, taught.teacher)["accuracy"]["best"]
 
 
 def test_statistics(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("crossarch.analysis.testing.STATISTICS_OF", 7)
-    made = made_by("statistics", bench.configuration, bench.layout, bench.teacher)
-    record = read_record(StatisticsRecord, bench.layout.analysis_record("statistics", bench.teacher))
-    assert record == made
-    assert (record.own, record.images, record.batch_size) == ("zca-frepo", 30, 7)
-    metrics = json.loads(bench.layout.run_metrics(bench.teacher).read_text())
-    assert record.recorded == metrics["accuracy"]["last"]
-    assert record.running == pytest.approx(record.recorded, abs=1e-3)
+    monkeypatch.setattr("crossarch.analysis.statistics.BATCH_SIZE", 7)
+    record = bench.measure("statistics", bench.teacher)
+    assert (record.images, record.batch_size) == (30, 7)
+    recorded = metrics_of(bench, bench.teacher)["accuracy"]["last"]
+    assert record.running == pytest.approx(recorded, abs=1e-3)
     # by hand: this network has nothing but batch norms that knows of training
-    weights = bench.layout.run(bench.teacher) / "last.safetensors"
-    network = load_network(bench.settings(bench.teacher).network, weights).train()
-    path = bench.layout.test_set("cifar10", "zca-frepo")
-    test = load_set(path)
+    network = load_network(bench.settings(bench.teacher).network, bench.weights(bench.teacher)).train()
+    test = load_set(bench.test_set())
     order = torch.randperm(30, generator=torch.Generator().manual_seed(0))
     hits = 0
     for places in order.view(5, 6):  # at most 7 each, as equally many as can be
         hits += int((network(test.images[places]).argmax(1) == test.labels[places]).sum())
     assert record.batch == pytest.approx(100 * hits / 30, abs=1e-3)
-    assert record.provenance["inputs"] == {"weights": sha256_of(weights), "test": sha256_of(path)}
 
 
 def test_no_statistics_without_batch_norm(bench: Any) -> None:
-    file = bench.layout.run_metrics(bench.teacher)
+    file, weights = bench.layout.run_metrics(bench.teacher), bench.weights(bench.teacher)
     metrics = json.loads(file.read_text())
     metrics["settings"]["network"]["norm"] = "instance"
-    file.write_text(json.dumps(metrics))
-    without_checksums(file)
     settings = bench.settings(bench.teacher).network.model_copy(update={"norm": "instance"})
-    weights = bench.layout.run(bench.teacher) / "last.safetensors"
-    save_file(build(settings).state_dict(), weights, {"digest": metrics["digest"]})
-    said = complaint(
-        lambda: made_by("statistics", bench.configuration, bench.layout, bench.teacher), ConfigError
-    )
+    save_file(build(settings).state_dict(), weights)
+    metrics["weights"]["last.safetensors"] = sha256_of(weights)
+    file.write_text(json.dumps(metrics))
+    said = complaint(lambda: bench.measure("statistics", bench.teacher), ConfigError)
     assert said == f"{bench.teacher.path}: found no batch norm, which statistics needs"
 
 
-def complaint(action: Callable[[], object], kind: type[CrossarchError] = DataError) -> str:
-    with pytest.raises(kind) as caught:
-        action()
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
-
-
-@pytest.mark.parametrize("analysis", ["curvature", "whitening", "statistics"])
-def test_weights_that_are_not_those_of_the_record_are_not_measured(bench: Any, analysis: str) -> None:
-    """The other file is of the same settings, so that nothing in it tells them apart."""
-    record = bench.layout.run_metrics(bench.teacher)
-    last = record.with_name("last.safetensors")
-    recorded = sha256_of(last)
-    names = tuple(load_network(bench.settings(bench.teacher).network, last).state_dict())
-    other = {name: tensor + 1 for name, tensor in load_tensors(last, names).items()}
-    save_tensors(last, other, load_metadata(last))
-
-    def measured() -> object:
-        return made_by(analysis, bench.configuration, bench.layout, bench.teacher)
-
-    assert complaint(measured) == (
-        f"{last}: found SHA-256 {sha256_of(last)}, but {record} has {recorded}: it is damaged, or of "
-        "another training"
+@pytest.mark.parametrize(
+    ("analysis", "changed"),
+    [
+        ("curvature", "weights"),
+        ("whitening", "weights"),
+        ("curvature", "distilled"),
+        ("statistics", "test"),
+        ("agreement", "teacher"),
+        ("softness", "teacher"),
+    ],
+)
+def test_files_that_are_not_those_of_the_run_are_not_measured(
+    taught: Any, analysis: str, changed: str
+) -> None:
+    """The other file has the same names and shapes, so that nothing else in it differs."""
+    run = taught.student if changed == "teacher" else taught.teacher
+    file = {
+        "weights": taught.weights(run),
+        "distilled": taught.distilled,
+        "test": taught.test_set(),
+        "teacher": taught.weights(taught.teacher, "best"),
+    }[changed]
+    found = sha256_of(file)
+    other = {name: tensor + 1 for name, tensor in load_tensors(file).items()}
+    save_tensors(file, other, load_metadata(file))
+    said = complaint(lambda: taught.measure(analysis, run, curvature=SMALL))
+    assert said == (
+        f"{file}: found SHA-256 {sha256_of(file)}, but {taught.layout.run_metrics(run)} has {found}: "
+        "the two are of different runs"
     )
-    without_checksums(record)
-    measured()
+    assert not taught.layout.analysis_record(analysis, run).exists()
 
 
-def test_weights_that_are_not_those_of_the_teacher_s_record_are_not_compared(taught: Any) -> None:
-    best = taught.layout.run(taught.teacher) / "best.safetensors"
-    best.write_bytes(best.read_bytes() + b" ")
-    for analysis in ("agreement", "softness"):
-        said = complaint(
-            functools.partial(made_by, analysis, taught.configuration, taught.layout, taught.student)
-        )
-        assert said.startswith(f"{best}: found SHA-256 ")
-        assert said.endswith(": it is damaged, or of another training")
-
-
-def test_mistakes_are_one_line(bench: Any) -> None:
-    layout, configuration = bench.layout, bench.configuration
-
-    def curvature() -> object:
-        return made_by("curvature", configuration, layout, bench.teacher)
-
-    def whitening() -> object:
-        return made_by("whitening", configuration, layout, bench.teacher)
-
-    missing = bench.teacher.model_copy(update={"seed": 9})
-    said = complaint(lambda: made_by("whitening", configuration, layout, missing))
-    assert said.endswith(f"train the run first: crossarch train {missing.path}")
-
-    without_checksums(layout.run_metrics(bench.teacher))
-    last, best = (layout.run(bench.teacher) / f"{name}.safetensors" for name in ("last", "best"))
-    kept = last.read_bytes()
-    last.write_bytes(best.read_bytes()[:100])
-    assert "is not a whole safetensors file" in complaint(curvature)
-    last.unlink()
-    for make in (curvature, whitening):
-        said = complaint(make)
-        assert said == f"{last}: no such file; train the run: crossarch train {bench.teacher.path}"
-    last.write_bytes(kept)
-    names = tuple(load_network(bench.settings(bench.teacher).network, last).state_dict())
-    save_tensors(last, load_tensors(last, names), {"digest": "fedcba9876543210"})
-    assert "the two are not of one training" in complaint(curvature)
-    last.write_bytes(kept)
-
-    path = layout.distilled("frepo", "cifar10", 1)
-    training = load_set(path)
-    save_tensors(path, {"images": training.images + 1, "labels": training.labels}, {})
-    assert "make the file again, or the run" in complaint(curvature)
-
-
-def test_more_eigenvalues_than_parameters(make_bench: Callable[..., Any]) -> None:
-    bench = make_bench(eigenvalues=100_000_000)
-    said = complaint(
-        lambda: made_by("curvature", bench.configuration, bench.layout, bench.teacher), ConfigError
-    )
-    assert said.startswith("curvature.eigenvalues: found 100000000, allowed: less than the ")
+def test_missing_and_damaged_files_are_one_line(bench: Any) -> None:
+    weights, metrics = bench.weights(bench.teacher), bench.layout.run_metrics(bench.teacher)
+    kept = weights.read_bytes()
+    weights.unlink()
+    assert complaint(lambda: bench.measure("whitening", bench.teacher)) == f"{weights}: no such file"
+    weights.write_bytes(kept[:100])
+    older = {key: value for key, value in read_mapping(metrics).items() if key != "weights"}
+    metrics.write_text(json.dumps(older))
+    said = complaint(lambda: bench.measure("whitening", bench.teacher))
+    assert "is not a whole safetensors file" in said
+    metrics.write_text(json.dumps(older | {"settings": {}}))
+    said = complaint(lambda: bench.measure("whitening", bench.teacher))
+    assert said.startswith(f"{metrics}: ")
 
 
 def test_records_come_back_and_broken_ones_are_named(tmp_path: Path, taught: Any) -> None:
-    record = made_by("agreement", taught.configuration, taught.layout, taught.student)
-    file = tmp_path / "seed0.json"
-    write_record(record, file)
+    record = taught.measure("agreement", taught.student)
+    file = taught.layout.analysis_record("agreement", taught.student)
     assert read_record(AgreementRecord, file) == record
     said = complaint(lambda: read_record(CurvatureRecord, file))
-    assert said.startswith(f"{file}: settings: found nothing")
-    assert complaint(lambda: read_record(AgreementRecord, tmp_path / "no.json")).endswith(
-        "no.json: no such file"
-    )
+    assert re.match(rf"{file}: \w+: found ", said)
+    missing = complaint(lambda: read_record(AgreementRecord, tmp_path / "no.json"))
+    assert missing.endswith("no.json: no such file")
 
 
 # --- teachers ----------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def publish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], Path]:
-    """Puts what is given in the place of the published teacher: a file that no checksum is known of."""
-    file = tmp_path / "checkpoint_best.pth"
-    monkeypatch.setattr("crossarch.analysis.retrace.ensure_file", lambda *_: file)
-
-    def put(content: Any) -> Path:
-        torch.save(content, file)
-        return file
-
-    return put
 
 
 def trained_for(bench: Any, epochs: int, seed: int) -> dict[str, torch.Tensor]:
@@ -383,89 +244,69 @@ def trained_for(bench: Any, epochs: int, seed: int) -> dict[str, torch.Tensor]:
     settings = bench.settings(bench.teacher)
     run = bench.teacher.model_copy(update={"seed": seed})
     settings = settings.model_copy(update={"run": run, "epochs": epochs})
-    training = load_set(bench.layout.distilled("frepo", "cifar10", 1))
-    test = load_set(bench.layout.test_set("cifar10", "zca-frepo"))
+    training, test = load_set(bench.distilled), load_set(bench.test_set())
     return train(settings, training, test, device=torch.device("cpu")).last
 
 
-def test_our_own_training_is_retraced_exactly(bench: Any, publish: Any) -> None:
+def compared(bench: Any, content: Any) -> tuple[Any, dict[tuple[str, str], Any]]:
+    """The record beside published weights, and its numbers by quantity and what they are of."""
+    file = bench.layout.results / "checkpoint_best.pth"
+    torch.save(content, file)
+    record = bench.measure("teachers", bench.teacher, file, temperature=1.5)
+    return record, {(number.quantity, number.of): number for number in record.numbers}
+
+
+def test_our_own_training_is_retraced_exactly(bench: Any) -> None:
     weights = trained_for(bench, epochs=3, seed=0)
-    file = publish({"state_dict": weights, "epoch": 3})
-    told: list[tuple[str, int, int | None]] = []
-    made = made_by(
-        "teachers", bench.configuration, bench.layout, bench.teacher, lambda *news: told.append(news)
-    )
-    record = read_record(TeacherRecord, bench.layout.analysis_record("teachers", bench.teacher))
-    assert record == made
-    assert (record.epoch, record.images, record.checkpoint, len(record.losses)) == (3, 30, "epoch", 7)
-    assert record.teacher.endswith("/snapshots/cifar10_1_frepo_convnet/checkpoint_best.pth")
-    assert told == [("Epochs", done, 3) for done in range(3)]
-    for norms in record.parameters.values():
-        assert norms.ours == norms.published
-        assert norms.largest.ours == norms.largest.published
-    assert all(loss.ours == loss.published for loss in record.losses)
-    assert record.accuracy.ours == record.accuracy.published
+    record, numbers = compared(bench, {"state_dict": weights, "epoch": 3})
+    assert (record.epoch, record.images, record.temperature) == (3, 30, 1.5)
+    exact = {"norm", "largest entry", "loss", "test accuracy"}
+    assert all(n.ours == n.published for n in record.numbers if n.quantity in exact)
     # by hand: norms of parameters and of no buffer, the loss on soft targets, hits
-    network = load_network(bench.settings(bench.teacher).network, file).eval()
-    assert record.parameters.keys() == dict(network.named_parameters()).keys()
-    for name, parameter in network.named_parameters():
-        length, largest = parameter.square().sum().sqrt().item(), parameter.abs().max().item()
-        assert record.parameters[name].ours == pytest.approx(length, rel=1e-5)
-        assert record.parameters[name].largest.ours == pytest.approx(largest, rel=1e-5)
-    assert record.parameters["features.1.weight"].initial == 2.0  # four ones
-    training = load_set(bench.layout.distilled("frepo", "cifar10", 1))
+    network = build(bench.settings(bench.teacher).network).eval()
+    network.load_state_dict(weights)
+    parameters = dict(network.named_parameters())
+    for quantity, measure in (
+        ("norm", torch.linalg.vector_norm),
+        ("largest entry", lambda x: x.abs().max()),
+    ):
+        assert {of for each, of in numbers if each == quantity} == parameters.keys()
+        for name, parameter in parameters.items():
+            expected = pytest.approx(measure(parameter).item(), rel=1e-5)
+            assert numbers[quantity, name].ours == expected
+    assert numbers["norm", "features.1.weight"].initial == 2.0  # four ones
+    training, test = load_set(bench.distilled), load_set(bench.test_set())
     loss = F.cross_entropy(network(training.images), torch.softmax(training.labels / 0.3, 1))
-    assert record.losses[0].ours == pytest.approx(loss.item(), rel=1e-5)
-    test = load_set(bench.layout.test_set("cifar10", "zca-frepo"))
+    assert numbers["loss", "0-fold"].ours == pytest.approx(loss.item(), rel=1e-5)
+    assert len({of for quantity, of in numbers if quantity == "loss"}) == 7
     hits = int((network(test.images).argmax(1) == test.labels).sum())
-    assert record.accuracy.ours == pytest.approx(100 * hits / 30, abs=1e-3)
-    assert record.provenance["inputs"]["published"] == sha256_of(file)
+    assert numbers["test accuracy", ""].ours == pytest.approx(100 * hits / 30, abs=1e-3)
     # the best weights, which teach, at the temperature of Equation 2
-    folder = bench.layout.run(bench.teacher)
-    assert record.peak == read_mapping(folder / "metrics.json")["best_epoch"]
-    assert record.temperature == 1.5
-    for side, weights_file in (("ours", folder / "best.safetensors"), ("published", file)):
-        teacher = load_network(bench.settings(bench.teacher).network, weights_file).eval()
+    peak = numbers["epoch of the best", ""]
+    assert (peak.ours, peak.published) == (metrics_of(bench, bench.teacher)["best_epoch"], 3)
+    best = build(bench.settings(bench.teacher).network).eval()
+    best.load_state_dict(load_tensors(bench.weights(bench.teacher, "best")))
+    entropies = numbers["entropy of targets", "0-fold"]
+    for teacher, entropy in ((best, entropies.ours), (network, entropies.published)):
         chances = torch.softmax(teacher(training.images) / 1.5, dim=1)
-        entropy = -(chances * chances.log()).sum(dim=1).mean().item()
-        assert getattr(record.entropies[0], side) == pytest.approx(entropy, rel=1e-4)
+        expected = -(chances * chances.log()).sum(dim=1).mean().item()
+        assert entropy == pytest.approx(expected, rel=1e-4)
 
 
-def test_another_training_is_told_from_ours(bench: Any, publish: Any) -> None:
-    publish({"state_dict": trained_for(bench, epochs=2, seed=1), "epoch": 3})
-    record = made_by("teachers", bench.configuration, bench.layout, bench.teacher)
-    for norms in record.parameters.values():
-        assert norms.ours != norms.published
-    assert all(loss.ours != loss.published for loss in record.losses)
-    files, told = write_findings(bench.configuration, bench.layout, "teachers", [bench.teacher])
-    assert told.startswith("`wo_dp_kd` on frepo IPC 1, 3 epochs as the published teacher: ")
-    rows = list(csv.DictReader(files[0].open()))
-    assert len(rows) == 2 * len(record.parameters) + 7 + 1 + 1 + 7
-    assert all(file.exists() for file in files)
+def test_another_training_is_told_from_ours(bench: Any) -> None:
+    _, numbers = compared(bench, {"state_dict": trained_for(bench, epochs=2, seed=1), "epoch": 3})
+    told = [n for (quantity, _), n in numbers.items() if quantity in ("norm", "largest entry", "loss")]
+    assert all(number.ours != number.published for number in told)
 
 
 @pytest.mark.parametrize(
     ("epoch", "said"),
     [(None, "found None"), (0, "found 0"), (5, "found 5"), ("4", "found '4'")],
 )
-def test_an_epoch_outside_of_the_run(epoch: Any, said: str, bench: Any, publish: Any) -> None:
-    file = publish({"state_dict": trained_for(bench, epochs=1, seed=0), "epoch": epoch})
-    found = complaint(lambda: made_by("teachers", bench.configuration, bench.layout, bench.teacher))
-    assert found == f"{file}: epoch: {said}, needed: 1 to 4, the epochs of the run"
+def test_an_epoch_outside_of_the_run(epoch: Any, said: str, bench: Any) -> None:
+    content = {"state_dict": trained_for(bench, epochs=1, seed=0), "epoch": epoch}
+    found = complaint(lambda: compared(bench, content))
+    assert found.endswith(f"pth: epoch: {said}, expected 1 to 4, the epochs of the run")
+    found = complaint(lambda: compared(bench, content["state_dict"]))
+    assert "epoch: found None, expected 1 to 4" in found
     assert not bench.layout.analysis_record("teachers", bench.teacher).exists()
-
-
-def test_weights_without_an_epoch(bench: Any, publish: Any) -> None:
-    publish(trained_for(bench, epochs=1, seed=0))
-    found = complaint(lambda: made_by("teachers", bench.configuration, bench.layout, bench.teacher))
-    assert "epoch: found None, needed: 1 to 4" in found
-
-
-def test_no_published_weights_of_a_student(taught: Any) -> None:
-    found = complaint(
-        lambda: made_by("teachers", taught.configuration, taught.layout, taught.student),
-        ConfigError,
-    )
-    assert found.startswith(
-        f"{taught.student.path}: found a run that the authors published no weights of"
-    )

@@ -1,4 +1,4 @@
-"""Whom an edit of the stage concerns, what its rules import, and what is kept of its results."""
+"""Which runs an analysis is about, what its modules import, and which jobs an edit of it reruns."""
 
 import shutil
 import subprocess
@@ -10,59 +10,75 @@ import pytest
 from synthetic_runs import configured  # type: ignore[import-not-found]
 
 from crossarch import digests
-from crossarch.analysis.chosen import analyses_together, chosen_runs
-from crossarch.analysis.summary import NOTHING, findings
-from crossarch.config import load_configuration, parse_run, published_teacher, read_overrides
-from crossarch.config.schema import MEASURED, SUMMARISED, Summarised
-from crossarch.errors import ConfigError, DataError
-from crossarch.layout import Layout
-from crossarch.report.marked import check_marked, marks, renew
+from crossarch.analysis.base import find_analysis
+from crossarch.config import load_configuration, parse_run, published_teacher
+from crossarch.config.analyses import analysis_runs, analysis_settings, chosen_analyses
+from crossarch.errors import ConfigError
 
-PROJECT = Path(__file__).parents[2]
-PUBLISHED = Layout(PROJECT / "results" / "reproduction")
+CONFIGURATION = configured()
+MEASURED = [name for name, entry in CONFIGURATION.analyses.items() if entry.inputs]
+
+
+@pytest.mark.parametrize("name", CONFIGURATION.analyses)
+def test_every_line_of_yaml_is_a_module_with_a_template(name: str) -> None:
+    analysis, entry = find_analysis(name), CONFIGURATION.analysis(name)
+    assert type(analysis).__module__ == f"crossarch.analysis.{name}"
+    templates = digests.PACKAGE / "analysis" / "summary" / "templates"
+    assert (templates / f"{name}.md").exists() == entry.summary
 
 
 @pytest.mark.parametrize(
-    ("module", "concerned"),
+    ("module", "remeasured", "summarised"),
     [
-        ("selection.py", {"analysis"}),
-        ("testing.py", {"testing"}),
-        ("taught.py", {"testing", "retrace"}),
-        ("softness.py", {"analysis"}),
-        ("findings.py", {"analysis"}),
-        ("predictions.py", {"testing", "retrace"}),
-        ("retrace.py", {"retrace"}),
-        ("teachers.py", {"analysis"}),
-        ("chosen.py", {"analysis", "testing"}),
-        ("landscape.py", {"curvature"}),
-        ("finished.py", {"curvature", "testing", "retrace"}),
-        ("job.py", {"curvature", "testing", "retrace"}),
+        ("selection.py", set(), {"selection"}),
+        ("whitening.py", {"whitening"}, {"whitening"}),
+        ("hessian.py", {"curvature"}, set()),
+        ("summary/templates/whitening.md", set(), set(CONFIGURATION.analyses)),
+        ("measure.py", set(MEASURED), set()),
     ],
 )
-def test_an_edit_of_an_analysis_trains_nothing(
-    module: str, concerned: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_edit_of_an_analysis_concerns_no_other(
+    module: str,
+    remeasured: set[str],
+    summarised: set[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    before = {stage: digests.stage_digest(stage) for stage in digests.STAGES}
+    def digest(stage: str, name: str) -> str:
+        return digests.stage_digest.__wrapped__(stage, f"analysis/{name}.py")
+
+    def every() -> dict[tuple[str, str], str]:
+        for cached in (digests.stage_files, digests.imported):
+            cached.cache_clear()
+        pairs = [("analyse", name) for name in MEASURED]
+        pairs += [("summarise", name) for name in CONFIGURATION.analyses]
+        return {pair: digest(*pair) for pair in pairs}
+
+    before, trained = every(), digests.stage_digest.__wrapped__("train")
     package = tmp_path / "crossarch"
     shutil.copytree(digests.PACKAGE, package)
     with (package / "analysis" / module).open("a") as code:
         code.write("\nANOTHER = 1\n")
     monkeypatch.setattr(digests, "PACKAGE", package)
-    digests.stage_digest.cache_clear()
-    try:
-        after = {stage: digests.stage_digest(stage) for stage in digests.STAGES}
-    finally:
-        digests.stage_digest.cache_clear()
-    assert {stage for stage in before if before[stage] != after[stage]} == concerned
+    after = every()
+    changed = {pair for pair in before if before[pair] != after[pair]}
+    assert {name for stage, name in changed if stage == "analyse"} == remeasured
+    assert {name for stage, name in changed if stage == "summarise"} - {"curvature"} == summarised - {
+        "curvature"
+    }
+    assert digests.stage_digest.__wrapped__("train") == trained
+    monkeypatch.undo()
+    every()
 
 
 @pytest.mark.parametrize(
     ("module", "absent"),
     [
-        ("crossarch.analysis.chosen", ("torch", "pandas", "matplotlib", "scipy")),
+        ("crossarch.config.analyses", ("torch", "pandas", "matplotlib", "scipy")),
+        *((f"crossarch.analysis.{name}", ("torch", "matplotlib")) for name in CONFIGURATION.analyses),
         ("crossarch.analysis.summary", ("torch", "curvlinops")),
         ("crossarch.report.figures.curvature", ("torch", "curvlinops")),
-        ("crossarch.analysis.measure", ("pandas", "matplotlib")),  # not in the environment of trainings
+        ("crossarch.analysis.measure", ("jinja2", "matplotlib")),
     ],
 )
 def test_each_part_imports_what_its_environment_has(module: str, absent: tuple[str, ...]) -> None:
@@ -73,15 +89,11 @@ def test_each_part_imports_what_its_environment_has(module: str, absent: tuple[s
 
 def test_runs_that_an_analysis_is_about() -> None:
     chosen = configured(
-        datasets=["cifar10"],
-        sources=["frepo"],
-        ipc=[1],
-        archs=["cnn", "alexnet"],
-        seeds=[0],
-        tables=["table2"],
+        sources=["frepo"], ipc=[1], archs=["cnn", "alexnet"], seeds=[0], tables=["table2"]
     )
     about = {
-        name: [run.path.split("/", 3)[3] for run in chosen_runs(chosen, name)] for name in SUMMARISED
+        name: [run.path.split("/", 3)[3] for run in analysis_runs(chosen, name)]
+        for name in chosen.analyses
     }
     cnn = ["cnn/baseline/seed0", "cnn/wo_dp_kd/seed0"]
     alexnet = [f"alexnet/{r}/seed0" for r in ("baseline", "wo_dp_kd", "wo_dp", "wo_kd", "full")]
@@ -92,7 +104,7 @@ def test_runs_that_an_analysis_is_about() -> None:
     assert len(about["protocols"]) == 3 * 7
     assert "alexnet/full@released_as_is/seed0" in about["protocols"]
     mixed = configured(sources=["frepo", "mtt"], tables=["table2"])
-    assert {run.source for run in chosen_runs(mixed, "statistics")} == {"frepo"}  # MTT: instance norm
+    assert {run.source for run in analysis_runs(mixed, "statistics")} == {"frepo"}  # MTT: instance norm
 
 
 @pytest.mark.parametrize(
@@ -107,27 +119,34 @@ def test_analyses_together_are_those_that_have_a_run(chosen: dict[str, Any], lef
     every = {"selection", "whitening", "agreement", "softness", "statistics"}
     selection = {"datasets": ["cifar10"], "tables": ["table2"], **chosen}
     configuration = load_configuration(overrides=[("--config", selection)])
-    assert set(analyses_together(configuration)) == every - left_out
+    assert set(chosen_analyses(configuration)) == every - left_out
 
 
 @pytest.mark.parametrize(
     ("analysis", "chosen"),
     [
         ("agreement", {"recipes": ["baseline"]}),
-        ("softness", {"recipes": ["baseline"]}),
         ("statistics", {"sources": ["mtt"]}),
         ("teachers", {"archs": ["alexnet"]}),
     ],
 )
 def test_no_run_that_an_analysis_is_about(analysis: str, chosen: dict[str, list[str]]) -> None:
     with pytest.raises(ConfigError, match=f"^{analysis}: no run is left"):
-        chosen_runs(configured(tables=["table2"], **chosen), analysis)
+        analysis_runs(configured(tables=["table2"], **chosen), analysis)
+
+
+def test_settings_that_decide_a_record() -> None:
+    """Of a teacher the temperature of Equation 2; else 1, with nothing to distil."""
+    runs = {name: parse_run(f"cifar10/mtt/ipc1/cnn/{name}/seed0") for name in ("wo_dp_kd", "full")}
+    assert analysis_settings(CONFIGURATION, "teachers", runs["wo_dp_kd"]) == '{"temperature": 1.5}'
+    assert analysis_settings(CONFIGURATION, "teachers", runs["full"]) == '{"temperature": 1.0}'
+    assert analysis_settings(CONFIGURATION, "whitening", runs["full"]) == "{}"
+    assert '"eigenvalues": 20' in analysis_settings(CONFIGURATION, "curvature", runs["full"])
 
 
 def test_whose_weights_the_authors_published() -> None:
-    configuration = configured()
     found = {
-        path: published_teacher(configuration, parse_run(f"{path}/wo_dp_kd/seed0"))
+        path: published_teacher(CONFIGURATION, parse_run(f"{path}/wo_dp_kd/seed0"))
         for path in (
             "cifar10/mtt/ipc10/cnn",
             "cifar10/mtt/ipc10/alexnet",
@@ -139,29 +158,3 @@ def test_whose_weights_the_authors_published() -> None:
     assert first is not None
     assert first.url.endswith("/snapshots/cifar10_10_mtt_convnet/checkpoint_best.pth")
     assert none == [None, None, None]
-
-
-@pytest.mark.parametrize("analysis", SUMMARISED)
-def test_what_the_pages_say_is_what_the_kept_results_give(analysis: Summarised) -> None:
-    presets = read_overrides([PROJECT / "config" / "presets" / "reproduction.yaml"])
-    configuration = load_configuration(PROJECT / "config", overrides=presets)
-    runs = [parse_run(file.as_posix()) for file in PUBLISHED.finished_runs()]
-    if not runs:
-        pytest.skip("no published runs")
-    if analysis in MEASURED:
-        runs = [run for run in runs if PUBLISHED.analysis_record(analysis, run).exists()]
-    told = findings(configuration, PUBLISHED, analysis, runs).told or NOTHING
-    begin, end = marks(analysis)
-    text = (PROJECT / "docs" / "analysis.md").read_text()
-    assert told in text.partition(begin)[2].partition(end)[0]
-    assert told in (PUBLISHED.analysis_files(analysis)[1]).read_text()
-
-
-def test_a_page_is_changed_between_its_marks_alone(tmp_path: Path) -> None:
-    page = tmp_path / "page.md"
-    begin, end = "<!-- a: made by `snakemake reproduction` -->", "<!-- /a -->"
-    page.write_text(f"before\n{begin}\nold\nlines\n{end}\nbehind\n")
-    renew(page, "a", r"new \1")
-    assert page.read_text() == f"before\n{begin}\nnew \\1\n{end}\nbehind\n"
-    with pytest.raises(DataError, match=r"page\.md: found no lines <!-- b: made by"):
-        check_marked(page, "b")

@@ -1,10 +1,8 @@
 """From a set to its stored audit, the summary of several, and whom an edit of the audit concerns."""
 
 import csv
-import hashlib
 import math
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,15 +11,13 @@ import pytest
 import torch
 from textures import DATASET, SPACES, textures, whiteners  # type: ignore[import-not-found]
 
-from crossarch import digests
 from crossarch.audit.examine import examine
 from crossarch.audit.pixels import pixel_statistics
-from crossarch.audit.record import Audit, read_audit, read_audit_of
+from crossarch.audit.record import Audit, read_audit
 from crossarch.audit.summary import write_summary
 from crossarch.config import Configuration, SetId, chosen_sets, load_configuration
 from crossarch.data.store import ImageSet
 from crossarch.errors import ConfigError, DataError
-from crossarch.layout import Layout
 
 CONFIGURATION = load_configuration()
 AUDITED = SetId(source="frepo", dataset="cifar10", ipc=10)
@@ -43,26 +39,6 @@ def audit() -> Audit:
     labels = torch.eye(2).repeat_interleave(torch.tensor([15, 25]), 0)
     test_sets = {name: pixel_statistics(spaces[name](test)) for name in SPACES}
     return examine(two_classes(), AUDITED, ImageSet(images, labels), test_sets)
-
-
-def test_an_audit_of_other_bytes_than_the_set_has_now_is_refused(audit: Audit, tmp_path: Path) -> None:
-    layout = Layout(tmp_path)
-    path, file = layout.audit(AUDITED), layout.distilled("frepo", "cifar10", 10)
-    for each in (path, file):
-        each.parent.mkdir(parents=True)
-    file.write_bytes(b"the set")
-    stored = audit.model_copy(update={"sha256": hashlib.sha256(b"the set").hexdigest()})
-    path.write_text(stored.model_dump_json())
-    assert read_audit_of(layout, AUDITED) == stored
-    file.write_bytes(b"a later set")
-    with pytest.raises(DataError) as caught:
-        read_audit_of(layout, AUDITED)
-    assert str(caught.value) == (
-        f"{path}: is of another set than lies in {file} now; audit it again: "
-        "crossarch audit frepo cifar10 10"
-    )
-    path.write_text(audit.model_dump_json())  # one of before there were checksums
-    assert read_audit_of(layout, AUDITED) == audit
 
 
 def test_what_is_recorded(audit: Audit) -> None:
@@ -179,7 +155,7 @@ def test_stored_audits_come_back_and_broken_ones_are_named(audit: Audit, tmp_pat
     with pytest.raises(DataError, match=r"ipc50\.json: no such file"):
         read_audit(tmp_path / "ipc50.json")
     path.write_text(path.read_text()[:100])
-    with pytest.raises(DataError, match=r"ipc10\.json: is not an audit"):
+    with pytest.raises(DataError, match=r"ipc10\.json: "):
         read_audit(path)
 
 
@@ -207,23 +183,6 @@ def test_chosen_sets_are_those_that_exist() -> None:
     )
     with pytest.raises(ConfigError, match="no set of tiny-imagenet"):
         chosen_sets(nothing)
-
-
-def test_an_edit_of_the_audit_concerns_no_other_stage(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before = {stage: digests.stage_digest(stage) for stage in digests.STAGES}
-    package = tmp_path / "crossarch"
-    shutil.copytree(digests.PACKAGE, package)
-    with (package / "audit" / "verdict.py").open("a") as module:
-        module.write("\nANOTHER = 1\n")
-    monkeypatch.setattr(digests, "PACKAGE", package)
-    digests.stage_digest.cache_clear()
-    try:
-        after = {stage: digests.stage_digest(stage) for stage in digests.STAGES}
-    finally:
-        digests.stage_digest.cache_clear()
-    assert {stage for stage in before if before[stage] != after[stage]} == {"audit"}
 
 
 def test_the_summary_needs_no_torch() -> None:

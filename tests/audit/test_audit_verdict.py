@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 from textures import SIDE, SPACES, textures, whiteners
 from torch import Tensor
 
-from crossarch.audit.confidence import confidence_of
 from crossarch.audit.pixels import band_sizes, grey_power
-from crossarch.audit.verdict import Verdict, best_space, shape_distance, with_noise
+from crossarch.audit.verdict import Verdict, best_space, confidence_of, shape_distance, with_noise
 
 SIZES = band_sizes(SIDE, SIDE)
 BANDS = len(SIZES)

@@ -564,7 +564,7 @@ def test_a_table_and_a_figure_of_one_name_are_told(directory: Path) -> None:
     tables = yaml.safe_load((directory / TABLE).read_text())
     spoil(directory, TABLE, ("figure1",), tables["table2"])
     told = complaint(lambda: load_configuration(directory))
-    assert told.startswith(f"{directory}/tables.yaml: figure1: found the name of a figure")
+    assert told.startswith(f"{directory}/figures.yaml: figure1: found the name of another target")
 
 
 @pytest.mark.parametrize("content", ["", "# archs: [cnn]\n", "---\n"])

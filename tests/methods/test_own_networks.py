@@ -1,5 +1,6 @@
 """Networks of the user's own: their DropPath, the mistakes in their files, what knows of them."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -705,7 +706,8 @@ def test_where_the_file_lies_is_no_part_of_what_is_trained(
         for file in spelt:
             of = configured({"mine": file}, own_recipes=recipe)
             made.append(resolve(of, parse_run(f"cifar10/frepo/ipc1/{run}/seed0")))
-            as_given = given_settings(RunSettings, made[-1].to_json(), of)
+            places = {own.code: own.file for own in of.network_files.values()}
+            as_given = given_settings(RunSettings, made[-1].to_json(), json.dumps(places))
             assert as_given.model_dump() == made[-1].model_dump()
         assert made[0].model_dump() != made[1].model_dump()
         assert difference(*made) is None

@@ -26,8 +26,7 @@ from matplotlib.text import Text
 from PIL import Image
 from synthetic_runs import CONFIG, configured, run_row, runs_of
 
-from crossarch.analysis import drawing
-from crossarch.analysis.findings import Rows
+from crossarch.analysis.summary import draw
 from crossarch.config import (
     Configuration,
     SetId,
@@ -39,6 +38,7 @@ from crossarch.config import (
 from crossarch.config.schema import ARCHS, Accuracies
 from crossarch.errors import ConfigError, DataError
 from crossarch.layout import Layout
+from crossarch.printing import style
 from crossarch.printing.style import ARCH_COLOURS, ARCH_MARKERS, COLOURS, save
 from crossarch.printing.synthetic import NOTICE, SYNTHETIC
 from crossarch.report.figures import (
@@ -464,7 +464,7 @@ def test_dollars_in_titles_are_dollars(
         pages[stem.name] = page
         return save(page, stem)
 
-    for module in (accuracy, curvature, distillation, drawing, headline):
+    for module in (accuracy, curvature, distillation, style, headline):
         monkeypatch.setattr(module, "save", keep)
     archs = ("alexnet", "net")
     runs = [
@@ -484,7 +484,7 @@ def test_dollars_in_titles_are_dollars(
     of_cells = pd.DataFrame(runs).assign(ours=40.0, paper=41.0, n=1)
     headline.draw_headline(configuration, of_cells, tmp_path / "headline")
     values = pd.DataFrame({"row": title, "arch": archs, "value": 1.0})
-    drawing.draw_rows(configuration, Rows("points", values), tmp_path / "rows", synthetic=False)
+    draw(configuration, "points", values, tmp_path / "rows", synthetic=False)
     assert len(pages) == 5
     for name, page in pages.items():
         ticks = [label for axes in page.axes for label in axes.get_yticklabels()]
@@ -529,8 +529,8 @@ def test_the_legend_of_an_analysis_stays_on_the_page(
     archs = list(configuration.archs)
     values = pd.DataFrame({"row": "full", "arch": archs, "value": range(len(archs))})
     pages = []
-    monkeypatch.setattr(drawing, "save", lambda page, stem: pages.append(page) or save(page, stem))
-    drawing.draw_rows(configuration, Rows("points", values), tmp_path / "rows", synthetic=False)
+    monkeypatch.setattr(style, "save", lambda page, stem: pages.append(page) or save(page, stem))
+    draw(configuration, "points", values, tmp_path / "rows", synthetic=False)
     box = pages[0].legends[0].get_window_extent()
     assert box.x0 >= 0
     assert box.x1 <= pages[0].bbox.width

@@ -18,10 +18,8 @@ ENTRIES: dict[str, tuple[str, ...]] = {
     "distil": ("distil/run.py",),
     "curve": ("report/figures/distillation.py",),
     "train": ("training/run.py", "config/schema/schedules.py"),
-    "curvature": ("analysis/curvature.py",),
-    "testing": ("analysis/testing.py",),
-    "retrace": ("analysis/retrace.py",),
-    "analysis": ("analysis/summary.py",),
+    "analyse": ("analysis/measure.py",),  # and the module of the analysis
+    "summarise": ("analysis/summary/__init__.py",),  # likewise
     "collect": ("collect/runs.py", "collect/tidy.py"),
     "render": ("report/render.py",),
     "scorecard": ("report/scorecard_page.py",),
@@ -45,10 +43,13 @@ _BESIDE = (".md", ".html", ".j2", ".css", ".js")
 
 
 @cache
-def stage_digest(stage: str) -> str:
-    """16 hex digits over the modules of a stage, and the templates and scripts beside them."""
+def stage_digest(stage: str, *more: str) -> str:
+    """16 hex digits over the modules of a stage, and the templates and scripts beside them.
+
+    `more` are modules that its command loads by name.
+    """
     digest = hashlib.sha256()
-    for path in stage_files(stage):
+    for path in stage_files(stage, *more):
         text = path.read_text(encoding="utf-8")
         digest.update(path.name.encode())
         digest.update((code_of(text) if path.suffix == ".py" else text).encode())
@@ -56,9 +57,9 @@ def stage_digest(stage: str) -> str:
 
 
 @cache
-def stage_files(stage: str) -> tuple[Path, ...]:
+def stage_files(stage: str, *more: str) -> tuple[Path, ...]:
     """The files that a stage stands on, in order."""
-    found, new = set[Path](), {PACKAGE / entry for entry in ENTRIES[stage]}
+    found, new = set[Path](), {PACKAGE / entry for entry in (*ENTRIES[stage], *more)}
     while new:
         found |= new
         new = {path for module in new for path in imported(module)} - found

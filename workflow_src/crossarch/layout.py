@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from crossarch.config import Configuration, RunId, SetId
-from crossarch.config.schema import MEASURED
 from crossarch.errors import ConfigError
 
 
@@ -112,21 +111,12 @@ class Layout:
         return self.results / "analysis"
 
     def analysis_record(self, analysis: str, run: RunId) -> Path:
-        """What an analysis (one of MEASURED) found of one run, JSON."""
+        """What an analysis measured of one run, JSON."""
         return self.analyses / analysis / f"{run.path}.json"
 
-    def analysis_records(self, analysis: str) -> list[Path]:
-        """The records of every run that an analysis has measured, in order."""
-        return sorted((self.analyses / analysis).glob("*/*/ipc*/*/*/seed*.json"))
-
-    def landscape(self, run: RunId) -> Path:
-        """The training loss in the plane of two eigenvectors of its Hessian, CSV."""
-        return self.analyses / "curvature" / f"{run.path}-landscape.csv"
-
-    def analysis_of(self, run: RunId) -> list[Path]:
-        """Every file that analyses of one run may have made."""
-        records = [self.analysis_record(name, run) for name in MEASURED]
-        return [*records, self.landscape(run)]
+    def analysis_records(self, analysis: str = "*", run: str = "*/*/ipc*/*/*/seed*") -> list[Path]:
+        """The records of every run that an analysis, or any, has measured, in order."""
+        return sorted(self.analyses.glob(f"{analysis}/{run}.json"))
 
     def analysis_files(self, analysis: str) -> list[Path]:
         """Every file of an analysis of several runs."""

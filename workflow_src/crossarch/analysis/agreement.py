@@ -1,66 +1,61 @@
 """Whether a student of distillation answers as its teacher does, beyond what accuracies make likely."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from typing import Any
 
-import pandas as pd
-
-from crossarch.analysis.cells import (
-    CELL,
-    means_over_seeds,
-    percent,
-    run_columns,
-    set_and_recipe,
-    standard_error,
-    taught_by,
-    told,
-)
-from crossarch.analysis.findings import Findings, Rows
-from crossarch.analysis.record import AgreementRecord
-
-TITLE = "How often students answer as their teachers do"
-AXIS = "Agreement above that of independent answers (points)"
-_MEANS = {
-    "student": "student_accuracy",
-    "teacher": "teacher_accuracy",
-    "both_right": "both_right",
-    "agreement": "agreement",
-    "expected": "expected",
-}
-COLUMNS = (*CELL, "taught_by", "n", *_MEANS, "excess", "error")
+from crossarch.analysis.base import Analysis, FinishedRun, Record
+from crossarch.analysis.cells import CELL, standard_error, taught_by
 
 
-def find_agreement(records: Sequence[AgreementRecord]) -> Findings:
-    """Agreement of each cell's student with its teacher on the test set, means over n seeds, in percent.
+class AgreementRecord(Record):
+    """How often a student answers as its teacher does, in percent of the test images.
 
-    Columns: data set, source, IPC, network, recipe (with its protocol), taught_by (network/recipe), n,
-    student and teacher (accuracies), both_right, agreement, expected (see
-    `crossarch.analysis.predictions`), excess (agreement minus expected, points), error (standard error
-    of the agreement that the number of test images leaves, points: of n seeds that see the same images
-    the mean of theirs). Drawn is the excess of each set and recipe.
+    The student has its last weights, the teacher those that it taught with; `student` and `teacher` are
+    their accuracies. `expected` is what two networks with their confusion matrices would come to if they
+    answered independently of each other, given the class.
     """
-    tests = [
-        {
-            **run_columns(record),
-            "taught_by": taught_by(record),
-            **{column: getattr(record, name) for column, name in _MEANS.items()},
+
+    taught_by: str
+    student: float
+    teacher: float
+    both_right: float
+    agreement: float
+    expected: float
+
+
+class Agreement(Analysis[AgreementRecord]):
+    """The numbers of the record in each cell, means over n seeds.
+
+    Besides: excess (agreement minus expected, points), error (standard error of the agreement that the
+    number of test images leaves, points: of n seeds that see the same images the mean of theirs).
+    """
+
+    record = AgreementRecord
+    title = "How often students answer as their teachers do"
+    axis = "Agreement above that of independent answers (points)"
+    drawn = "excess"
+    by = ("taught_by",)
+    columns = (
+        *(*CELL, "taught_by", "n", "student", "teacher"),
+        *("both_right", "agreement", "expected", "excess", "error"),
+    )
+
+    def measure(self, run: FinishedRun) -> dict[str, Any]:
+        """On the test set of the student's own space."""
+        from crossarch.analysis.predictions import agreement, predictions
+
+        test = run.images("test")
+        student, teacher = (
+            predictions(run.network(name), test.images) for name in ("weights", "teacher")
+        )
+        found = agreement(student, teacher, test.labels, run.settings.network.classes)
+        numbers = {name: round(value, 4) for name, value in found.items()}
+        return {"images": len(test.images), "taught_by": taught_by(run.settings), **numbers}
+
+    def rows(self, record: AgreementRecord) -> Iterator[dict[str, Any]]:
+        """With excess and error."""
+        yield {
+            **record.model_dump(),
             "excess": record.agreement - record.expected,
             "error": standard_error(record.agreement, record.images),
         }
-        for record in records
-    ]
-    table = means_over_seeds(pd.DataFrame(tests), ["taught_by"], COLUMNS)
-    rows = Rows(AXIS, table.assign(row=set_and_recipe(table), value=table["excess"]))
-    return Findings(TITLE, table, _in_words(table), rows)
-
-
-def _in_words(table: pd.DataFrame) -> str:
-    """What the table says, in two sentences; nothing where it is empty."""
-    if table.empty:
-        return ""
-    mean = table[list(_MEANS)].mean()
-    return (
-        f"Students give the class that their teacher gives to {percent(mean['agreement'])} of the test "
-        f"images, means over {len(table)} cells, and the right one to {percent(mean['student'])}. Two "
-        f"networks with their confusions that answered independently would agree on "
-        f"{percent(mean['expected'])}: the excess is {told(table['excess'], 'cells')}."
-    )

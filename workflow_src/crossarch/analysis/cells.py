@@ -1,27 +1,20 @@
 """What the tables of all analyses have in common: cells, means over seeds, intervals over cells."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 
-from crossarch.analysis.record import AgreementRecord, Record, SoftnessRecord
 from crossarch.collect.interval import mean_interval
-from crossarch.config import Configuration
-from crossarch.printing.numbers import printed, printed_range, printed_signed
-from crossarch.printing.words import listed
+from crossarch.config import RunId, RunSettings
+from crossarch.printing.numbers import printed_range, printed_signed
 
 N = TypeVar("N", float, "pd.Series[float]")
 
 CELL = ["dataset", "source", "ipc", "arch", "recipe"]
 ALL = "all"  # in a column that the row is not about
-LEAST = 3  # values that an interval is told of
-INTERVALS = (
-    "In brackets: 95% intervals of the mean (Student's t) of three or more, as if what it is the mean "
-    "of were independent."
-)
+LEAST = 3  # values that an interval is given for
 
 
 def qualified(runs: pd.DataFrame) -> "pd.Series[str]":
@@ -29,18 +22,15 @@ def qualified(runs: pd.DataFrame) -> "pd.Series[str]":
     return runs["recipe"].where(runs["protocol"] == "paper", runs["recipe"] + "@" + runs["protocol"])
 
 
-def run_columns(record: Record) -> dict[str, Any]:
-    """The columns that say which run a record is of; the recipe is qualified by its protocol."""
-    run = record.run
-    return {
-        **{name: getattr(run, name) for name in (*CELL, "seed")},
-        "recipe": run.qualified_recipe,
-    }
+def cell_of(run: RunId) -> dict[str, Any]:
+    """The columns of `CELL` and the seed of a run; the recipe is qualified by its protocol."""
+    return {**{name: getattr(run, name) for name in (*CELL, "seed")}, "recipe": run.qualified_recipe}
 
 
-def taught_by(record: AgreementRecord | SoftnessRecord) -> str:
+def taught_by(student: RunSettings) -> str:
     """`cnn/wo_dp_kd`: network and recipe (with its protocol) of a student's teacher."""
-    return f"{record.teacher.arch}/{record.teacher.qualified_recipe}"
+    assert student.teacher  # analyses of teachers are about runs that have one
+    return f"{student.teacher.arch}/{student.teacher.qualified_recipe}"
 
 
 def standard_error(percent: N, images: N) -> N:
@@ -59,10 +49,10 @@ def difference_error(first: N, second: N, images: N) -> N:
 
 
 def means_over_seeds(tests: pd.DataFrame, by: Iterable[str], columns: Sequence[str]) -> pd.DataFrame:
-    """A row for each cell and what else it is told `by`, in `columns`; none where there is no test.
+    """A row for each cell and what else rows are told apart `by`, with `columns`; none without tests.
 
-    `tests` has the columns of `run_columns` and all others but n, the number of seeds. What is neither
-    of the cell nor told `by` is a mean over them. The order is that of first appearance.
+    `tests` has the columns of `cell_of` and all others but n, the number of seeds. What is neither of
+    the cell nor in `by` is a mean over them. The order is that of first appearance.
     """
     if tests.empty:
         return frame([], columns)
@@ -94,44 +84,23 @@ def interval(values: "pd.Series[float]") -> tuple[float, float]:
     return mean_interval(values, pd.Series(range(len(values)), values.index))
 
 
-def told(values: "pd.Series[float]", what: str) -> str:
+def change(values: "pd.Series[float]", what: str) -> str:
     """`+0.3 points on average over 4 runs (-0.1 to +0.6)`, or `+0.3 points in one run`."""
-    mean = f"{printed_signed(values.mean())} points"
-    if len(values) < 2:
-        return f"{mean} in one {what.removesuffix('s')}"
-    average = f"{mean} on average over {len(values)} {what}"
-    if len(values) < LEAST:
-        return average
-    return f"{average} ({printed_range(*interval(values))})"
+    return change_of(values.mean(), len(values), *interval(values), what)
 
 
-def has_intervals(text: str) -> bool:
-    """Whether a text has what `told` says of three or more values."""
-    return re.search(r"on average over \d+ \w+ \([+-]", text) is not None
+def change_of(mean: float, count: int, low: float, high: float, what: str) -> str:
+    """As `change`, of a mean over `count` values and its interval, NaN for none."""
+    points = f"{printed_signed(mean)} points"
+    if count < 2:
+        return f"{points} in one {what.removesuffix('s')}"
+    average = f"{points} on average over {count} {what}"
+    return average if np.isnan(low) else f"{average} ({printed_range(low, high)})"
 
 
-def told_by(keys: "pd.Series[str]", values: "pd.Series[float]", what: str) -> list[str]:
-    """What `told` says of the values of each key, in order: `` `cnn` +0.3 points ... ``."""
-    return [f"`{key}` {told(group, what)}" for key, group in values.groupby(keys)]
-
-
-def bullets(items: Iterable[str]) -> str:
-    """A list in Markdown, to follow a sentence."""
-    return "\n" + "".join(f"\n- {item}" for item in items)
-
-
-def percent(value: float) -> str:
-    """`43.1%`."""
-    return f"{printed(value)}%"
-
-
-def measured_on(configuration: Configuration, datasets: Iterable[str]) -> str:
-    """`Measured on CIFAR-10 and Digits.`
-
-    Raises ConfigError for an unknown data set.
-    """
-    parts = [configuration.dataset(name).title for name in dict.fromkeys(datasets)]
-    return f"Measured on {listed(parts)}." if parts else ""
+def changes(keys: "pd.Series[str]", values: "pd.Series[float]", what: str) -> list[str]:
+    """The `change` of the values of each key, in order: `` `cnn` +0.3 points ... ``."""
+    return [f"`{key}` {change(group, what)}" for key, group in values.groupby(keys)]
 
 
 def frame(rows: Iterable[Mapping[str, Any]], columns: Iterable[str]) -> pd.DataFrame:

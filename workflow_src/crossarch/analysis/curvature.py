@@ -1,94 +1,70 @@
-"""The curvature of the training loss where a run ended, from files to files (Appendix B.5, Figure 8)."""
+"""The curvature of the training loss where a run ended (Appendix B.5); Figure 8 is drawn from it."""
 
-import time
 from importlib.metadata import version
+from typing import Any
 
-import torch
-from torch import nn
+import numpy as np
 
-from crossarch.analysis.finished import FinishedRun
-from crossarch.analysis.hessian import Batches, hessian_of_loss, mean_loss, top_eigenpairs
-from crossarch.analysis.job import Job
-from crossarch.analysis.landscape import landscape, offsets, write_landscape
-from crossarch.analysis.record import CurvatureRecord, CurvatureSeconds
-from crossarch.data import ImageSet
-from crossarch.errors import ConfigError
-from crossarch.training.losses import make_targets
+from crossarch.analysis.base import Analysis, FinishedRun, Record
+from crossarch.config.schema import CurvatureSettings
 
 BATCH = 100  # training images in one forward pass
 SOLVERS = ("scipy", "curvlinops-for-pytorch")
 
 
-def measure_curvature(job: Job) -> CurvatureRecord:
-    """Measure the Hessian of the training loss where a run ended, and the loss around it (Appendix B.5).
+class CurvatureRecord(Record):
+    """The Hessian of the training cross-entropy at the end of a run, and the loss around it.
 
-    The loss is the cross-entropy of all images of the training set, not augmented, with the run's own
-    targets; the network is in evaluation mode. How is up to `curvature` in config.yaml. Writes the
-    landscape. Raises DataError where the run has not ended or its files do not fit.
+    `images` are those of the training set, not augmented, with the run's own targets; the network is in
+    evaluation mode: no DropPath, batch norms with their running statistics. `loss` and `gradient_norm`
+    are those at the weights. `eigenvalues` are those of the largest magnitude, that first; `residuals`
+    the lengths of H v - lambda v, `products` the Hessian-vector products that it took. `landscape` has
+    the losses at `offsets` along the first eigenvector (rows) and the second (columns).
     """
-    settings = job.configuration.selection.curvature
-    finished = job.finished
-    training_set = job.layout.training_set(job.configuration, job.run.training_set, job.run.seed)
-    inputs = {
-        "weights": finished.check_weights("last"),
-        "distilled": finished.check_input("distilled", training_set),
-    }
-    network = finished.network("last").eval()
-    parameters = sum(parameter.numel() for parameter in network.parameters())
-    if settings.eigenvalues >= parameters:
-        raise ConfigError(
-            f"curvature.eigenvalues: found {settings.eigenvalues}, allowed: less than the {parameters} "
-            f"parameters of {job.run.path}"
-        )
-    with job.where.taken() as device:
-        network = network.to(device)
-        batches = _batches(finished, finished.load_set(training_set), device)
-        loss, gradient_norm = _loss_and_gradient(network, batches)
-        started = time.perf_counter()
-        pairs = top_eigenpairs(
-            hessian_of_loss(network, batches),
-            settings.eigenvalues,
-            settings.tolerance,
-            lambda products: job.progress("Hessian-vector products", products, None),
-        )
-        halfway = time.perf_counter()
-        places, total = offsets(settings.extent, settings.points), settings.points**2
-        losses = landscape(
-            network,
-            batches,
-            pairs.vectors[:, :2],
-            places,
-            lambda points: job.progress("Landscape", points, total),
-        )
-        ended = time.perf_counter()
-        write_landscape(places, losses, job.layout.landscape(job.run))
-        return CurvatureRecord(
-            images=sum(len(images) for images, _ in batches),
-            settings=settings,
-            parameters=parameters,
-            loss=loss,
-            gradient_norm=gradient_norm,
-            eigenvalues=tuple(map(float, pairs.values)),
-            residuals=tuple(map(float, pairs.residuals)),
-            products=pairs.products,
-            seconds=CurvatureSeconds(
-                eigenvalues=round(halfway - started, 1), landscape=round(ended - halfway, 1)
-            ),
-            **job.stamp(device, inputs, solver={name: version(name) for name in SOLVERS}),
-        )
+
+    settings: CurvatureSettings
+    parameters: int
+    loss: float
+    gradient_norm: float
+    eigenvalues: tuple[float, ...]
+    residuals: tuple[float, ...]
+    products: int
+    offsets: tuple[float, ...]
+    landscape: tuple[tuple[float, ...], ...]
+    solver: dict[str, str]
 
 
-def _batches(finished: FinishedRun, training_set: ImageSet, device: torch.device) -> Batches:
-    """All training images with the targets that the run was trained with, on `device`."""
-    targets = make_targets(training_set.labels, finished.settings.labels).to(device)
-    images = training_set.images.to(device)
-    return list(zip(images.split(BATCH), targets.split(BATCH), strict=True))
+class Curvature(Analysis[CurvatureRecord]):
+    """Eigenvalues of the Hessian, and the loss in the plane of the first two eigenvectors."""
 
+    record = CurvatureRecord
 
-def _loss_and_gradient(network: nn.Module, batches: Batches) -> tuple[float, float]:
-    """The loss at the weights of `network`, and the length of its gradient."""
-    loss = mean_loss(network, batches)
-    parameters = list(network.parameters())
-    gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
-    squares = [gradient.square().sum() for gradient in gradients if gradient is not None]
-    return loss.item(), torch.stack(squares).sum().sqrt().item()
+    def measure(self, run: FinishedRun) -> dict[str, Any]:
+        """Raise ConfigError where as many eigenvalues are requested as the network has parameters."""
+        import torch
+
+        from crossarch.analysis.hessian import hessian_of_loss, landscape, mean_loss, top_eigenpairs
+        from crossarch.training.losses import make_targets
+
+        how = CurvatureSettings.model_validate(run.options["curvature"])
+        network, distilled = run.network().eval(), run.images("distilled")
+        targets = make_targets(distilled.labels, run.settings.labels)
+        batches = list(zip(distilled.images.split(BATCH), targets.split(BATCH), strict=True))
+        parameters = list(network.parameters())
+        loss = mean_loss(network, batches)
+        gradients = torch.autograd.grad(loss, parameters, materialize_grads=True)
+        pairs = top_eigenpairs(hessian_of_loss(network, batches), how.eigenvalues, how.tolerance)
+        offsets = np.linspace(-how.extent, how.extent, how.points)
+        return {
+            "images": len(distilled.images),
+            "settings": how,
+            "parameters": sum(parameter.numel() for parameter in parameters),
+            "loss": loss.item(),
+            "gradient_norm": torch.cat([gradient.flatten() for gradient in gradients]).norm().item(),
+            "eigenvalues": pairs.values.tolist(),
+            "residuals": pairs.residuals.tolist(),
+            "products": pairs.products,
+            "offsets": offsets.tolist(),
+            "landscape": landscape(network, batches, pairs.vectors[:, :2], offsets).tolist(),
+            "solver": {name: version(name) for name in SOLVERS},
+        }

@@ -1,11 +1,11 @@
-"""The Hessian of a training loss, and its eigenvalues of the largest magnitude (Appendix B.5).
+"""The Hessian of a training loss, its eigenvalues of the largest magnitude, and the loss around weights.
 
-The paper takes power iteration with deflation; Lanczos (ARPACK, through SciPy) finds the same pairs
+Appendix B.5 has power iteration with deflation; Lanczos (ARPACK, through SciPy) finds the same pairs
 from a fraction of the Hessian-vector products, which curvlinops computes.
 """
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -14,8 +14,9 @@ import torch
 from numpy.typing import NDArray
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 from torch import Tensor, nn
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
-from crossarch.errors import CrossarchError
+from crossarch.errors import ConfigError, CrossarchError
 from crossarch.models.copies import copied
 
 # PyTorch and a library below curvlinops use what PyTorch is about to drop.
@@ -98,27 +99,22 @@ def with_plain_group_norms(network: nn.Module) -> nn.Module:
     return plain
 
 
-def top_eigenpairs(
-    operator: LinearOperator,
-    count: int,
-    tolerance: float,
-    progress: Callable[[int], None] = lambda products: None,
-) -> Eigenpairs:
+def top_eigenpairs(operator: LinearOperator, count: int, tolerance: float) -> Eigenpairs:
     """The `count` eigenpairs of the largest magnitude of a symmetric operator (n, n), by Lanczos.
 
     An eigenvalue is accepted when its error is estimated at `tolerance` of its magnitude. The start
-    vector is fixed, so that the same operator gives the same pairs. `progress` is told the number of
-    products so far. Raises ValueError unless 0 < count < n, CrossarchError where Lanczos finds no end.
+    vector is fixed, so that the same operator gives the same pairs. Raises ConfigError unless count < n,
+    CrossarchError where Lanczos does not converge.
     """
-    size = operator.shape[0]
-    if not 0 < count < size:
-        raise ValueError(f"found {count} eigenvalues, allowed: 1 to {size - 1}, less than parameters")
-    products = 0
+    size, products = operator.shape[0], 0
+    if count >= size:
+        raise ConfigError(
+            f"curvature.eigenvalues: found {count}, expected less than {size}, the network's parameters"
+        )
 
     def product(vector: NDArray[Any]) -> NDArray[Any]:
         nonlocal products
         products += 1
-        progress(products)
         return np.asarray(operator.matvec(vector))
 
     counted = LinearOperator(operator.shape, matvec=product, dtype=operator.dtype)
@@ -153,3 +149,23 @@ def mean_loss(network: nn.Module, batches: Batches) -> Tensor:
         for images, targets in batches
     ]
     return torch.stack(losses).sum() / sum(len(images) for images, _ in batches)
+
+
+@torch.no_grad()
+def landscape(
+    network: nn.Module, batches: Batches, directions: NDArray[Any], offsets: NDArray[Any]
+) -> NDArray[Any]:
+    """The losses L(theta + a1 v1 + a2 v2), (m, m): a1 by row, a2 by column, each one of `offsets` (m,).
+
+    `directions` (n, 2) are v1 and v2 as columns, in the order of `network.parameters()`. The network
+    keeps its weights and its mode.
+    """
+    moved = copied(network)
+    weights = parameters_to_vector(moved.parameters())
+    first, second = (torch.as_tensor(column).to(weights) for column in directions.T)
+
+    def loss(along_first: float, along_second: float) -> float:
+        vector_to_parameters(weights + along_first * first + along_second * second, moved.parameters())
+        return float(mean_loss(moved, batches))
+
+    return np.array([[loss(float(row), float(column)) for column in offsets] for row in offsets])

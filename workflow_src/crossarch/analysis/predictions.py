@@ -1,10 +1,11 @@
-"""What networks answer on test sets and augmented images, and how often two answer the same."""
+"""What networks answer on test sets and augmented images, and what these answers have in common."""
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from statistics import fmean
 
 import torch
+import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from crossarch.config.schema import Augmentation
@@ -12,7 +13,7 @@ from crossarch.models.copies import copied
 from crossarch.models.folding import folded
 from crossarch.models.layers import BatchNorm
 from crossarch.running.evaluation import BATCH_SIZE, channels_last
-from crossarch.training.augmentation import augment
+from crossarch.training.augmentation import OPERATIONS, augment
 
 
 @torch.inference_mode()
@@ -52,32 +53,20 @@ def augmented_logits(
         yield torch.cat([fast(batch) for batch in augmented.split(BATCH_SIZE)])
 
 
-@dataclass(frozen=True)
-class Agreement:
-    """How two networks answer the same images, all in percent of them.
+def agreement(first: Tensor, second: Tensor, labels: Tensor, classes: int) -> dict[str, float]:
+    """How two networks answer (N,) the same images of classes `labels` (N,), all in percent of them.
 
     `expected` is the agreement of two networks that have these confusion matrices and, given the class
     of an image, answer independently of each other.
     """
-
-    agreement: float
-    expected: float
-    both_right: float
-    first: float  # accuracy
-    second: float
-
-
-def agreement(first: Tensor, second: Tensor, labels: Tensor, classes: int) -> Agreement:
-    """Compare two networks' answers (N,) on images of classes `labels` (N,), int64 below `classes`."""
-    return Agreement(
-        agreement=hit_rate(first == second),
-        expected=expected_agreement(
-            confusion(first, labels, classes), confusion(second, labels, classes)
-        ),
-        both_right=hit_rate((first == labels) & (second == labels)),
-        first=hit_rate(first == labels),
-        second=hit_rate(second == labels),
-    )
+    matrices = (confusion(answers, labels, classes) for answers in (first, second))
+    return {
+        "agreement": hit_rate(first == second),
+        "expected": expected_agreement(*matrices),
+        "both_right": hit_rate((first == labels) & (second == labels)),
+        "student": hit_rate(first == labels),
+        "teacher": hit_rate(second == labels),
+    }
 
 
 def hit_rate(hits: Tensor) -> float:
@@ -99,3 +88,33 @@ def expected_agreement(first: Tensor, second: Tensor) -> float:
     images = first.sum(1)
     same = (first * second).sum(1) / images.clamp(min=1)
     return 100.0 * float(same.sum() / images.sum())
+
+
+def mean_entropy(probabilities: Tensor) -> float:
+    """The mean of -sum p ln p over probabilities (N, classes): 0 for hard ones, at most ln classes."""
+    return float(torch.special.entr(probabilities.double()).sum(dim=1).mean())
+
+
+@torch.inference_mode()
+def on_augmented(
+    network: nn.Module,
+    images: Tensor,
+    targets: Tensor,
+    settings: Augmentation,
+    draws: int,
+    temperature: float,
+) -> tuple[list[float], list[float]]:
+    """Cross-entropies, and entropies of softmax(logits / `temperature`) in nats, in evaluation mode.
+
+    Both of `images` (N, C, H, W) after 0, 1 ... all operations of augmentation, means over `draws` (of
+    no operation: one), the same whatever the network. `targets` are indices (N,) int64 or probabilities
+    (N, classes).
+    """
+    fast = folded(network)
+    losses, entropies = list[float](), list[float]()
+    for folds in range(len(OPERATIONS) + 1):
+        chosen = settings.model_copy(update={"folds": folds})
+        logits = list(augmented_logits(fast, images, chosen, draws if folds else 1, values_seed=0))
+        losses.append(fmean(float(F.cross_entropy(each, targets)) for each in logits))
+        entropies.append(fmean(mean_entropy(torch.softmax(each / temperature, 1)) for each in logits))
+    return losses, entropies

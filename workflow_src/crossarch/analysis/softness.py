@@ -4,78 +4,87 @@ A teacher that is sure of every augmented image of its set says what the labels 
 are a second copy of them, and distillation has nothing to add.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
+from pydantic import Field
 
-from crossarch.analysis.cells import (
-    CELL,
-    means_over_seeds,
-    percent,
-    run_columns,
-    set_and_recipe,
-    taught_by,
-)
-from crossarch.analysis.findings import Findings, Rows
-from crossarch.analysis.record import SoftnessRecord
-from crossarch.printing.words import plural
+from crossarch.analysis.base import Analysis, FinishedRun, Measured, Record
+from crossarch.analysis.cells import CELL, set_and_recipe, taught_by
+from crossarch.files import read_mapping
 
-TITLE = "How soft the targets of teachers are"
-AXIS = "Entropy of the teacher's targets on augmented training images (nats)"
-_MEANS = {
-    "student": "student_accuracy",
-    "teacher": "teacher_accuracy",
-    "entropy": "entropy",
-    "label_entropy": "label_entropy",
-    "likeliest": "likeliest",
-    "right": "right",
-}
-COLUMNS = (*CELL, "taught_by", "n", "temperature", *_MEANS)
+DRAWS = 100  # of the augmentation
 
 
-def find_softness(records: Sequence[SoftnessRecord]) -> Findings:
-    """The targets of each cell's teacher on the augmented training images, means over n seeds.
+class SoftnessRecord(Record):
+    """What a student's teacher answers to the augmented training images, `draws` times each.
 
-    Columns: data set, source, IPC, network, recipe (with its protocol), taught_by (network/recipe), n,
-    temperature (of the distillation), student and teacher (test accuracies, percent), entropy and
-    label_entropy (of the teacher's targets and of the labels, nats), likeliest (mean probability of the
-    class that the teacher thinks most likely, percent), right (how often that is the label's, percent).
-    Drawn is the entropy of the targets in each set and recipe.
+    The teacher is in evaluation mode, with the weights that it taught with. `entropy` is that of its
+    probabilities at the `temperature` of the distillation, `label_entropy` that of the labels as the
+    training has them, both means in nats. `likeliest` is the mean probability of the teacher's likeliest
+    class, `right` how often that is the label's, in percent. `student` and `teacher` are the runs' own
+    test accuracies in percent: the student's last, that of the teacher's checkpoint.
     """
-    tests = [
-        {
-            **run_columns(record),
-            "taught_by": taught_by(record),
-            "temperature": record.temperature,
-            **{column: getattr(record, name) for column, name in _MEANS.items()},
+
+    taught_by: str
+    temperature: float
+    draws: int = Field(ge=1)
+    student: float
+    teacher: float
+    entropy: float
+    label_entropy: float
+    likeliest: float
+    right: float
+
+
+class Softness(Analysis[SoftnessRecord]):
+    """The numbers of the record in each cell, means over n seeds."""
+
+    record = SoftnessRecord
+    title = "How soft the targets of teachers are"
+    axis = "Entropy of the teacher's targets on augmented training images (nats)"
+    drawn = "entropy"
+    by = ("taught_by", "temperature")
+    columns = (
+        *(*CELL, "taught_by", "n", "temperature", "student", "teacher"),
+        *("entropy", "label_entropy", "likeliest", "right"),
+    )
+
+    def measure(self, run: FinishedRun) -> dict[str, Any]:
+        """On the student's training images, under its augmentation."""
+        import torch
+
+        from crossarch.analysis.predictions import augmented_logits, mean_entropy
+        from crossarch.models.folding import folded
+        from crossarch.training.losses import make_targets
+
+        settings, distilled = run.settings, run.images("distilled")
+        assert settings.distillation  # as it has a teacher
+        temperature = settings.distillation.temperature
+        teacher = folded(run.network("teacher"))
+        answers = augmented_logits(
+            teacher, distilled.images, settings.augmentation, DRAWS, values_seed=1
+        )
+        targets = torch.softmax(torch.cat(list(answers)) / temperature, dim=1)
+        labels = make_targets(distilled.labels, settings.labels)
+        hard = labels.ndim == 1
+        classes = labels if hard else labels.argmax(dim=1)
+        right = targets.argmax(dim=1) == classes.repeat(DRAWS)
+        accuracies = read_mapping(run.files["teacher_metrics"][0])["accuracy"]
+        return {
+            "images": len(distilled.images),
+            "taught_by": taught_by(settings),
+            "temperature": temperature,
+            "draws": DRAWS,
+            "student": run.metrics["accuracy"]["last"],
+            "teacher": accuracies[settings.distillation.checkpoint],
+            "entropy": round(mean_entropy(targets), 6),
+            "label_entropy": 0.0 if hard else round(mean_entropy(labels), 6),
+            "likeliest": round(100 * float(targets.amax(dim=1).mean()), 4),
+            "right": round(100 * float(right.double().mean()), 4),
         }
-        for record in records
-    ]
-    table = means_over_seeds(pd.DataFrame(tests), ["taught_by", "temperature"], COLUMNS)
-    rows = Rows(AXIS, table.assign(row=set_and_recipe(table), value=table["entropy"]))
-    return Findings(TITLE, table, _in_words(table), rows)
 
-
-def _in_words(table: pd.DataFrame) -> str:
-    """What the table says: the hardest and the softest targets; nothing where it is empty."""
-    if table.empty:
-        return ""
-    ordered = table.assign(where=set_and_recipe(table)).sort_values("entropy")
-    hardest, softest = ordered.iloc[0], ordered.iloc[-1]
-    several = len(table) > 1
-    return (
-        f"Of {plural(len(table), 'cell')}, the teacher with the hardest targets is that of "
-        f"{_told(hardest)}."
-        + (f" The softest targets are those of {_told(softest)}." if several else "")
-    )
-
-
-def _told(cell: "pd.Series[Any]") -> str:
-    """One cell in words."""
-    return (
-        f"`{cell['arch']}` on {cell['where']}, taught by `{cell['taught_by']}`: "
-        f"{cell['entropy']:.2f} nats (its labels {cell['label_entropy']:.2f}), "
-        f"{percent(cell['likeliest'])} for the likeliest class; "
-        f"test: teacher {percent(cell['teacher'])}, student {percent(cell['student'])}"
-    )
+    def words(self, found: Measured[SoftnessRecord], table: pd.DataFrame) -> dict[str, Any]:
+        """The cells with the hardest and the softest targets."""
+        rising = table.assign(where=set_and_recipe(table)).sort_values("entropy").to_dict("records")
+        return {"hardest": rising[0], "softest": rising[-1]}

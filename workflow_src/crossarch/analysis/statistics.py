@@ -5,58 +5,68 @@ with the statistics of batches of test images tells how much of an accuracy hang
 test, since a prediction depends on the other images of its batch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from typing import Any
 
-import pandas as pd
+from pydantic import Field
 
-from crossarch.analysis.cells import (
-    CELL,
-    difference_error,
-    means_over_seeds,
-    percent,
-    run_columns,
-    set_and_recipe,
-    told,
-    told_by,
-)
-from crossarch.analysis.findings import Findings, Rows
-from crossarch.analysis.record import StatisticsRecord
+from crossarch.analysis.base import Analysis, FinishedRun, Record
+from crossarch.analysis.cells import CELL, difference_error
+from crossarch.errors import ConfigError
 
-TITLE = "What the running statistics of batch norms cost"
-AXIS = "Statistics of test batches minus running statistics (points)"
-COLUMNS = (*CELL, "n", "running", "batch", "change", "error")
+BATCH_SIZE = 100  # test images that make the statistics of a batch
 
 
-def find_statistics(records: Sequence[StatisticsRecord]) -> Findings:
+class StatisticsRecord(Record):
+    """Test accuracies (percent) with running statistics of batch norms and with those of test batches.
+
+    `batch_size` test images, drawn without replacement (seed 0), make the statistics of a batch.
+    """
+
+    running: float
+    batch: float
+    batch_size: int = Field(ge=2)
+
+
+class Statistics(Analysis[StatisticsRecord]):
     """Accuracies of each cell with either statistics, means over n seeds, in percent.
 
-    Columns: data set, source, IPC, network, recipe (with its protocol), n, running, batch, change
-    (batch minus running, points), error (at most: the standard error of the change that the number of
-    test images leaves if the two tests were independent, points; of n seeds the mean of theirs).
-    Drawn is the change in each set and recipe.
+    Besides: change (batch minus running, points), error (at most: the standard error of the change that
+    the number of test images leaves if the two tests were independent, points).
     """
-    tests = [
-        {
-            **run_columns(record),
-            "running": record.running,
-            "batch": record.batch,
+
+    record = StatisticsRecord
+    title = "What the running statistics of batch norms cost"
+    axis = "Statistics of test batches minus running statistics (points)"
+    drawn = "change"
+    columns = (*CELL, "n", "running", "batch", "change", "error")
+
+    def measure(self, run: FinishedRun) -> dict[str, Any]:
+        """The last weights; ConfigError without batch norm."""
+        import torch
+
+        from crossarch.analysis.predictions import hit_rate, predictions_of_batches
+        from crossarch.models.layers import BatchNorm
+        from crossarch.running.evaluation import accuracy
+
+        network, test, path = run.network(), run.images("test"), run.settings.run.path
+        if not any(isinstance(module, BatchNorm) for module in network.modules()):
+            raise ConfigError(f"{path}: found no batch norm, which statistics needs")
+        # A test set may be sorted by class, and a batch of one class has statistics of its own.
+        order = torch.randperm(len(test.labels), generator=torch.Generator().manual_seed(0))
+        order = order.to(run.device)
+        hits = predictions_of_batches(network, test.images[order], BATCH_SIZE) == test.labels[order]
+        return {
+            "images": len(test.images),
+            "running": round(accuracy(network, test.images, test.labels, path), 4),
+            "batch": round(hit_rate(hits), 4),
+            "batch_size": BATCH_SIZE,
+        }
+
+    def rows(self, record: StatisticsRecord) -> Iterator[dict[str, Any]]:
+        """With change and error."""
+        yield {
+            **record.model_dump(),
             "change": record.batch - record.running,
             "error": difference_error(record.running, record.batch, record.images),
         }
-        for record in records
-    ]
-    table = means_over_seeds(pd.DataFrame(tests), [], COLUMNS)
-    rows = Rows(AXIS, table.assign(row=set_and_recipe(table), value=table["change"]))
-    return Findings(TITLE, table, _in_words(table), rows)
-
-
-def _in_words(table: pd.DataFrame) -> str:
-    """What the table says, for all cells and for each network; nothing where it is empty."""
-    if table.empty:
-        return ""
-    mean = table[["running", "batch"]].mean()
-    return (
-        f"With the statistics of test batches the same final weights score {percent(mean['batch'])} "
-        f"instead of {percent(mean['running'])}, {told(table['change'], 'cells')}. By network: "
-        f"{'; '.join(told_by(table['arch'], table['change'], 'cells'))}."
-    )

@@ -4,16 +4,16 @@ import math
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ValidationError
-
-from crossarch.audit.confidence import Confidence
+from crossarch.config.complain import in_a_result, validated
 from crossarch.config.model import Model
 from crossarch.config.runs import SetId
 from crossarch.config.schema import Whitening
 from crossarch.config.sets import audited_space
-from crossarch.errors import DataError
-from crossarch.files import sha256_of
-from crossarch.layout import Layout
+from crossarch.files import read_mapping
+
+Confidence = Literal["certain", "likely", "undecided"]
+RESAMPLES = 4_000
+CERTAIN, LIKELY = 0.95, 0.80  # shares of the resamples
 
 SCALES = 5.0
 """How many times a set's deviation may be the test set's before its scale is doubted; MTT's have 3."""
@@ -76,7 +76,7 @@ class Space(Model):
 
 
 class Audit(Model):
-    """The audit of one distilled set, whose file has the checksum `sha256` (older audits tell none)."""
+    """The audit of one distilled set, whose file has the checksum `sha256`."""
 
     audited: SetId
     shape: tuple[int, int, int, int]
@@ -131,24 +131,7 @@ class Audit(Model):
         )
 
 
-def read_audit_of(layout: Layout, audited: SetId) -> Audit:
-    """Read the audit of a set; DataError also if it is of other bytes than the set has now."""
-    path = layout.audit(audited)
-    file = layout.distilled(audited.source, audited.dataset, audited.ipc)
-    audit = read_audit(path)
-    if audit.sha256 and file.exists() and sha256_of(file) != audit.sha256:
-        command = f"crossarch audit {audited.source} {audited.dataset} {audited.ipc}"
-        raise DataError(f"{path}: is of another set than lies in {file} now; audit it again: {command}")
-    return audit
-
-
 def read_audit(path: Path) -> Audit:
-    """Read a stored audit; DataError if it is missing or not one."""
-    try:
-        return Audit.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file; make it by `crossarch audit`") from None
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise DataError(f"{path}: is not an audit: {where}: {first['msg']}") from None
+    """Read a stored audit; DataError with one line if it is missing or not one."""
+    with in_a_result():
+        return validated(Audit, dict(read_mapping(path)), str(path))

@@ -15,13 +15,14 @@ from crossarch.cli.train import evaluate, train
 
 # In the order of `crossarch --help`, which is that of the stages.
 VERBS = {
-    "Stages": (fetch, audit, distil, train, collect, analyse, render, scorecard),
+    "Stages": (fetch, audit, distil, train, collect, render, scorecard),
     "Before": (plan, describe, schedule, mirror),
     "Meanwhile and after": (status, show, evaluate, publish, reproduction),
 }
 for panel, verbs in VERBS.items():
     for verb in verbs:
         app.command(rich_help_panel=panel)(verb)
-app.add_typer(prepare, name="prepare", rich_help_panel="Stages")
+for name, stage in {"prepare": prepare, "analyse": analyse}.items():
+    app.add_typer(stage, name=name, rich_help_panel="Stages")
 
 __all__ = ["app", "run"]

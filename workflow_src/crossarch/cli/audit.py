@@ -40,7 +40,7 @@ def audit(
 
     Example: `crossarch audit frepo cifar10 10`
     """
-    from crossarch.audit.record import read_audit_of
+    from crossarch.audit.record import read_audit
 
     configuration, layout = opened(context)
     given = [part for part in (source, dataset, ipc) if part is not None]
@@ -53,7 +53,7 @@ def audit(
         raise ConfigError("audit: found no distilled set among those chosen, allowed: at least one")
     if not summary:
         _examine_all(configuration, layout, chosen, threads)
-    audits = [read_audit_of(layout, one) for one in chosen]
+    audits = [read_audit(layout.audit(one)) for one in chosen]
     if everything:
         from crossarch.audit.summary import write_summary
 

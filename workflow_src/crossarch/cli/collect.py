@@ -14,15 +14,10 @@ from crossarch.cli.options import (
     tell_files,
     tell_outdated,
 )
-from crossarch.collect.current import outdated_runs
-from crossarch.config import (
-    Configuration,
-    collection_runs,
-    parse_run,
-)
-from crossarch.config.schema import MEASURED
+from crossarch.config import Configuration, parse_run
+from crossarch.config.analyses import runs_to_collect
 from crossarch.errors import DataError
-from crossarch.files import read_mapping, write_text
+from crossarch.files import mapping_at, read_mapping, sha256_of, write_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +28,7 @@ def collect(
     collection: Annotated[
         str,
         typer.Argument(
-            help="A table or a figure by name; tables: all chosen ones; runs: these and the figures."
+            help="A table, figure or analysis; tables: all chosen ones; runs: these and the figures."
         ),
     ] = "runs",
     every: Every = False,
@@ -56,7 +51,7 @@ def collect(
         collected, old = collected_runs(configuration, files)
         layout, left_out = layout.partial, damaged | old
     else:
-        files = [layout.run_metrics(run) for run in collection_runs(configuration, collection)]
+        files = [layout.run_metrics(run) for run in runs_to_collect(configuration, collection)]
         _refuse_gaps(files)
         _refuse_outdated(configuration, files)
         collected = collect_runs(files)
@@ -76,6 +71,8 @@ def _refuse_gaps(files: Sequence[Path]) -> None:
 
 def _refuse_outdated(configuration: Configuration, files: Sequence[Path]) -> None:
     """Snakemake knows what it trained itself with; of a run trained by hand it knows nothing."""
+    from crossarch.collect.current import outdated_runs
+
     for file, reason in (old := outdated_runs(configuration, files)).items():
         raise DataError(
             f"{file}: {reason}; {len(old)} of {len(files)} runs would be made otherwise today; again: "
@@ -127,8 +124,8 @@ def publish(
 
     Example: `crossarch publish cifar10/frepo/ipc1/cnn/baseline/seed0`
     """
-    from crossarch.analysis.stale import stale_records
     from crossarch.collect import collect_runs
+    from crossarch.collect.current import outdated_runs
     from crossarch.printing.synthetic import SYNTHETIC, any_synthetic
 
     configuration, layout = opened(context)
@@ -136,13 +133,17 @@ def publish(
     collected = collect_runs(files)  # refuses what is broken before anything is copied
     if any_synthetic(collected["device"]):
         raise DataError(f"publish: found runs on the device {SYNTHETIC!r}, allowed: measured runs")
-    published = [parse_run(file.as_posix()) for file in files]
-    for analysis in MEASURED:
-        for file, reason in stale_records(layout, analysis, published).items():
-            raise DataError(f"{file}: {reason}")
+    records = {
+        record: file
+        for file in files
+        for record in layout.analysis_records(run=parse_run(file.as_posix()).path)
+    }
+    for record, file in records.items():
+        inputs = mapping_at(mapping_at(read_mapping(record), "provenance"), "inputs")
+        if inputs.get("metrics") != sha256_of(file):
+            raise DataError(f"{record}: is of other metrics than {file}; rerun it by snakemake {record}")
     for file, reason in outdated_runs(configuration, files).items():
         typer.echo(f"warning: {file}: {reason}", err=True)
-    records = [record for run in published for record in layout.analysis_of(run) if record.exists()]
     copies = {file: destination / file.relative_to(layout.results) for file in (*files, *records)}
     for file, copy in copies.items():
         write_text(copy, file.read_text(encoding="utf-8"))

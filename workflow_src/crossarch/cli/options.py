@@ -8,7 +8,6 @@ from typing import Annotated, Any, TypeVar, cast
 
 import typer
 
-from crossarch.collect.current import outdated_runs
 from crossarch.config import (
     Configuration,
     RunId,
@@ -174,6 +173,8 @@ def tell_files(files: Iterable[Path], as_json: bool, **more: Any) -> None:
 
 def tell_outdated(configuration: Configuration, files: Iterable[Path]) -> dict[Path, str]:
     """Those metrics that were made with other settings or sets than today's, and why, also on stderr."""
+    from crossarch.collect.current import outdated_runs  # it stands beside pandas
+
     old = outdated_runs(configuration, files)
     for file, reason in old.items():
         typer.echo(f"left out: {file}: {reason}", err=True)

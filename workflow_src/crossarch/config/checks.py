@@ -61,20 +61,20 @@ def check_recipes(configuration: Configuration) -> None:
 
 
 def check_targets(configuration: Configuration) -> None:
-    """Tables and figures are targets: each has a name of its own. Raises ConfigError."""
-    for file, names in (("tables.yaml", configuration.tables), ("figures.yaml", configuration.figures)):
+    """Tables, figures and analyses are targets: each has a name of its own. Raises ConfigError."""
+    taken = set(RESERVED)
+    for file, names in (
+        ("analyses.yaml", configuration.analyses),
+        ("tables.yaml", configuration.tables),
+        ("figures.yaml", configuration.figures),
+    ):
         for name in names:
-            if name in RESERVED:
+            if name in taken:
                 raise ConfigError(
                     f"{configuration.directory}/{file}: {name}: found the name of another target, "
-                    f"allowed: any other than {', '.join(sorted(RESERVED))}"
+                    f"allowed: any other than {', '.join(sorted(taken))}"
                 )
-    for name in configuration.tables:
-        if name in configuration.figures:
-            raise ConfigError(
-                f"{configuration.directory}/tables.yaml: {name}: found the name of a figure, allowed: "
-                "another one, since both are targets"
-            )
+        taken |= set(names)
 
 
 def check_titles(configuration: Configuration, places: Mapping[str, str]) -> None:

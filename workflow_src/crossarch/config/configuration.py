@@ -15,6 +15,7 @@ from crossarch.config.schema import (
     ARCH_TITLES,
     ARCHS,
     Accuracies,
+    Analysis,
     Arch,
     CurvatureDrawing,
     Dataset,
@@ -38,6 +39,7 @@ class Configuration:
     sources: Mapping[str, Source]
     tables: Mapping[str, Table]
     figures: Mapping[str, Figure]
+    analyses: Mapping[str, Analysis]
     selection: Selection
     recipe_book: RecipeBook
     lock: Mapping[str, Locked]
@@ -89,6 +91,10 @@ class Configuration:
     def figure(self, name: str) -> Figure:
         """The figure of that name; ConfigError if there is none."""
         return _pick(self.figures, name, f"{self.directory}/figures.yaml", "figure")
+
+    def analysis(self, name: str) -> Analysis:
+        """The analysis of that name; ConfigError if there is none."""
+        return _pick(self.analyses, name, f"{self.directory}/analyses.yaml", "analysis")
 
     @property
     def lock_file(self) -> Path:

@@ -13,7 +13,7 @@ from crossarch.config.merge import merged
 from crossarch.config.own import read_network_files
 from crossarch.config.reading import read_mapping
 from crossarch.config.recipe_book import parse_recipe_book, with_own_recipes
-from crossarch.config.schema import NAME, Dataset, Figure, Selection, Source, Table
+from crossarch.config.schema import NAME, Analysis, Dataset, Figure, Selection, Source, Table
 from crossarch.errors import ConfigError
 
 
@@ -48,6 +48,7 @@ def load_configuration(
         sources=sources,
         tables=_entries(Table, directory / "tables.yaml"),
         figures=_entries(Figure, directory / "figures.yaml"),
+        analyses=_entries(Analysis, directory / "analyses.yaml"),
         selection=validated_selection,
         recipe_book=with_own_recipes(
             parse_recipe_book(

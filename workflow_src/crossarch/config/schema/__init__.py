@@ -4,6 +4,7 @@ Each model stands for one file or for one part of it; an unknown key is an error
 recipe, in which nothing is left to look up, is `crossarch.config.resolve.RunSettings`.
 """
 
+from crossarch.config.schema.analyses import Analysis
 from crossarch.config.schema.datasets import Dataset, Origin, Standardisation
 from crossarch.config.schema.figures import (
     Accuracies,
@@ -53,17 +54,14 @@ from crossarch.config.schema.sources import (
 )
 from crossarch.config.schema.tables import Table
 from crossarch.config.schema.terms import (
-    ANALYSES,
     ARCH_TITLES,
     ARCHS,
     BASELINE,
     MARKS,
-    MEASURED,
     NAME,
     PROTOCOLS,
     RECIPE_NAME,
     RESERVED,
-    SUMMARISED,
     WHITENINGS,
     Arch,
     Ipc,
@@ -72,26 +70,23 @@ from crossarch.config.schema.terms import (
     Protocol,
     RecipeName,
     Seed,
-    Summarised,
     Whitening,
 )
 
 __all__ = [
-    "ANALYSES",
     "ARCHS",
     "ARCH_TITLES",
     "BASELINE",
     "MARKS",
-    "MEASURED",
     "NAME",
     "PROTOCOLS",
     "RECIPE_NAME",
     "RESERVED",
     "SUFFIXES",
-    "SUMMARISED",
     "WHITENINGS",
     "Accuracies",
     "AdamW",
+    "Analysis",
     "Arch",
     "Arithmetic",
     "Augmentation",
@@ -134,7 +129,6 @@ __all__ = [
     "Source",
     "Standardisation",
     "StepSchedule",
-    "Summarised",
     "Table",
     "TeacherFile",
     "Whitening",

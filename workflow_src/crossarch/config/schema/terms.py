@@ -78,18 +78,11 @@ Whitening = Literal["none", "standardise", "standardise-mtt", "zca-kornia", "zca
 Protocol = Literal["paper", "released", "released_as_is", "demo"]
 WHITENINGS: tuple[str, ...] = get_args(Whitening)
 PROTOCOLS: tuple[str, ...] = get_args(Protocol)
-# Analyses of one run, which leave a record of it, and of several runs: a table, a figure, a paragraph.
-MEASURED = ("curvature", "whitening", "agreement", "softness", "statistics", "teachers")
-Summarised = Literal[
-    "selection", "whitening", "protocols", "agreement", "softness", "statistics", "teachers"
-]
-SUMMARISED: tuple[str, ...] = get_args(Summarised)
-ANALYSES = tuple(dict.fromkeys((*MEASURED, *SUMMARISED)))
-# What targets and collections are called, so that no table or figure can be.
+# What targets and collections are called, so that no table, figure or analysis can be.
 RESERVED = (
     *("fetch", "real_set", "images", "whitener", "test_set", "distilled", "drawn", "audit_set", "audit"),
     *("distil", "distillation_curve", "distillations", "train", "collect", "runs", "tables"),
-    *("analyse_curvature", "analyse_tests", "analyse_teachers", "analyse_runs", "analysis", *SUMMARISED),
+    *("analyse_run", "analyse", "analysis"),
     *("render_table", "render_settings", "render_figure", "scorecard", "report_page", "report"),
     *("reproduction", "all"),
 )

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
-from crossarch.analysis.record import CurvatureRecord, read_record
-from crossarch.analysis.stale import other_training
+from crossarch.analysis.base import read_record
+from crossarch.analysis.curvature import CurvatureRecord
 from crossarch.collect.runs import KEY, KEY_COLUMNS
 from crossarch.collect.tidy import checked, read_tidy
 from crossarch.config import Configuration, RunId, figure_runs, run_recipe
@@ -39,9 +39,6 @@ CURVATURE = pa.DataFrameSchema(
     },
     strict=True,
     coerce=True,
-)
-_LANDSCAPE = pa.DataFrameSchema(
-    {name: pa.Column(float) for name in ("alpha1", "alpha2", "loss")}, strict=True, coerce=True
 )
 
 
@@ -78,8 +75,11 @@ def _of_run(
     if not (file.exists() and same.any()):
         return
     record, metrics = read_record(CurvatureRecord, file), runs[same].iloc[0]
-    if reason := other_training("curvature", run, record.digest, metrics["digest"]):
-        raise DataError(f"{file}: {reason}")
+    if record.digest != metrics["digest"]:
+        raise DataError(
+            f"{file}: digest: found {record.digest}, but the run has {metrics['digest']}; rerun it by "
+            f"snakemake --forcerun {file}"
+        )
     recipe = run_recipe(configuration, run)
     facts = {
         **{column: getattr(run, column) for column in KEY},
@@ -87,7 +87,7 @@ def _of_run(
         "loss": record.loss,
         "tolerance": record.settings.tolerance,
         "products": record.products,
-        "seconds": record.seconds.eigenvalues + record.seconds.landscape,
+        "seconds": record.seconds,
         "epochs": metrics["epochs"],
         "recipe_epochs": recipe.epochs,
         "accuracy_last": metrics["accuracy_last"],
@@ -103,14 +103,15 @@ def _of_run(
             "residual": record.residuals,
         }
     ).assign(**facts)
-    grid = read_tidy(layout.landscape(run), _LANDSCAPE)
+    losses = np.array(record.landscape)
+    alpha1, alpha2 = np.meshgrid(record.offsets, record.offsets, indexing="ij")
     yield pd.DataFrame(
         {
             "part": LANDSCAPE,
-            "rank": pd.Series([pd.NA] * len(grid), dtype="Int64"),
-            "alpha1": grid["alpha1"],
-            "alpha2": grid["alpha2"],
-            "value": grid["loss"],
+            "rank": pd.Series([pd.NA] * losses.size, dtype="Int64"),
+            "alpha1": alpha1.ravel(),
+            "alpha2": alpha2.ravel(),
+            "value": losses.ravel(),
             "residual": np.nan,
         }
     ).assign(**facts)
