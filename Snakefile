@@ -47,8 +47,7 @@ include: "rules/train.smk"
 include: "rules/analyse.smk"
 include: "rules/collect.smk"
 include: "rules/render.smk"
-include: "rules/figures.smk"
-include: "rules/report.smk"
+include: "rules/reproduction.smk"
 
 
 rule all:

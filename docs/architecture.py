@@ -59,7 +59,8 @@ def imports(name: str) -> set[str]:
 
 def arrows(names: list[str]) -> list[tuple[str, str]]:
     """Who imports whom, without what follows from other arrows; `names` are from the highest down."""
-    direct = {name: [other for other in names if other in imports(name)] for name in names}
+    found = {name: imports(name) for name in names}
+    direct = {name: [other for other in names if other in found[name]] for name in names}
     below: dict[str, set[str]] = {}
     for name in reversed(names):  # a layer imports lower ones only
         below[name] = set(direct[name]).union(*(below[other] for other in direct[name]))

@@ -48,12 +48,14 @@ rule analyse:
     conda:
         "../envs/workflow.yaml"
     params:
+        options=options_of_commands,
+        records=layout.analyses,
         selection=SELECTION,
         words=TITLES,
         code=lambda wildcards: analysis_digest("summarise", wildcards.analysis),
     shell:
-        "python -m crossarch {CHOSEN} analyse summarise {wildcards.analysis} --runs {input.runs}"
-        " --records {layout.analyses}/{wildcards.analysis} --output {output[0]} > {log} 2>&1"
+        "python -m crossarch {params.options} analyse summarise {wildcards.analysis} --runs {input.runs}"
+        " --records {params.records}/{wildcards.analysis} --output {output[0]} > {log} 2>&1"
 
 
 for name in SUMMARISED:

@@ -93,9 +93,10 @@ VALUES = {
     for key, value in (workflow.config_settings.config or {}).items()
 }
 # The same for jobs that read config/ themselves: what of it matters to them triggers them as a param.
+CONFIG_OPTION = f"--config-dir {shlex.quote(str(CONFIG))}" if CONFIG.is_absolute() else ""
 CHOSEN = " ".join(
     [
-        *([f"--config-dir {shlex.quote(str(CONFIG))}"] if CONFIG.is_absolute() else []),
+        CONFIG_OPTION,
         *(f"--preset {shlex.quote(str(preset))}" for preset in PRESETS),
         *([f"--selection {shlex.quote(json.dumps(VALUES))}"] if VALUES else []),
     ]
@@ -275,6 +276,17 @@ def paper_file(table):
     return [str(file)] if file else []
 
 
+PAPER_FILES = sorted({file for name in MEASURED_TABLES for file in paper_file(name)})
+
+
+def options_of_commands(wildcards, output):
+    """What comes before the verb of a command.
+
+    It triggers no job: Snakemake keeps no track of a param that is made from the job's output.
+    """
+    return CHOSEN
+
+
 def words_of(table):
     """What a table says besides its numbers, as one value that a change of triggers its job."""
     return table_words(configuration, configuration.tables[table])
@@ -403,6 +415,12 @@ def published_runs():
     return [str(path) for path in runs]
 
 
+def published_records(figure):
+    """The records of curvature that are kept in git, for a figure that shows them."""
+    shown = shows_curvature(configuration.figures[figure])
+    return list(map(str, REPRODUCTION.analysis_records("curvature"))) if shown else []
+
+
 @one_line
 def chosen_audits():
     """The audit and the contact sheet of every chosen set."""
@@ -436,7 +454,7 @@ def figure_metrics(wildcards):
     """The collected runs of a figure that shows runs, and the records of one that shows curvature."""
     if wildcards.figure not in MEASURED_FIGURES:
         return {}
-    inputs = {"metrics": str(layout.metrics(wildcards.figure))}
+    inputs = {"metrics": [str(layout.metrics(wildcards.figure))]}
     if shows_curvature(configuration.figures[wildcards.figure]):
         runs = figure_runs(configuration, wildcards.figure)
         inputs["records"] = [str(layout.analysis_record("curvature", run)) for run in runs]

@@ -48,9 +48,11 @@ rule distillation_curve:
     conda:
         "../envs/workflow.yaml"
     params:
+        folder=subpath(output[0], parent=True),
         code=stage_digest("curve"),
     shell:
-        "python -m crossarch {CHOSEN} render {wildcards.source}/{wildcards.dataset}/ipc{wildcards.ipc} > {log} 2>&1"
+        "python -m crossarch {CHOSEN} render {wildcards.source}/{wildcards.dataset}/ipc{wildcards.ipc} {input}"
+        " --output {params.folder} > {log} 2>&1"
 
 
 rule distillations:

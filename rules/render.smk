@@ -1,4 +1,5 @@
-# render: tables as CSV, Markdown and LaTeX, each also beside the paper's numbers, and the scorecard.
+# render: tables as CSV, Markdown and LaTeX, each also beside the paper's numbers, the scorecard, figures,
+# and one page to explore all results in. A target a table and a figure.
 
 
 rule render_table:
@@ -6,7 +7,6 @@ rule render_table:
         metrics="<results>/metrics/{table}.csv",
         paper=lambda wildcards: paper_file(wildcards.table),
     output:
-        [path for path in table_files("{table}") if path.endswith(".tex")],
         *[
             report(
                 f"{layout.tables}/{{table}}{edition}{suffix}",
@@ -18,6 +18,7 @@ rule render_table:
             for edition, title in EDITION_TITLES.items()
             for suffix, kind in ((".csv", "CSV"), (".md", "Markdown"))
         ],
+        [path for path in table_files("{table}") if path.endswith(".tex")],
     log:
         "<results>/logs/render/{table}.log",
     wildcard_constraints:
@@ -26,11 +27,14 @@ rule render_table:
     conda:
         "../envs/workflow.yaml"
     params:
+        options=options_of_commands,
+        folder=subpath(output[0], parent=True),
         selection=SELECTION,
         words=lambda wildcards: words_of(wildcards.table),
         code=stage_digest("render"),
     shell:
-        "python -m crossarch {CHOSEN} render {wildcards.table} > {log} 2>&1"
+        "python -m crossarch {params.options} render {wildcards.table} --runs {input.metrics}"
+        " --output {params.folder} > {log} 2>&1"
 
 
 # A table of settings is read off the recipes: it needs no run.
@@ -45,17 +49,19 @@ rule render_settings:
     conda:
         "../envs/workflow.yaml"
     params:
+        options=options_of_commands,
+        folder=subpath(output[0], parent=True),
         selection=SELECTION,
         words=lambda wildcards: words_of(wildcards.table),
         code=stage_digest("render"),
     shell:
-        "python -m crossarch {CHOSEN} render {wildcards.table} > {log} 2>&1"
+        "python -m crossarch {params.options} render {wildcards.table} --output {params.folder} > {log} 2>&1"
 
 
 rule scorecard:
     input:
         metrics="<results>/metrics/tables.csv",
-        paper=sorted({file for name in MEASURED_TABLES for file in paper_file(name)}),
+        paper=PAPER_FILES,
     output:
         scorecard_files(layout),
     log:
@@ -64,11 +70,79 @@ rule scorecard:
     conda:
         "../envs/workflow.yaml"
     params:
+        options=options_of_commands,
+        folder=subpath(output[0], parent=True),
         selection=SELECTION,
         words=[words_of(name) for name in MEASURED_TABLES],
         code=stage_digest("scorecard"),
     shell:
-        "python -m crossarch {CHOSEN} scorecard --runs {input.metrics} > {log} 2>&1"
+        "python -m crossarch {params.options} render scorecard --runs {input.metrics}"
+        " --output {params.folder} > {log} 2>&1"
+
+
+rule render_figure:
+    input:
+        unpack(figure_metrics),
+    output:
+        multiext("<results>/figures/{figure}", ".csv", ".md", ".pdf", ".png"),
+        svg=report(
+            "<results>/figures/{figure}.svg",
+            caption="../report/figure.rst",
+            category="Figures",
+            labels={"figure": "{figure}"},
+        ),
+    log:
+        "<results>/logs/render/{figure}.log",
+    localrule: True
+    conda:
+        "../envs/workflow.yaml"
+    params:
+        options=options_of_commands,
+        folder=subpath(output.svg, parent=True),
+        files=lambda wildcards, input: input.get("records", []),
+        runs=lambda wildcards, input: [f"--runs={path}" for path in input.get("metrics", [])],
+        selection=SELECTION,
+        words=lambda wildcards: figure_words(wildcards.figure),
+        code=stage_digest("figures"),
+    shell:
+        "python -m crossarch {params.options} render {wildcards.figure} {params.files} {params.runs}"
+        " --output {params.folder} > {log} 2>&1"
+
+
+rule report_page:
+    input:
+        lambda wildcards: runs_of("runs"),
+        runs="<results>/metrics/runs.csv",
+        scorecard=chosen_scorecard(),
+        figures=expand("<results>/figures/{figure}.{kind}", figure=chosen_figures(), kind=["svg", "md"]),
+        audit=lambda wildcards: [layout.audit_table] if layout.audit_table.exists() else [],
+    output:
+        report(
+            "<results>/report/index.html",
+            caption="../report/page.rst",
+            category="Explore",
+            labels={"page": "all results"},
+        ),
+    log:
+        "<results>/logs/render/report.log",
+    localrule: True
+    conda:
+        "../envs/workflow.yaml"
+    params:
+        options=options_of_commands,
+        folder=subpath(output[0], parent=True),
+        metrics=subpath(output[0], ancestor=2),
+        selection=SELECTION,
+        code=stage_digest("page"),
+    shell:
+        "python -m crossarch {params.options} render report {input.figures} {input.scorecard} {input.audit}"
+        " --runs {input.runs} --metrics {params.metrics}/runs --output {params.folder} > {log} 2>&1"
+
+
+rule report:
+    input:
+        "<results>/report/index.html",
+    localrule: True
 
 
 for table, settings in configuration.tables.items():
@@ -81,56 +155,11 @@ for table, settings in configuration.tables.items():
         localrule: True
 
 
-KEPT_TABLES = ("table2", "table8")
-KEPT_FIGURES = ("figure1", "figure3", "figure7", "figure8")
+for figure in configuration.figures:
 
-
-# What is kept in git, rendered from the metrics that lie there: nothing is trained.
-rule reproduction:
-    input:
-        metrics=lambda wildcards: published_runs(),
-        paper=sorted({file for name in MEASURED_TABLES for file in paper_file(name)}),
-        preset="config/presets/reproduction.yaml",
-        findings=[file for file in ("results/reproduction/findings.md",) if Path(file).exists()],
-        records=[path for name in MEASURED for path in REPRODUCTION.analysis_records(name)],
-    output:
-        runs=REPRODUCTION.metrics("runs"),
-        tables=[path for name in KEPT_TABLES for path in REPRODUCTION.table_files(name, "main")],
-        scorecard=scorecard_files(REPRODUCTION),
-        figures=[path for name in KEPT_FIGURES for path in REPRODUCTION.figure_files(name)],
-        page=REPRODUCTION.page,
-        readme="results/reproduction/README.md",
-        analyses=[path for name in SUMMARISED for path in REPRODUCTION.analysis_files(name)],
-    log:
-        "results/logs/reproduction.log",
-    localrule: True
-    conda:
-        "../envs/workflow.yaml"
-    params:
-        options=f"--preset config/presets/reproduction.yaml --results {REPRODUCTION.results}",
-        results=REPRODUCTION.results,
-        analyses=" ".join(SUMMARISED),
-        code=[
-            stage_digest(stage)
-            for stage in (
-                *("collect", "render", "scorecard", "figures", "page", "reproduction"),
-                "summarise",
-            )
-        ]
-        + [analysis_digest("summarise", name) for name in SUMMARISED],
-        selection=SELECTION,
-        words=[*map(words_of, MEASURED_TABLES), *map(figure_words, KEPT_FIGURES)],
-        tables=" ".join(KEPT_TABLES),
-        figures=" ".join(name for name in KEPT_FIGURES if name != "figure8"),
-    shell:
-        "( python -m crossarch --results {params.results} collect runs --every --output {output.runs}"
-        " && for name in {params.tables} {params.figures}; do python -m crossarch {params.options} render"
-        " $name --runs {output.runs} || exit 1; done"
-        " && python -m crossarch {params.options} scorecard --runs {output.runs}"
-        " && python -m crossarch {params.options} --selection '{{\"ipc\": [1]}}' render figure8"
-        " --runs {output.runs}"  # the first of its IPC that was measured
-        " && python -m crossarch {params.options} render report --runs {output.runs}"
-        " && for analysis in {params.analyses}; do python -m crossarch {params.options} analyse summarise"
-        " $analysis --runs {output.runs} --records {params.results}/analysis/$analysis"
-        " --output {params.results}/analysis/$analysis.csv || exit 1; done"
-        " && python -m crossarch {params.options} reproduction --runs {output.runs} ) > {log} 2>&1"
+    rule:
+        name:
+            figure
+        input:
+            figure_files(figure),
+        localrule: True

@@ -14,10 +14,9 @@ from crossarch.config import RunId, figure_runs, load_configuration, renderable_
 from crossarch.errors import ConfigError, DataError
 from crossarch.files import write_text
 from crossarch.layout import Layout
+from crossarch.printing.style import FORMATS
 from crossarch.printing.synthetic import NOTICE, SYNTHETIC
-from crossarch.report.figures import FORMATS, render_figure
-from crossarch.report.figures.caption import caption
-from crossarch.report.figures.curvature_table import curvature_table
+from crossarch.report.figures import KINDS, render_figure
 
 DIGEST = "0123456789abcdef"
 EIGENVALUES = {"full": 8.0, "full-adamw": 80.0}
@@ -46,6 +45,15 @@ def analysed(layout: Layout, run: RunId, **changes: Any) -> None:
     }
     file = layout.analysis_record("curvature", run)
     write_text(file, CurvatureRecord.model_validate(record).model_dump_json())
+
+
+def records(layout: Layout) -> list[Path]:
+    """As the rule hands them over."""
+    return sorted((layout.results / "analysis" / "curvature").rglob("*.json"))
+
+
+def table_of(configuration: Any, rows: pd.DataFrame, layout: Layout) -> pd.DataFrame:
+    return KINDS["curvature"](configuration, "figure8").table(rows, records(layout))
 
 
 def words_in(svg: Path) -> list[str]:
@@ -93,7 +101,7 @@ def test_what_is_drawn_and_said(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     for run in runs:
         analysed(layout, run)
-    files = render_figure(configuration, "figure8", rows, layout.figures, layout)
+    files = render_figure(configuration, "figure8", rows, layout.figures, records(layout))
     assert {file.name for file in files} == {f"figure8.{kind}" for kind in ("csv", "md", *FORMATS)}
     table = pd.read_csv(layout.figures / "figure8.csv")
     assert table.groupby(["recipe", "part"]).size().to_dict() == {
@@ -112,30 +120,30 @@ def test_what_is_drawn_and_said(tmp_path: Path) -> None:
     ):
         assert word in words
     assert NOTICE not in words
-    said = caption(configuration, "figure8", layout.figures / "figure8.csv")
+    said = (layout.figures / "figure8.md").read_text()
     assert "Measured with 1 image per class (the paper: 10)." in said
     assert "no DropPath, batch norms with their running statistics" in said
     assert "accuracies measured on CIFAR-10." in said
     assert "Lion: 4000 epochs, test accuracy 43.0%, training cross-entropy 0.25 on 10 images" in said
     assert "20 eigenvalues from 80 to 4" in said
     assert "(123 Hessian-vector products, 150 s with the landscape)" in said
-    again = render_figure(configuration, "figure8", rows, tmp_path / "again", layout)
+    again = render_figure(configuration, "figure8", rows, tmp_path / "again", records(layout))
     assert [file.read_bytes() for file in again] == [file.read_bytes() for file in files]
 
 
 def test_the_table_has_a_row_for_each_eigenvalue_and_each_point(tmp_path: Path) -> None:
     configuration, runs, rows = runs_and_rows(ipc=[1])
     layout = Layout(tmp_path)
-    assert curvature_table(configuration, "figure8", rows, layout).empty
+    assert table_of(configuration, rows, layout).empty
     analysed(layout, runs[0])
-    table = curvature_table(configuration, "figure8", rows, layout)
+    table = table_of(configuration, rows, layout)
     assert len(table) == 20 + 25
     second = table[table["rank"] == 2].iloc[0]
     assert (second["value"], second["residual"], second["seconds"]) == (4.0, 8e-5, 150.0)
     edge = table[(table["alpha1"] == -1.0) & (table["alpha2"] == 0.5)].iloc[0]
     assert edge["value"] == pytest.approx(0.25 + 0.5 * (8 + 4 / 4))  # steeper along the first
     other = runs_of([run_row(43.0, arch="vgg11")])  # those of the figure have not ended
-    assert curvature_table(configuration, "figure8", other, layout).empty
+    assert table_of(configuration, other, layout).empty
 
 
 def test_negative_eigenvalues_are_told(tmp_path: Path) -> None:
@@ -143,7 +151,7 @@ def test_negative_eigenvalues_are_told(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     for run in runs:
         analysed(layout, run, eigenvalues=[9.0, -4.0, 1.0, -0.5], residuals=[1e-3] * 4)
-    render_figure(configuration, "figure8", rows, layout.figures, layout)
+    render_figure(configuration, "figure8", rows, layout.figures, records(layout))
     assert (
         "Hollow markers: negative eigenvalues, 4 in all." in (layout.figures / "figure8.md").read_text()
     )
@@ -155,7 +163,7 @@ def test_both_landscapes_have_one_scale(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     for run in runs:
         analysed(layout, run)
-    render_figure(configuration, "figure8", rows, layout.figures, layout)
+    render_figure(configuration, "figure8", rows, layout.figures, records(layout))
     highest = 0.25 + 0.5 * 80 * 1.5
     ticks = np.geomspace(0.25, highest, 12)[::3]
     words = words_in(layout.figures / "figure8.svg")
@@ -165,13 +173,15 @@ def test_both_landscapes_have_one_scale(tmp_path: Path) -> None:
 def test_what_was_not_analysed_is_told(tmp_path: Path) -> None:
     configuration, runs, rows = runs_and_rows(ipc=[1])
     layout = Layout(tmp_path)
-    render_figure(configuration, "figure8", rows, layout.figures, layout)
+    render_figure(configuration, "figure8", rows, layout.figures, records(layout))
     assert "No run analysed yet." in (layout.figures / "figure8.md").read_text()
-    assert words_in(layout.figures / "figure8.svg").count("no run analysed yet") == 3
-    analysed(layout, runs[0])
-    render_figure(configuration, "figure8", rows, layout.figures, layout)
-    assert "Not analysed and left out: AdamW." in (layout.figures / "figure8.md").read_text()
     assert words_in(layout.figures / "figure8.svg").count("no run analysed yet") == 1
+    analysed(layout, runs[0])
+    render_figure(configuration, "figure8", rows, layout.figures, records(layout))
+    assert "Not analysed and left out: AdamW." in (layout.figures / "figure8.md").read_text()
+    words = words_in(layout.figures / "figure8.svg")
+    assert "(b) Lion" in words
+    assert not any("AdamW" in word or "no run" in word for word in words)
 
 
 def test_made_up_runs_are_marked(tmp_path: Path) -> None:
@@ -179,7 +189,9 @@ def test_made_up_runs_are_marked(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     for run in runs:
         analysed(layout, run)
-    render_figure(configuration, "figure8", rows.assign(device=SYNTHETIC), layout.figures, layout)
+    render_figure(
+        configuration, "figure8", rows.assign(device=SYNTHETIC), layout.figures, records(layout)
+    )
     assert NOTICE in words_in(layout.figures / "figure8.svg")
     assert NOTICE in (layout.figures / "figure8.md").read_text()
 
@@ -189,9 +201,9 @@ def test_mistakes_are_one_line(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     analysed(layout, runs[0], digest="fedcba9876543210")
     with pytest.raises(DataError, match=r"rerun it by snakemake --forcerun .*curvature/.*seed0.json$"):
-        render_figure(configuration, "figure8", rows, layout.figures, layout)
+        render_figure(configuration, "figure8", rows, layout.figures, records(layout))
     other = configured(datasets=["cifar100"])
     with pytest.raises(ConfigError, match=r"datasets: found cifar100, but figure8 is not of them$"):
-        render_figure(other, "figure8", rows, layout.figures, layout)
+        render_figure(other, "figure8", rows, layout.figures, records(layout))
     with pytest.raises(ConfigError, match=r"curvature: points \(4\) must be odd"):
         configured(curvature={"points": 4})

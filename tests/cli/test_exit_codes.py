@@ -23,6 +23,8 @@ CASES: dict[int, list[list[str]]] = {
         ["train", "--settings", "[]", *TRAINED],
         ["describe", "--arch", "vgg", "--source", "frepo"],
         ["render", "table9"],
+        ["render", "table2"],
+        ["render", "own-frepo/digits/ipc1"],
         ["--preset", "nowhere.yaml", "plan"],
         ["prepare", "whitener", "cifar10", "zca", *PREPARED],
         ["--selection", '{"sources": ["real"], "figures": []}', "audit"],
@@ -33,7 +35,7 @@ CASES: dict[int, list[list[str]]] = {
         ["--config-dir", "nowhere", "status"],
     ],
     3: [["fetch", "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"]],
-    4: [["show", RUN], ["render", "table2"]],
+    4: [["show", RUN], ["render", "table2", "--runs", "nowhere.csv"]],
 }
 
 

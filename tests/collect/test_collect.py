@@ -309,10 +309,9 @@ def test_every_leaves_damaged_records_out_and_names_them(write_metrics: Write, t
     damaged = write_metrics(a_run(seed=1))
     damaged.write_text('{"run": ')
     options = ["--config-dir", str(CONFIG), "--results", str(tmp_path)]
-    for command in (["collect"], ["render", "figure1"], ["render", "report"]):
-        told = CliRunner().invoke(app, [*options, *command, "--every"])
-        assert told.exit_code == 0, told.output
-        assert f"left out: {damaged}: line 1, column 9: is not JSON" in told.stderr
+    told = CliRunner().invoke(app, [*options, "collect", "--every"])
+    assert told.exit_code == 0, told.output
+    assert f"left out: {damaged}: line 1, column 9: is not JSON" in told.stderr
 
 
 @pytest.mark.parametrize("settings", [None, [1], "none"])
@@ -330,9 +329,6 @@ def test_the_command_leaves_outdated_runs_out_and_names_them(
     write_metrics(old, lambda data: {**with_settings_of_today(old)(data), "settings": {"epochs": 1000}})
     options = ["--config-dir", str(CONFIG), "--results", str(tmp_path)]
     left_out = f"left out: {tmp_path}/runs/{old.path}/metrics.json: settings: network"
-    of_all = CliRunner().invoke(app, [*options, "render", "report", "--every"])
-    assert of_all.exit_code == 0, of_all.output
-    assert left_out in of_all.stderr
     told = CliRunner().invoke(app, [*options, "collect", "--every"])
     assert told.exit_code == 0, told.output
     assert read_runs(tmp_path / "partial" / "metrics" / "runs.csv")["seed"].tolist() == [0]
@@ -361,8 +357,6 @@ def test_the_command_refuses_gaps_and_says_how_many(write_metrics: Write, tmp_pa
     assert told.exit_code != 0
     assert "/mtt/ipc1/cnn/baseline/seed0/metrics.json: no such file: 1 of 2 runs" in str(told.exception)
     assert not (tmp_path / "metrics").exists()
-    both = CliRunner().invoke(app, [*options, "render", "table2", "--every", "--runs", "x"])
-    assert "found --every and --runs" in str(both.exception)
 
 
 def complaint(*files: Path) -> str:

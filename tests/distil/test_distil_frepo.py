@@ -13,8 +13,7 @@ import torch
 from digits import CPU, digits, distilled, settings  # type: ignore[import-not-found]
 from torch import Generator, Tensor, nn
 
-from crossarch.config import LabelSettings
-from crossarch.config.outdated import difference
+from crossarch.config import LabelSettings, difference
 from crossarch.config.schema import CheckpointTest
 from crossarch.data import ImageSet, load_set, save_set, save_whitener
 from crossarch.distil import frepo

@@ -55,7 +55,7 @@ def test_settings_are_no_code_but_schedules_are() -> None:
 
 def test_tables_and_scorecard_are_made_again_apart() -> None:
     names = {stage: {Path(name).name for name in modules(stage)} for stage in ("render", "scorecard")}
-    assert "latex.py" in names["render"] - names["scorecard"]
+    assert "printed_tables.py" in names["render"] - names["scorecard"]
     assert "scorecard.py" in names["scorecard"] - names["render"]
     assert stage_digest("render") != stage_digest("scorecard")
 

@@ -97,15 +97,16 @@ def test_a_figure_of_which_no_run_is_left_is_told(workspace: Workspace) -> None:
     assert "Traceback (most recent call last)" not in printed
 
 
-def test_by_hand_a_figure_of_the_runs_that_have_ended_lies_apart(workspace: Workspace) -> None:
+def test_a_figure_of_the_runs_that_have_finished(workspace: Workspace) -> None:
     finished = workspace.crossarch("render", "figure1")
-    assert finished.returncode == 4
-    assert "figure1.csv: no such file; first: crossarch collect figure1" in finished.stderr
-    finished = workspace.crossarch("render", "figure1", "--every")
+    assert finished.returncode == 2
+    assert "render figure1: found no --runs, expected the CSV of its runs" in finished.stderr
+    collected = workspace.crossarch("collect", "--every", "--output", "runs.csv")
+    assert collected.returncode == 0, collected.stderr
+    finished = workspace.crossarch("render", "figure1", "--runs", "runs.csv", "--output", "partial")
     assert finished.returncode == 0, finished.stderr
     assert len(finished.stdout.split()) == 5
-    caption = (workspace.folder / "results" / "partial" / "figures" / "figure1.md").read_text()
-    assert "No run measured yet on CIFAR-10." in caption
+    assert "No run measured yet on CIFAR-10." in (workspace.folder / "partial/figure1.md").read_text()
     assert not (workspace.folder / "results" / "figures").exists()
     finished = workspace.crossarch("render", "figure9")
     assert finished.returncode == 2

@@ -15,8 +15,8 @@ from crossarch.config import (
     named_runs,
     table_datasets,
 )
-from crossarch.report.figures.render import render_figure
-from crossarch.report.render import render_table
+from crossarch.report.figures import render_figure
+from crossarch.report.printed_tables import render_table
 from crossarch.report.scorecard import scorecard_cells
 from crossarch.report.tables import table_cells
 

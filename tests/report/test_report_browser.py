@@ -9,13 +9,14 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from page_runs import rendered
+from page_runs import page_runs
+from scipy import stats
 from synthetic_runs import configured
 
-from crossarch.layout import Layout
 from crossarch.printing.synthetic import SYNTHETIC
 from crossarch.report.figures import render_figure
 from crossarch.report.page import render_page
+from crossarch.report.scorecard_page import render_scorecard
 
 playwright = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install playwright")
 pytestmark = pytest.mark.slow
@@ -52,17 +53,15 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pd.DataFrame]:
     configuration = configured(
         datasets=["cifar10", "cifar100"],
         tables=["table2", "table5"],
-        figures=["figure1", "figure5"],
+        figures=["figure1", "figure5", "headline"],
     )
     folder = tmp_path_factory.mktemp("page")
-    path, runs = rendered(configuration, folder, device=SYNTHETIC)
-    layout = Layout(folder)
+    runs = page_runs(configuration, folder / "runs", device=SYNTHETIC)
+    files = render_scorecard(configuration, runs, folder)
     for name in configuration.selection.figures:
-        render_figure(configuration, name, runs, layout.figures)
-    cells = pd.DataFrame({"table": ["table2", "table5"], "claim": ["holds", None], "n": ["12", "0"]})
-    layout.scorecard_files()[0].write_text(cells.to_csv(index=False))
-    render_page(configuration, runs, layout)
-    return path, runs
+        files += render_figure(configuration, name, runs, folder)
+    page = render_page(configuration, runs, folder / "index.html", files, folder / "runs")
+    return page, runs
 
 
 class Visit:
@@ -243,6 +242,44 @@ def test_a_cell_explains_itself_to_mouse_and_keyboard(
     visit.page.goto(link)  # a curve has an address
     assert visit.page.get_by_role("dialog", name="VGG11, Baseline").is_visible()
     visit.requests = [url for url in visit.requests if url not in ("about:blank", link)]
+
+
+@pytest.mark.parametrize("pair", [("full", "baseline"), ("wo_dp_kd", "baseline"), ("full", "wo_dp")])
+def test_two_recipes_are_compared_on_the_same_networks_and_sets(
+    visit: Visit, made: tuple[Path, pd.DataFrame], pair: tuple[str, str]
+) -> None:
+    """Against a paired t test by SciPy."""
+    for which, recipe in zip(("first", "second"), pair, strict=True):
+        visit.page.locator(f"#{which}").select_option(recipe)
+    columns = ["dataset", "source", "ipc", "arch"]
+    both = means(made[1]).pivot(index=columns, columns="recipe", values="mean").reindex(columns=pair)
+    both = both.dropna()
+    text = visit.page.locator("#compared").text_content()
+    if both.empty:
+        assert text == "No network was measured with both on the same set."
+        return
+    first, second = (both[recipe].to_numpy() for recipe in pair)
+    low, high = stats.ttest_rel(first, second).confidence_interval(0.95)
+    gains = first - second
+    numbers = [f"{value:+.2f}".replace("-", "−") for value in (gains.mean(), low, high)]
+    assert text == (
+        f"{numbers[0]} points on average over {len(both)} networks on sets, 95% interval {numbers[1]} "
+        f"to {numbers[2]}; higher in {(gains > 0).sum()} of {len(both)}."
+    )
+    shown = visit.page.locator("#pairs tbody tr td:nth-child(5)").all_text_contents()
+    told = [float(one.replace("−", "-")) for one in shown]
+    assert sorted(told) == pytest.approx(sorted(gains), abs=0.006)
+
+
+def test_every_recipe_can_be_chosen_at_1280_pixels(visit: Visit) -> None:
+    fieldset = visit.page.locator('fieldset[data-filter="recipe"]')
+    assert fieldset.evaluate("one => one.scrollHeight <= one.clientHeight")
+    boxes = [chip.bounding_box() for chip in fieldset.locator("label").all()]
+    around = fieldset.bounding_box()
+    assert around is not None
+    for box in boxes:
+        assert box is not None
+        assert box["y"] + box["height"] <= around["y"] + around["height"] + 1
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -26,7 +26,6 @@ from matplotlib.text import Text
 from PIL import Image
 from synthetic_runs import CONFIG, configured, run_row, runs_of
 
-from crossarch.analysis.summary import draw
 from crossarch.config import (
     Configuration,
     SetId,
@@ -37,28 +36,28 @@ from crossarch.config import (
 )
 from crossarch.config.schema import ARCHS, Accuracies
 from crossarch.errors import ConfigError, DataError
-from crossarch.layout import Layout
-from crossarch.printing import style
-from crossarch.printing.style import ARCH_COLOURS, ARCH_MARKERS, COLOURS, save
+from crossarch.printing.style import ARCH_COLOURS, ARCH_MARKERS, COLOURS, FORMATS, save
 from crossarch.printing.synthetic import NOTICE, SYNTHETIC
 from crossarch.report.figures import (
-    FORMATS,
-    accuracy,
-    curvature,
+    KINDS,
+    accuracies,
     distillation,
+    draw_csv,
     draw_distillation,
-    headline,
+    kinds,
     render_figure,
 )
-from crossarch.report.figures.accuracy import widened
-from crossarch.report.figures.curvature_table import CURVATURE
-from crossarch.report.figures.points import points
-from crossarch.report.figures.render import draw_csv
+from crossarch.report.figures.accuracies import widened
+from crossarch.report.figures.curvature import CURVATURE
 
 EMPTY = runs_of([])
 OF_RUNS = ("figure1", "figure3", "figure4", "figure7")
 ALL = tuple(f"figure{number}" for number in range(1, 8))
 SEEDS = (0, 1, 2)
+
+
+def points(configuration: Configuration, name: str, runs: pd.DataFrame) -> pd.DataFrame:
+    return KINDS["accuracies"](configuration, name).table(runs, ())
 
 
 def words_in(svg: Path) -> list[str]:
@@ -230,11 +229,10 @@ def test_every_figure_from_complete_synthetic_runs(
 
 
 def test_nothing_measured_is_said_on_the_face(complete: Configuration, tmp_path: Path) -> None:
-    for name in ("figure1", "figure4"):
+    for name in ("figure1", "figure4", "headline"):
         render_figure(complete, name, EMPTY, tmp_path)
-        panels = len(complete.figure(name).drawing.panels)  # type: ignore[union-attr]
         words = words_in(tmp_path / f"{name}.svg")
-        assert words.count("no run measured yet") == panels
+        assert words.count("no run measured yet") == 1
         assert NOTICE not in words
         assert "No run measured yet on CIFAR-10." in (tmp_path / f"{name}.md").read_text()
 
@@ -255,7 +253,8 @@ def test_what_is_missing_is_left_out_and_told(tmp_path: Path) -> None:
     assert "Epochs: 1000 (Baseline and w/o DP & KD); 4000 (Full)." in caption
     words = words_in(tmp_path / "figure1.svg")
     assert "CIFAR-10" in words
-    assert words.count("no run measured yet") == 1
+    assert "(a) FRePo" in words
+    assert "(b) MTT" not in words
 
 
 @given(st.floats(0, 100), st.floats(0, 100), st.floats(0, 100))
@@ -341,7 +340,7 @@ def drawn_page(
         pages.append(page)
         return save(page, stem)
 
-    monkeypatch.setattr(accuracy, "save", keep)
+    monkeypatch.setattr(kinds, "save", keep)
     render_figure(configuration, "figure1", runs, directory)
     return pages[0]
 
@@ -401,7 +400,7 @@ def test_lines_without_a_measurement_take_no_place(
 
 @given(st.integers(0, 40), st.floats(0.1, 20), st.floats(0.1, 60))
 def test_lines_are_set_aside_about_their_x(lines: int, apart: float, most: float) -> None:
-    asides = accuracy.set_aside(lines, apart, most)
+    asides = accuracies.set_aside(lines, apart, most)
     assert len(asides) == lines
     assert sum(asides) == pytest.approx(0, abs=1e-6)
     assert all(abs(aside) <= most * (1 + 1e-9) for aside in asides)
@@ -464,7 +463,7 @@ def test_dollars_in_titles_are_dollars(
         pages[stem.name] = page
         return save(page, stem)
 
-    for module in (accuracy, curvature, distillation, style, headline):
+    for module in (kinds, distillation):
         monkeypatch.setattr(module, "save", keep)
     archs = ("alexnet", "net")
     runs = [
@@ -477,15 +476,11 @@ def test_dollars_in_titles_are_dollars(
     of_curvature().to_csv(tmp_path / "figure8.csv", index=False)
     draw_csv(configuration, "figure8", tmp_path / "figure8.csv")
     target = SetId(source="own-frepo", dataset="cifar10", ipc=1)
-    record = Layout(tmp_path).distillation(target)
-    record.parent.mkdir(parents=True)
+    record = tmp_path / "metrics.json"
     record.write_text(json.dumps(DISTILLATION))
-    draw_distillation(configuration, Layout(tmp_path), target)
-    of_cells = pd.DataFrame(runs).assign(ours=40.0, paper=41.0, n=1)
-    headline.draw_headline(configuration, of_cells, tmp_path / "headline")
-    values = pd.DataFrame({"row": title, "arch": archs, "value": 1.0})
-    draw(configuration, "points", values, tmp_path / "rows", synthetic=False)
-    assert len(pages) == 5
+    draw_distillation(configuration, target, record, tmp_path)
+    render_figure(configuration, "headline", runs_of(runs), tmp_path)
+    assert len(pages) == 4
     for name, page in pages.items():
         ticks = [label for axes in page.axes for label in axes.get_yticklabels()]
         words = [text.get_text() for text in (*page.findobj(Text), *ticks)]
@@ -520,21 +515,6 @@ def test_a_legend_stays_on_the_page_whatever_networks_are_called(
     assert all(axes.get_window_extent().height > 0.55 * 2.3 * page.dpi for axes in page.axes)
     shown = "".join(text.get_text() for text in page.legends[0].get_texts())
     assert all("".join(title.split()) in "".join(shown.split()) for title in titles)
-
-
-def test_the_legend_of_an_analysis_stays_on_the_page(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    configuration = with_networks(tmp_path, [f"{LONG_TITLE}{number}" for number in range(8)])
-    archs = list(configuration.archs)
-    values = pd.DataFrame({"row": "full", "arch": archs, "value": range(len(archs))})
-    pages = []
-    monkeypatch.setattr(style, "save", lambda page, stem: pages.append(page) or save(page, stem))
-    draw(configuration, "points", values, tmp_path / "rows", synthetic=False)
-    box = pages[0].legends[0].get_window_extent()
-    assert box.x0 >= 0
-    assert box.x1 <= pages[0].bbox.width
-    assert box.y1 <= pages[0].axes[0].get_tightbbox().y0
 
 
 def test_a_legend_of_the_papers_networks_has_five_columns(
@@ -608,13 +588,12 @@ def test_a_spoilt_csv_is_refused(tmp_path: Path) -> None:
     assert message.startswith(f"{csv}: std: found no such column")
 
 
-def test_a_distillation_that_was_not_made_is_told_with_its_command(tmp_path: Path) -> None:
+def test_a_broken_record_of_a_distillation_is_one_line(tmp_path: Path) -> None:
     target = SetId(source="own-frepo", dataset="digits", ipc=2)
-    message = complaint(lambda: draw_distillation(configured(), Layout(tmp_path), target), DataError)
-    assert message == (
-        f"{tmp_path}/distil/own-frepo/digits/ipc2/metrics.json: no such file; distil the set first: "
-        "crossarch distil own-frepo digits 2"
-    )
+    record = tmp_path / "metrics.json"
+    record.write_text('{"settings": {}}')
+    message = complaint(lambda: draw_distillation(configured(), target, record, tmp_path), DataError)
+    assert message == f"{record}: found no 'evaluations', expected the record of a distillation"
 
 
 def _inflated(pdf: bytes) -> Iterator[bytes]:

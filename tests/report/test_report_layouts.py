@@ -6,19 +6,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from matplotlib.font_manager import findfont
-from matplotlib.ft2font import FT2Font
-from pydantic import TypeAdapter, ValidationError
 from synthetic_runs import CONFIG, complete_runs, configured, run_row, runs_of
-from test_report_render import compiled, latex_missing
+from test_report_printed_tables import compiled, latex_missing
 
 from crossarch.config import applies, grid
 from crossarch.config.schema import Table
-from crossarch.config.schema.terms import Title
-from crossarch.report import render_table
-from crossarch.report.blocks import blocks
-from crossarch.report.latex import escaped, latex
-from crossarch.report.markdown import markdown
+from crossarch.report.printed_tables import blocks, render_table
+from crossarch.report.table_formats import latex, markdown
 from crossarch.report.tables import paper_numbers, settings_table, table_cells, without_paper
 
 EVERYTHING = ["cifar10", "cifar100", "tiny-imagenet"]
@@ -35,13 +29,13 @@ def rows_of(text: str) -> list[list[str]]:
 def shown(name: str, runs: pd.DataFrame, *, comparison: bool = False) -> str:
     configuration = configured(datasets=EVERYTHING)
     cells = table_cells(configuration, configuration.table(name), runs)
-    return markdown(blocks(configuration, name, cells if comparison else without_paper(cells)))
+    return markdown(*blocks(configuration, name, cells if comparison else without_paper(cells)))
 
 
 def test_table_1_is_the_papers() -> None:
     configuration = configured()
     cells = settings_table(configuration, configuration.table("table1"))
-    assert rows_of(markdown(blocks(configuration, "table1", cells))) == [
+    assert rows_of(markdown(*blocks(configuration, "table1", cells))) == [
         ["Baseline", "×", "×", "×"],
         ["w/o DP & KD", "×", "×", "✓"],
         ["w/o DP", "×", "✓", "✓"],
@@ -56,7 +50,9 @@ def test_table_1_needs_no_run_and_has_no_comparison(tmp_path: Path) -> None:
     assert [file.name for file in files] == names
     assert "Read off the recipes of the configuration. Protocol: paper." in files[1].read_text()
     latex = files[2].read_text()
-    assert latex.startswith("% From table1.csv. Needs the packages amssymb, booktabs and multirow.")
+    assert latex.startswith(
+        "% From table1.csv. Needs \\usepackage{booktabs,multirow,threeparttable,amssymb}"
+    )
     assert r"Full & $\checkmark$ & $\checkmark$ & $\checkmark$ \\" in latex
     assert pd.read_csv(files[0])["factors"].tolist()[2:] == ["KD;Misc.", "DP;Misc.", "DP;KD;Misc."]
 
@@ -189,53 +185,10 @@ def test_a_title_is_no_argument_of_the_line_before_it_in_latex(tmp_path: Path, t
     table = usual.model_copy(update={"factors": factors, "paper": None})
     cells = without_paper(table_cells(configured(), table, runs_of([])))
     configuration = dataclasses.replace(configured(), tables={"mine": table})
-    fragments = [(tmp_path / "table1.tex").read_text(), latex(blocks(configuration, "mine", cells), "x")]
+    fragments = [(tmp_path / "table1.tex").read_text(), latex(*blocks(configuration, "mine", cells))]
     for fragment in fragments:
         assert title.strip() in fragment
         assert not re.search(r"(\\\\|rule)\s*[\[*]", fragment)
-
-
-def allowed_in_titles() -> str:
-    """Every character that a title may have, asked of the configuration itself."""
-    title = TypeAdapter(Title)
-
-    def fits(character: str) -> bool:
-        try:
-            title.validate_python(f"x{character}")
-        except ValidationError:
-            return False
-        return True
-
-    return "".join(filter(fits, map(chr, range(0x3000))))
-
-
-def test_what_titles_are_made_of_is_printed_everywhere() -> None:
-    """In ASCII, for any LaTeX; with the outlines of the font that figures are drawn with."""
-    characters = allowed_in_titles()
-    assert set("azAZ09 ~[]{}éßłαΩ≥→±—") < set(characters)
-    assert not set("\n\t\0\x7f\x85\u00a0\u200b\u2028жא✓名") & set(characters)
-    latex = {character: escaped(character) for character in characters}
-    assert all(command.isascii() for command in latex.values())
-    looks_alike = set("µμÅ‘’") | {
-        letter for letter in characters if re.fullmatch("[A-Zo]", latex[letter])
-    }
-    others = [command for character, command in latex.items() if character not in looks_alike]
-    assert len(set(others)) == len(others)
-    assert {one: latex[one] for one in "éïçőß≥→β"} == {
-        **{"é": r"\'{e}", "ï": r"\"{\i}", "ç": r"\c{c}", "ő": r"\H{o}", "ß": r"\ss{}"},
-        **{"≥": r"$\geq$", "→": r"$\rightarrow$", "β": r"$\beta$"},
-    }
-    font = FT2Font(findfont("DejaVu Sans")).get_charmap()
-    assert all(ord(character) in font for character in characters)
-
-
-def test_latex_compiles_with_all_that_titles_are_made_of(tmp_path: Path) -> None:
-    if reason := latex_missing():
-        pytest.skip(reason)
-    own = {"longer": {"title": allowed_in_titles(), "base": "full"}}
-    for file in render_table(configured(own_recipes=own), "table1", runs_of([]), tmp_path):
-        if file.name.endswith("-standalone.tex"):
-            compiled(file)
 
 
 def test_made_up_runs_say_so_on_the_face_of_every_table(tmp_path: Path) -> None:

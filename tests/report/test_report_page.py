@@ -3,13 +3,11 @@
 import base64
 import hashlib
 import json
-import re
 import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 import yaml
 from page_runs import rendered
@@ -17,12 +15,10 @@ from synthetic_runs import CONFIG, configured, run_row, runs_of
 
 from crossarch.config import load_configuration
 from crossarch.errors import DataError
-from crossarch.layout import Layout
 from crossarch.printing.synthetic import NOTICE, SYNTHETIC
-from crossarch.report import render_scorecard
 from crossarch.report.figures import render_figure
-from crossarch.report.page import render_page
-from crossarch.report.page.results import LOSSES, rows
+from crossarch.report.page import LOSSES, page_rows, recipe_groups, render_page
+from crossarch.report.scorecard_page import render_scorecard
 
 ATTACK = '"><script>alert(1)</script><img src=x onerror=alert(2)>&amp;'
 
@@ -89,18 +85,17 @@ def test_cells_are_the_means_of_their_runs(tmp_path: Path) -> None:
     assert text.count('title="not run">—<') == 2 * 132 - len(expected)
 
 
-def test_what_prints_alike_is_best_alike(tmp_path: Path) -> None:
+def test_what_prints_alike_is_best_alike() -> None:
     """50.25 and 50.3 both print 50.3."""
     runs = runs_of([run_row(50.25, recipe="wo_dp"), run_row(50.3, recipe="full"), run_row(40.0)])
-    made = rows(configured(), runs, Layout(tmp_path))
-    best = {row.recipe: row.cells["cnn"].best for row in made if row.cells["cnn"].mean is not None}
+    cells = {row["recipe"]: row["cells"]["cnn"] for row in page_rows(configured(), runs)}
+    best = {recipe: cell["best"] for recipe, cell in cells.items() if cell["seeds"]}
     assert best == {"wo_dp": True, "full": True, "baseline": False}
 
 
 def test_paper_gap_and_curves(tmp_path: Path) -> None:
-    layout = Layout(tmp_path)
     runs = runs_of([run_row(44.0), run_row(50.0, arch="alexnet", recipe="full")])
-    elements = page_of(render_page(configured(), runs, layout))
+    elements = page_of(render_page(configured(), runs, tmp_path / "index.html"))
     (full,) = [cell for cell in data_of(elements).values() if cell["title"] == "AlexNet, Full"]
     assert full["paper"] == 50.7  # Table 2
     assert full["difference"] == pytest.approx(-0.7)
@@ -115,9 +110,8 @@ def test_paper_gap_and_curves(tmp_path: Path) -> None:
 
 def test_one_file_that_needs_nothing_else(tmp_path: Path) -> None:
     configuration = configured(figures=["figure1"])
-    path, runs = rendered(configuration, tmp_path)
-    render_figure(configuration, "figure1", runs, Layout(tmp_path).figures)
-    render_page(configuration, runs, Layout(tmp_path))
+    figures = render_figure(configuration, "figure1", runs_of([run_row(44.0)]), tmp_path / "figures")
+    path, runs = rendered(configuration, tmp_path, figures)
     elements = page_of(path)
     for _, attributes, _ in elements.found:
         for name in ("src", "href", "srcset", "action", "data"):
@@ -135,7 +129,7 @@ def test_one_file_that_needs_nothing_else(tmp_path: Path) -> None:
         digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
         assert f"'sha256-{digest}'" in policy
     before = path.read_bytes()
-    render_page(configuration, runs, Layout(tmp_path))
+    render_page(configuration, runs, path, figures, tmp_path / "runs")
     assert path.read_bytes() == before
 
 
@@ -147,14 +141,13 @@ def test_data_cannot_become_markup(tmp_path: Path) -> None:
         (directory / file).write_text(yaml.safe_dump(content))
     selection = {"datasets": ["cifar10"], "figures": ["figure1"]}
     configuration = load_configuration(directory, overrides=[("test", selection)])
-    layout = Layout(tmp_path / "results")
     runs = runs_of([run_row(44.0, device=ATTACK, whitening=ATTACK), run_row(43.0, arch="vgg11")])
-    layout.report.mkdir(parents=True)
-    layout.scorecard_files()[0].write_text(pd.DataFrame({ATTACK: [ATTACK]}).to_csv(index=False))
-    render_figure(configuration, "figure1", runs, layout.figures)
-    elements = page_of(render_page(configuration, runs, layout))
+    files = render_figure(configuration, "figure1", runs, tmp_path)
+    files += render_scorecard(configuration, runs, tmp_path)
+    elements = page_of(render_page(configuration, runs, tmp_path / "index.html", files))
     assert [one for one, _ in elements.all("script")] == [
         {"type": "application/json", "id": "data"},
+        {"type": "application/json", "id": "reach"},
         {},
     ]
     assert len(elements.all("img")) == 1  # Figure 1
@@ -171,17 +164,9 @@ def test_synthetic_runs_are_marked(tmp_path: Path) -> None:
 
 
 def test_no_run_at_all(tmp_path: Path) -> None:
-    path = render_page(configured(), runs_of([]), Layout(tmp_path))
+    path = render_page(configured(), runs_of([]), tmp_path / "index.html")
     assert "No run measured yet." in path.read_text(encoding="utf-8")
     assert data_of(page_of(path)) == {}
-
-
-def test_runs_of_what_is_configured_no_longer_are_still_shown(tmp_path: Path) -> None:
-    gone = {"dataset": "gone", "source": "left", "recipe": "fuller"}
-    path = render_page(configured(), runs_of([run_row(44.1, **gone)]), Layout(tmp_path))
-    (cell,) = data_of(page_of(path)).values()
-    assert cell["set"] == "left, IPC 1, tested on gone, protocol paper"
-    assert (cell["mean"], cell["paper"], cell["gap"]) == (44.1, None, None)
 
 
 def test_a_broken_history_names_its_file(tmp_path: Path) -> None:
@@ -190,50 +175,40 @@ def test_a_broken_history_names_its_file(tmp_path: Path) -> None:
     file = next((tmp_path / "runs").rglob("metrics.json"))
     file.write_text('{"evaluations": [{"epoch": 1, "accuracy": 101}]}')
     with pytest.raises(DataError) as caught:
-        render_page(configuration, runs, Layout(tmp_path))
+        render_page(configuration, runs, tmp_path / "x.html", metrics=tmp_path / "runs")
     assert str(caught.value).startswith(f"{file}: evaluations.0.accuracy: found 101, allowed: ")
     file.write_text("{")
     with pytest.raises(DataError, match=r"metrics\.json"):
-        render_page(configuration, runs, Layout(tmp_path))
+        render_page(configuration, runs, tmp_path / "x.html", metrics=tmp_path / "runs")
 
 
-def test_claims_and_the_audit_are_sections_where_they_are_made(tmp_path: Path) -> None:
-    configuration, layout = configured(), Layout(tmp_path)
-    sections = {"claims", "scorecard", "audit"}
-    without = page_of(render_page(configuration, runs_of([]), layout))
-    assert not sections & {attributes.get("id") for attributes, _ in without.all("section")}
-    layout.report.mkdir(parents=True, exist_ok=True)
-    layout.audits.mkdir()
-    cells, summary, _ = layout.scorecard_files()
-    cells.write_text("table,dataset,ours,protocol\ntable2,cifar10,44.2,paper\n")
-    claim = "name,measured_on,held,units,paper_held,of,low,high,verdict"
-    summary.write_text(f"kind,{claim}\nagreement,table2,x,,,,,,,\nclaim,a > b,x,3,4,64,64,1,2,holds\n")
-    audit = "source,dataset,ipc,shape,labels,balance,std,neighbour_correlation,best,confidence,share"
-    found = "frepo,x,1,1x1,soft,1 a class,0.5,0.3,none,likely,0.9,none,,7"
-    (layout.audits / "audit.csv").write_text(f"{audit},configured,warning,mean\n{found}\n")
-    elements = page_of(render_page(configuration, runs_of([]), layout))
-    assert sections <= {attributes.get("id") for attributes, _ in elements.all("section")}
-    text = layout.page.read_text(encoding="utf-8")
-    assert "<td>a &gt; b</td>" in text
-    assert text.count("<td>likely</td>") == 1
-    assert "<td>agreement</td>" not in text
+def test_claims_scorecard_and_audit_are_sections_where_their_files_are_given(tmp_path: Path) -> None:
+    configuration = configured()
+    runs = runs_of([run_row(44.0), run_row(40.0, arch="alexnet"), run_row(48.0, arch="alexnet", seed=1)])
+    files = render_scorecard(configuration, runs, tmp_path)
+    audit = tmp_path / "audit.csv"
+    audit.write_text("source,dataset,ipc,best,confidence,mean\nfrepo,x,1,none,likely,7\n")
+
+    def sections(*given: Path) -> set[str | None]:
+        elements = page_of(render_page(configuration, runs, tmp_path / "index.html", given))
+        return {attributes.get("id") for attributes, _ in elements.all("section")}
+
+    assert not sections() & {"claims", "scorecard", "audit"}
+    assert sections(*files, audit) > {"claims", "scorecard", "audit"}
+    elements = page_of(tmp_path / "index.html")
+    texts = [text for _, text in elements.all("td")]
+    assert texts.count("likely") == 1
+    rows = (tmp_path / "index.html").read_text(encoding="utf-8").split("<tr>")
+    (own,) = [row for row in rows if "table2: " in row and "<td>44.0</td>" in row]
+    assert own.startswith("<td>one seed</td>")  # of the sets' own networks none has several
+    beside = [row for row in rows if "table2: " in row and "<td>44.0 ± 5.7</td>" in row]
+    assert beside[0].startswith("<td>reproduces</td>")  # 44 and 41.8, and seeds allow 65
 
 
-def test_what_another_selection_left_is_not_shown(tmp_path: Path) -> None:
-    """Figure 1 and the scorecard were made of CIFAR-10's runs; Figure 6 needs none."""
-    layout = Layout(tmp_path)
-    of_cifar10 = configured()
-    runs = runs_of([run_row(44.0), run_row(40.0, arch="alexnet")])
-    for name in ("figure1", "figure6"):
-        render_figure(of_cifar10, name, runs, layout.figures)
-    render_scorecard(of_cifar10, runs, layout)
-    for changes, shown in (
-        ({}, {"figure1", "figure6", "claims", "scorecard"}),
-        ({"datasets": ["cifar100"]}, {"figure6"}),
-        ({"protocol": "released"}, {"figure6"}),
-    ):
-        path = render_page(configured(**changes), runs_of([]), layout)
-        sections = {attributes.get("id") for attributes, _ in page_of(path).all("section")}
-        numbers = re.findall(r"<strong>Figure (\d):", path.read_text(encoding="utf-8"))
-        tables = sections & {"claims", "scorecard"}
-        assert tables | {f"figure{number}" for number in numbers} == shown, changes
+def test_recipes_are_grouped_by_where_the_paper_shows_them() -> None:
+    configuration = configured(own_recipes={"slow": {"title": "Slow", "base": "full"}})
+    names = ["slow", "full", "full-nofinal", "full-1fold", "full-2fold", "full-tau4"]
+    assert recipe_groups(configuration, names) == {
+        **{"slow": "Custom", "full": "The paper's methods", "full-nofinal": "Table 3"},
+        **{"full-1fold": "Table 4", "full-2fold": "Table 8", "full-tau4": "Figure 4"},
+    }

@@ -12,8 +12,7 @@ from synthetic_runs import CONFIG, configured, run_row, runs_of
 from crossarch.config import Configuration
 from crossarch.errors import ConfigError, DataError
 from crossarch.printing.numbers import printed, printed_signed
-from crossarch.report import table_cells
-from crossarch.report.tables import CELLS
+from crossarch.report.tables import CELLS, table_cells
 
 CELL = ["source", "ipc", "recipe", "arch"]
 

@@ -21,11 +21,11 @@ ENTRIES: dict[str, tuple[str, ...]] = {
     "analyse": ("analysis/measure.py",),  # and the module of the analysis
     "summarise": ("analysis/summary/__init__.py",),  # likewise
     "collect": ("collect/runs.py", "collect/tidy.py"),
-    "render": ("report/render.py",),
+    "render": ("report/printed_tables.py",),
     "scorecard": ("report/scorecard_page.py",),
-    "figures": ("report/figures/render.py", "config/schema/schedules.py"),
-    "page": ("report/page/page.py",),
-    "reproduction": ("report/reproduction/page.py",),
+    "figures": ("report/figures/__init__.py", "config/schema/schedules.py"),
+    "page": ("report/page.py",),
+    "reproduction": ("report/reproduction.py",),
 }
 """The modules that the command of each stage calls."""
 
@@ -39,7 +39,7 @@ _PASSED_OVER = (
 )
 
 
-_BESIDE = (".md", ".html", ".j2", ".css", ".js")
+_BESIDE = (".csv", ".md", ".html", ".j2", ".tex", ".txt", ".css", ".js")
 
 
 @cache
@@ -58,7 +58,7 @@ def stage_digest(stage: str, *more: str) -> str:
 
 @cache
 def stage_files(stage: str, *more: str) -> tuple[Path, ...]:
-    """The files that a stage stands on, in order."""
+    """The files that a stage depends on, in order."""
     found, new = set[Path](), {PACKAGE / entry for entry in (*ENTRIES[stage], *more)}
     while new:
         found |= new

@@ -9,15 +9,15 @@ from crossarch.cli.distil import distil
 from crossarch.cli.fetch import fetch, mirror
 from crossarch.cli.overview import plan, status
 from crossarch.cli.prepare import prepare
-from crossarch.cli.render import render, reproduction, scorecard
+from crossarch.cli.render import render
 from crossarch.cli.runs import show
 from crossarch.cli.train import evaluate, train
 
 # In the order of `crossarch --help`, which is that of the stages.
 VERBS = {
-    "Stages": (fetch, audit, distil, train, collect, render, scorecard),
+    "Stages": (fetch, audit, distil, train, collect, render),
     "Before": (plan, describe, schedule, mirror),
-    "Meanwhile and after": (status, show, evaluate, publish, reproduction),
+    "Meanwhile and after": (status, show, evaluate, publish),
 }
 for panel, verbs in VERBS.items():
     for verb in verbs:

@@ -186,7 +186,7 @@ def chosen_targets(configuration: Configuration) -> list[str]:
     return [*configuration.selection.tables, *configuration.selection.figures]
 
 
-def unknown_name(configuration: Configuration, name: str, also: str) -> str:
+def unknown_name(configuration: Configuration, name: str, *also: str) -> str:
     """The message about a name that is neither table nor figure nor `also`."""
-    allowed = (*configuration.tables, *configuration.figures, also)
+    allowed = (*configuration.tables, *configuration.figures, *also)
     return unknown("command line", "name", name, allowed, what="table or figure")

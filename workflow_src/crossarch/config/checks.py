@@ -18,6 +18,7 @@ from crossarch.config.schema import (
     Drawing,
     Figure,
     Frepo,
+    Gains,
     Recipe,
     ScheduleCurve,
     Source,
@@ -224,6 +225,7 @@ def _check_figure(configuration: Configuration, name: str, figure: Figure) -> No
         "source": configuration.sources,
         "network": configuration.archs,
         "recipe": configuration.recipe_book.recipes,
+        "table": configuration.tables,
     }
     for key, what, found in _named_by(figure.drawing):
         if found not in pools[what]:
@@ -249,6 +251,9 @@ def _named_by(drawing: Drawing) -> Iterator[tuple[str, str, str]]:
     if isinstance(drawing, CurvatureDrawing):
         yield "dataset", "dataset", drawing.dataset
         yield from ((f"recipes ({label})", "recipe", name) for label, name in drawing.recipes.items())
+    if isinstance(drawing, Gains):
+        yield from (("tables", "table", name) for name in drawing.tables)
+        yield from (("before", "recipe", drawing.before), ("after", "recipe", drawing.after))
     if isinstance(drawing, Accuracies):
         yield "dataset", "dataset", drawing.dataset
         yield from (("own_networks", "recipe", name) for name in drawing.own_networks)

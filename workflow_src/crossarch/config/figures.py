@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from string import ascii_lowercase
 
 from crossarch.config.choice import first_run, has_training_set, selected
@@ -12,6 +13,7 @@ from crossarch.config.schema import (
     Accuracies,
     CurvatureDrawing,
     Figure,
+    Gains,
     Line,
     Panel,
     Recipe,
@@ -42,6 +44,8 @@ def figure_points(configuration: Configuration, name: str) -> list[FigurePoint]:
     drawing = configuration.figure(name).drawing
     if isinstance(drawing, CurvatureDrawing):
         return list(_curvature_points(configuration, drawing))
+    if isinstance(drawing, Gains):
+        return list(_gain_points(configuration, drawing))
     if not isinstance(drawing, Accuracies):
         return []
     return [
@@ -133,6 +137,8 @@ def drawn_recipes(figure: Figure) -> set[str]:
     match figure.drawing:
         case CurvatureDrawing(recipes=recipes):
             return set(recipes.values())
+        case Gains(before=before, after=after):
+            return {before, after}
         case Accuracies(panels=panels):
             lines = [line for panel in panels for line in (*panel.lines, *panel.references)]
             return {
@@ -146,7 +152,7 @@ def drawn_recipes(figure: Figure) -> set[str]:
 
 def needs_runs(figure: Figure) -> bool:
     """Whether a figure shows runs at all."""
-    return isinstance(figure.drawing, Accuracies | CurvatureDrawing)
+    return isinstance(figure.drawing, Accuracies | CurvatureDrawing | Gains)
 
 
 def shows_curvature(figure: Figure) -> bool:
@@ -167,6 +173,19 @@ def _curvature_points(configuration: Configuration, drawing: CurvatureDrawing) -
             run = first_run(configuration, dataset, drawing.source, ipc, drawing.arch, recipe)
             if applies(configuration, run):
                 yield FigurePoint(configuration.dataset(dataset).title, label, None, run)
+
+
+def _gain_points(configuration: Configuration, drawing: Gains) -> Iterator[FigurePoint]:
+    """The two recipes on each network and set of the tables, for their data sets that are selected."""
+    recipes = (drawing.before, drawing.after)
+    for table in map(configuration.table, drawing.tables):
+        if table.dataset not in configuration.selection.datasets:
+            continue
+        archs = dict.fromkeys([*table.archs, *configuration.network_files])
+        for source, ipc, arch, recipe in product(table.sources, table.ipc, archs, recipes):
+            run = first_run(configuration, str(table.dataset), source, ipc, arch, recipe)
+            if applies(configuration, run):
+                yield FigurePoint(f"{source}, IPC {ipc}", recipe, None, run)
 
 
 def _panel_points(configuration: Configuration, panel: Panel, dataset: str) -> Iterator[FigurePoint]:

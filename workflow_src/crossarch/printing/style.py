@@ -91,7 +91,7 @@ def look_of(arch: str, own: Sequence[str]) -> Look:
 
 
 @contextmanager
-def canvas(columns: int, height: float) -> Iterator[Figure]:
+def canvas(columns: int, height: float = 2.3) -> Iterator[Figure]:
     """An empty figure, as wide as so many columns of print, `height` inches high, in our style."""
     with matplotlib.style.context(["default", _STYLE]):
         yield Figure(figsize=(WIDTH[columns], height))

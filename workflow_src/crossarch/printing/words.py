@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 
 def listed(words: Iterable[object]) -> str:
-    """`1`, `1 and 10`, `1, 10 and 50`."""
-    *first, last = map(str, words)
+    """`1`, `1 and 10`, `1, 10 and 50`; nothing of nothing."""
+    *first, last = list(map(str, words)) or [""]
     return f"{', '.join(first)} and {last}" if first else last
 
 

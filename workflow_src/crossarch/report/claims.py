@@ -9,7 +9,7 @@ import pandas as pd
 
 from crossarch.config import Configuration
 from crossarch.config.schema import Table
-from crossarch.report.seeds import of_own_network
+from crossarch.report.cells import of_own_network
 
 GAP_NARROWS = "gap narrows"
 SAME_ORDER = "same order"

@@ -103,13 +103,24 @@ class CurvatureDrawing(Model):
     recipes: Annotated[dict[str, RecipeName], TitleKeys] = Field(min_length=1)
 
 
+class Gains(Model):
+    """What the recipe `after` gains over `before` on each network and set of these tables."""
+
+    name: Literal["gains"]
+    tables: Chosen[Name]
+    before: RecipeName
+    after: RecipeName
+
+
 class Diagram(Model):
     """A drawing that does not depend on any run."""
 
     name: Literal["diagram"]
 
 
-Drawing = Annotated[Accuracies | ScheduleCurve | CurvatureDrawing | Diagram, Field(discriminator="name")]
+Drawing = Annotated[
+    Accuracies | ScheduleCurve | CurvatureDrawing | Gains | Diagram, Field(discriminator="name")
+]
 
 
 class Figure(Model):

@@ -1,10 +1,11 @@
 """Figures: a tidy CSV first, then PDF, SVG and PNG drawn from that CSV alone, and a caption.
 
-`points` and `curvature_table` work out the CSV of a figure that shows runs, `schedules` and `diagram`
-that of the others; `accuracy`, `curvature`, `schedules` and `diagram` draw; `caption` finds the words.
+A kind is registered when its module is imported.
 """
 
+from crossarch.report.figures import accuracies, curvature, diagram, gains, schedule
 from crossarch.report.figures.distillation import draw_distillation
-from crossarch.report.figures.render import FORMATS, render_figure
+from crossarch.report.figures.kinds import KINDS, draw_csv, render_figure
 
-__all__ = ["FORMATS", "draw_distillation", "render_figure"]
+__all__ = ["KINDS", "draw_csv", "draw_distillation", "render_figure"]
+__all__ += ["accuracies", "curvature", "diagram", "gains", "schedule"]

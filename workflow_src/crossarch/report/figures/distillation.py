@@ -10,38 +10,39 @@ from crossarch.collect.tidy import DECIMALS, checked, write_tidy
 from crossarch.config import Configuration, SetId
 from crossarch.errors import DataError
 from crossarch.files import read_mapping
-from crossarch.layout import Layout
 from crossarch.printing.style import COLOURS, GREY, canvas, look_of, plain, save
+from crossarch.report.cells import PERCENT, POSITIVE, columns
 
 CURVE = pa.DataFrameSchema(
     {
-        "step": pa.Column(int, pa.Check.ge(0), unique=True),
-        "accuracy": pa.Column(float, pa.Check.in_range(0, 100), nullable=True),
-        "loss": pa.Column(float, pa.Check.ge(0), nullable=True),
+        "step": pa.Column(int, POSITIVE, unique=True),
+        **columns("accuracy", float, PERCENT, nullable=True),
+        **columns("loss", float, POSITIVE, nullable=True),
     },
     strict=True,
     coerce=True,
 )
-_HEIGHT = 2.3  # inches
 
 
-def draw_distillation(configuration: Configuration, layout: Layout, target: SetId) -> list[Path]:
-    """Write the CSV of a finished distillation and draw it: PDF, SVG, PNG; gives the files.
+def draw_distillation(
+    configuration: Configuration, target: SetId, file: Path, directory: Path
+) -> list[Path]:
+    """Write `curve.csv` of a finished distillation to `directory` and draw it: PDF, SVG, PNG.
 
-    `accuracy` is in percent, `loss` the mean over the steps since the last one. Raises DataError if
-    there is no whole record.
+    `file` is its record, JSON. `accuracy` is in percent, `loss` the mean over the steps since the last
+    one. Returns the files. Raises DataError if the record is missing or not whole.
     """
-    record = _read(layout, target)
-    csv, *_ = layout.distillation_curve(target)
+    record = _read(file)
+    csv = directory / "curve.csv"
     curve = curve_of(record)
     write_tidy(curve, csv)
     title = f"{configuration.source(target.source).title}, {configuration.dataset(target.dataset).title}"
     look = look_of(record["settings"]["network"]["arch"], list(configuration.network_files))
-    with canvas(columns=1, height=_HEIGHT) as page:
+    with canvas(columns=1) as page:
         axes = page.subplots()
-        tests = curve.dropna(subset="accuracy")
-        colour = COLOURS[look.colour]
-        (accuracies,) = axes.plot(tests["step"], tests["accuracy"], color=colour, marker=look.marker)
+        evaluated = curve.dropna(subset="accuracy")
+        style: dict[str, Any] = {"color": COLOURS[look.colour], "marker": look.marker}
+        (accuracies,) = axes.plot(evaluated["step"], evaluated["accuracy"], **style)
         axes.set(xlabel="Steps", ylabel="Test accuracy (%)")
         axes.set_title(plain(f"{title}, IPC {target.ipc}"), loc="left")
         beside = axes.twinx()
@@ -55,7 +56,7 @@ def draw_distillation(configuration: Configuration, layout: Layout, target: SetI
 
 
 def curve_of(record: dict[str, Any]) -> pd.DataFrame:
-    """step, accuracy, loss: one row for each step at which either was noted, in order."""
+    """step, accuracy, loss: one row for each step at which either was recorded, in order."""
     columns = {"evaluations": "accuracy", "losses": "loss"}
     parts = (
         pd.DataFrame(record[part], columns=["step", name]).set_index("step")
@@ -65,13 +66,9 @@ def curve_of(record: dict[str, Any]) -> pd.DataFrame:
     return checked(joined[list(CURVE.columns)].round(DECIMALS), CURVE, "curve")
 
 
-def _read(layout: Layout, target: SetId) -> dict[str, Any]:
-    path = layout.distillation(target)
-    if not path.exists():
-        command = f"crossarch distil {target.source} {target.dataset} {target.ipc}"
-        raise DataError(f"{path}: no such file; distil the set first: {command}")
+def _read(path: Path) -> dict[str, Any]:
     record = read_mapping(path)
     try:
         return {part: record[part] for part in ("settings", "evaluations", "losses")}
     except KeyError as error:
-        raise DataError(f"{path}: is not the record of a distillation: {error}") from None
+        raise DataError(f"{path}: found no {error}, expected the record of a distillation") from None
