@@ -19,11 +19,12 @@ rule analyse_run:
         slots_per_gpu=selection.slots_per_gpu,
         mem_mb=lambda wildcards: configuration.analyses[wildcards.analysis].memory,
     params:
+        options=options_of_commands,
         files=named_inputs,
         settings=settings_of_analysis,
         code=lambda wildcards: analysis_digest("analyse", wildcards.analysis),
     shell:
-        "python -m crossarch {CHOSEN} analyse measure {wildcards.analysis} {params.files:q} --output {output}"
+        "python -m crossarch {params.options} analyse measure {wildcards.analysis} {params.files:q} --output {output}"
         " --settings {params.settings:q} --device {resources.device}"
         " --slots-per-gpu {resources.slots_per_gpu} --threads {threads} > {log} 2>&1"
 
@@ -33,7 +34,8 @@ rule analyse:
         runs="<results>/metrics/{analysis}.csv",
         records=lambda wildcards: records_of(wildcards.analysis),
     output:
-        multiext("<results>/analysis/{analysis}", ".csv", ".md", ".pdf", ".png"),
+        multiext("<results>/analysis/{analysis}", ".md", ".pdf", ".png"),
+        table="<results>/analysis/{analysis}.csv",
         svg=report(
             "<results>/analysis/{analysis}.svg",
             caption="../report/analysis.rst",
@@ -55,7 +57,7 @@ rule analyse:
         code=lambda wildcards: analysis_digest("summarise", wildcards.analysis),
     shell:
         "python -m crossarch {params.options} analyse summarise {wildcards.analysis} --runs {input.runs}"
-        " --records {params.records}/{wildcards.analysis} --output {output[0]} > {log} 2>&1"
+        " --records {params.records}/{wildcards.analysis} --output {output.table} > {log} 2>&1"
 
 
 for name in SUMMARISED:

@@ -19,9 +19,10 @@ rule audit_set:
     resources:
         mem_mb=whitening_memory,
     params:
+        options=options_of_commands,
         code=stage_digest("audit"),
     shell:
-        "python -m crossarch {CHOSEN} audit {wildcards.source} {wildcards.dataset} {wildcards.ipc} > {log} 2>&1"
+        "python -m crossarch {params.options} audit {wildcards.source} {wildcards.dataset} {wildcards.ipc} > {log} 2>&1"
 
 
 rule audit:
@@ -41,7 +42,8 @@ rule audit:
     conda:
         "../envs/workflow.yaml"
     params:
+        options=options_of_commands,
         selection=SELECTION,
         code=stage_digest("audit"),
     shell:
-        "python -m crossarch {CHOSEN} audit --summary > {log} 2>&1"
+        "python -m crossarch {params.options} audit --summary > {log} 2>&1"

@@ -12,7 +12,8 @@ rule collect:
     conda:
         "../envs/workflow.yaml"
     params:
+        options=options_of_commands,
         selection=SELECTION,
         code=stage_digest("collect"),
     shell:
-        "python -m crossarch {CHOSEN} collect {wildcards.collection} --output {output} > {log} 2>&1"
+        "python -m crossarch {params.options} collect {wildcards.collection} --output {output} > {log} 2>&1"

@@ -129,7 +129,7 @@ def check_targets(targets):
             continue
         match target.removeprefix(f"{layout.results}/").split("/"):
             case ["runs", *_] | ["logs", "train", *_]:
-                resolve(configuration, parse_run(re.sub(r"/[^/]*$", "", target)))
+                resolve(configuration, parse_run(target.rpartition("/")[0]))
             case ["distil", source, dataset, str(ipc), _]:
                 resolve_distil(configuration, parse_set(f"{source}/{dataset}/{ipc}"))
             case ["distilled", source, dataset, str(ipc), *_]:
@@ -285,6 +285,21 @@ def options_of_commands(wildcards, output):
     It triggers no job: Snakemake keeps no track of a param that is made from the job's output.
     """
     return CHOSEN
+
+
+def options_of_reproduction(wildcards, output):
+    """As `options_of_commands`, for the published runs."""
+    return f"{CONFIG_OPTION} --preset {CONFIG}/presets/reproduction.yaml"
+
+
+def options_of_work(wildcards, output):
+    """Where long work keeps its states; it triggers no job either."""
+    return f"--states {layout.states}"
+
+
+def options_of_training(wildcards, output):
+    """As `options_of_work`, and where networks of the user's own lie: their code is in the settings."""
+    return f"--states {layout.states} --own-networks {shlex.quote(OWN_NETWORKS)}"
 
 
 def words_of(table):

@@ -21,11 +21,12 @@ rule distil:
         mem_mb=4000,
     params:
         settings=lambda wildcards: distillation_of(wildcards).to_json(),
+        options=options_of_work,
         code=stage_digest("distil"),
     shell:
         "exec python -m crossarch distil --settings {params.settings:q} --real {input.real}"
         " --test {input.test} --whitener {input.whitener} --distilled {output.distilled}"
-        " --record {output.record} --states {layout.states}"
+        " --record {output.record} {params.options}"
         " --device {resources.device} --slots-per-gpu {resources.slots_per_gpu} --threads {threads} > {log} 2>&1"
 
 
@@ -48,10 +49,11 @@ rule distillation_curve:
     conda:
         "../envs/workflow.yaml"
     params:
+        options=options_of_commands,
         folder=subpath(output[0], parent=True),
         code=stage_digest("curve"),
     shell:
-        "python -m crossarch {CHOSEN} render {wildcards.source}/{wildcards.dataset}/ipc{wildcards.ipc} {input}"
+        "python -m crossarch {params.options} render {wildcards.source}/{wildcards.dataset}/ipc{wildcards.ipc} {input}"
         " --output {params.folder} > {log} 2>&1"
 
 

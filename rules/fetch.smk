@@ -13,9 +13,10 @@ rule fetch:
     conda:
         "../envs/workflow.yaml"
     params:
+        options=options_of_commands,
         file=pinned_file,
     shell:
-        "python -m crossarch {CHOSEN} fetch --file {params.file:q} > {log} 2>&1"
+        "python -m crossarch {params.options} fetch --file {params.file:q} > {log} 2>&1"
 
 
 # Where a real data set lies: in a data root, else as the archive from the first address that has it.
@@ -29,6 +30,7 @@ rule real_set:
     conda:
         "../envs/workflow.yaml"
     params:
+        options=options_of_commands,
         archives=pinned_archives,
     shell:
-        "python -m crossarch {CHOSEN} fetch --real {wildcards.dataset} --output {output} > {log} 2>&1"
+        "python -m crossarch {params.options} fetch --real {wildcards.dataset} --output {output} > {log} 2>&1"

@@ -12,11 +12,12 @@ rule images:
     conda:
         "../envs/train.yaml"
     params:
+        options=options_of_commands,
         reading=reading_of_images,
         located=lambda wildcards, input: [f"--located={path}" for path in input],
         code=stage_digest("prepare"),
     shell:
-        "python -m crossarch {CHOSEN} prepare images {wildcards.dataset} {params.located}"
+        "python -m crossarch {params.options} prepare images {wildcards.dataset} {params.located}"
         " --train {output.train} --test {output.test} > {log} 2>&1"
 
 
@@ -33,10 +34,11 @@ rule whitener:
     resources:
         mem_mb=whitening_memory,
     params:
+        options=options_of_commands,
         constants=constants_of,
         code=stage_digest("prepare"),
     shell:
-        "python -m crossarch {CHOSEN} prepare whitener {wildcards.dataset} {wildcards.whitening}"
+        "python -m crossarch {params.options} prepare whitener {wildcards.dataset} {wildcards.whitening}"
         " --images {input} --output {output} --threads {threads} > {log} 2>&1"
 
 
@@ -69,15 +71,16 @@ rule distilled:
     conda:
         "../envs/train.yaml"
     params:
+        options=options_of_commands,
         reading=reading_of,
         files=files_of_set,
-        options=lambda wildcards, input: [
+        inputs=lambda wildcards, input: [
             f"--{name}={input[name]}" for name in ("whitener", "real") if name in input.keys()
         ],
         code=stage_digest("prepare"),
     shell:
-        "python -m crossarch {CHOSEN} prepare distilled {wildcards.source} {wildcards.dataset} {wildcards.ipc}"
-        " {params.files:q} {params.options} --output {output} > {log} 2>&1"
+        "python -m crossarch {params.options} prepare distilled {wildcards.source} {wildcards.dataset} {wildcards.ipc}"
+        " {params.files:q} {params.inputs} --output {output} > {log} 2>&1"
 
 
 rule drawn:

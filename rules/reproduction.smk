@@ -7,11 +7,6 @@ KEPT_FIGURES += ["figure8"] if REPRODUCTION.analysis_records("curvature") else [
 PUBLISHED = REPRODUCTION.results
 
 
-def options_of_reproduction(wildcards, output):
-    """As `options_of_commands`, for the published runs."""
-    return f"{CONFIG_OPTION} --preset {CONFIG}/presets/reproduction.yaml"
-
-
 rule collect_published:
     input:
         lambda wildcards: published_runs(),
@@ -114,7 +109,8 @@ use rule analyse as analyse_published with:
         runs=rules.collect_published.output[0],
         records=lambda wildcards: REPRODUCTION.analysis_records(wildcards.analysis),
     output:
-        multiext(f"{PUBLISHED}/analysis/{{analysis}}", ".csv", ".md", ".pdf", ".png"),
+        multiext(f"{PUBLISHED}/analysis/{{analysis}}", ".md", ".pdf", ".png"),
+        table=f"{PUBLISHED}/analysis/{{analysis}}.csv",
         svg=f"{PUBLISHED}/analysis/{{analysis}}.svg",
     log:
         "results/logs/reproduction/{analysis}.log",
