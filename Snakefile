@@ -33,7 +33,7 @@ wildcard_constraints:
     arch="[a-z0-9_-]+",
     recipe=r"[A-Za-z0-9][A-Za-z0-9._-]*(@(?!paper/)[a-z_]+)?",
     seed=r"0|[1-9]\d*",
-    whitening="|".join(WHITENINGS),
+    whitening="|".join([*WHITENINGS, CUSTOM_WHITENING]),
     table=any_of(configuration.tables),
     figure=any_of(configuration.figures),
     collection=any_of(["runs", "tables", *MEASURED_TABLES, *MEASURED_FIGURES, *SUMMARISED]),

@@ -62,7 +62,7 @@ from crossarch.config.analyses import (
 from crossarch.digests import stage_digest
 from crossarch.errors import CrossarchError
 from crossarch.config.files import LocalFile
-from crossarch.config.schema import WHITENINGS
+from crossarch.config.schema import CUSTOM_WHITENING, WHITENINGS
 from crossarch.config.sets import AUDITED, check_own_files
 from crossarch.fetch.roots import data_roots
 from crossarch.files import files_of, sha256_of

@@ -554,7 +554,7 @@ def test_a_protocol_s_whitening_is_for_a_data_set_that_has_its_constants(directo
     spoil(directory, RECIPE, where, {"digits": "standardise-mtt"})
     assert complaint(lambda: load_configuration(directory)) == (
         f"{key}.digits: found 'standardise-mtt', allowed without digits.mtt in "
-        f"{directory}/datasets.yaml: none, standardise, zca-kornia, zca-frepo"
+        f"{directory}/datasets.yaml: none, standardise, zca-kornia, zca-frepo, zca-kip"
     )
     spoil(directory, RECIPE, where, {"cifar11": "zca-kornia"})
     assert f"{key}: found unknown name 'cifar11'" in complaint(lambda: load_configuration(directory))
@@ -1028,6 +1028,29 @@ def test_a_set_of_ones_own_has_rows_of_its_own_ipc(directory: Path) -> None:
     rows = dict.fromkeys((run.source, run.ipc) for run in grid(configuration, table, "cifar10"))
     assert list(rows) == [*product(("frepo", "mtt"), (1, 10, 50)), ("mine", 5)]
     assert {(run.source, run.ipc) for run in table_runs(configuration, table)} == {("mine", 5)}
+
+
+def test_custom_sources_of_a_preset_are_rows_of_the_main_tables(directory: Path) -> None:
+    sources = yaml.safe_load((directory / "sources.yaml").read_text())
+    mine = {**sources["mtt"], "title": "Mine", "sets": {"cifar10": {5: {"file": "mine.npz"}}}}
+
+    def load(name: str, source: Any) -> Configuration:
+        preset = ("mine.yaml", {"own_sources": {name: source}})
+        return load_configuration(directory, overrides=[preset])
+
+    configuration = load("mine", mine)
+    rows = grid(configuration, configuration.table("table2"), "cifar10")
+    assert ("mine", 5) in {(run.source, run.ipc) for run in rows}
+    assert all(
+        run.source != "mine" for run in grid(configuration, configuration.table("table7"), "cifar10")
+    )
+    for name, source, told in (
+        ("mine", {**mine, "labels": "hart"}, "mine.labels: found 'hart', allowed: 'soft' or 'hard'"),
+        ("mtt", mine, "mtt: found the name of a source of sources.yaml, allowed: another name"),
+        ("mine", {**mine, "lables": "hard"}, "mine.lables: found unknown key 'lables' (did you mean"),
+    ):
+        told_of = complaint(lambda name=name, source=source: load(name, source))  # type: ignore[misc]
+        assert told_of.startswith(f"mine.yaml: own_sources.{told}")
 
 
 def test_a_mistake_in_what_is_chosen_names_the_file_that_has_it(directory: Path) -> None:

@@ -73,6 +73,10 @@ def test_a_mistake_is_found(schema: str, text: str, where: str) -> None:
 def test_what_the_pages_say_keeps_to_the_schemas() -> None:
     page = (PROJECT / "docs" / "own.md").read_text()
     blocks = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
-    found = {block: mistakes("sources" if "sets:" in block else "preset", block) for block in blocks}
-    assert len(found) == 3
+    kinds = {"sets:": "sources", "origin:": "datasets"}
+    found = {
+        block: mistakes(next((kinds[key] for key in kinds if key in block), "preset"), block)
+        for block in blocks
+    }
+    assert len(found) == 5
     assert all(where == [] for where in found.values()), found

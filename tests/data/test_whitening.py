@@ -8,11 +8,12 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 import torch
+from pydantic import TypeAdapter, ValidationError
 from scipy import linalg
 from torch import Tensor
 
 from crossarch.config import load_configuration, parse_run, resolve, set_whitening
-from crossarch.config.schema import Dataset
+from crossarch.config.schema import Dataset, Whitening
 from crossarch.data import (
     ImageSet,
     fit_whitener,
@@ -105,6 +106,54 @@ def test_zca_frepo(count: int) -> None:
     assert found.dtype == torch.float32
     expected = frepo(train.numpy().astype(float), test.numpy().astype(float))
     np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def kip(train: Array, test: Array) -> Array:
+    """Standardised, flattened in HWC, each image centred and of length 1; second moments, no mean."""
+
+    def flat(images: Array) -> Array:
+        hwc = images.transpose(0, 2, 3, 1) / 255
+        rows = ((hwc - np.array(MEAN)) / np.array(STD)).reshape(len(images), -1)
+        rows = rows - rows.mean(1, keepdims=True)
+        return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True))
+
+    x, t = flat(train), flat(test)
+    moments = x.T @ x / len(x)
+    ridge = 0.1 * np.trace(moments) / len(moments)
+    white = t @ inverse_root(moments + ridge * np.eye(len(moments)))
+    return np.asarray(white.reshape(len(test), HEIGHT, WIDTH, 3).transpose(0, 3, 1, 2))
+
+
+def test_zca_kip_normalises_each_image(tmp_path: Path) -> None:
+    train, test = random_images(400), random_images(30, seed=1)
+    fitted = fit_whitener("zca-kip", DATASET, train)
+    expected = kip(train.numpy().astype(float), test.numpy().astype(float))
+    np.testing.assert_allclose(fitted(test), expected, atol=1e-4)
+    save_whitener(tmp_path / "whitener", fitted)
+    assert torch.equal(load_whitener(tmp_path / "whitener")(test), fitted(test))
+    # Brightness and contrast of each image are lost, its shape is not.
+    shown, pixels = fitted.unwhiten(fitted(test)).flatten(1), test.flatten(1).float()
+    scaled = (pixels.view(30, 3, -1) / 255 - torch.tensor(MEAN)[:, None]) / torch.tensor(STD)[:, None]
+    back = (shown.view(30, 3, -1) - torch.tensor(MEAN)[:, None]) / torch.tensor(STD)[:, None]
+    for one, other in zip(scaled.flatten(1), back.flatten(1), strict=True):
+        assert float(torch.corrcoef(torch.stack([one, other]))[0, 1]) > 0.999
+
+
+def test_custom_constants() -> None:
+    adapter = TypeAdapter(Whitening)
+    name = adapter.validate_python({"mean": [0.5, 0.4, 0.3], "std": [0.25, 0.5, 1]})
+    assert name == "constants_0.5_0.4_0.3_0.25_0.5_1"
+    assert adapter.validate_python(name) == name
+    images = random_images(5)
+    expected = (images / 255 - torch.tensor([0.5, 0.4, 0.3])[:, None, None]) / torch.tensor(
+        [0.25, 0.5, 1]
+    )[:, None, None]
+    torch.testing.assert_close(fit_whitener(name, DATASET, images)(images), expected)
+    with pytest.raises(DataError, match="found no constants for the whitening"):
+        fit_whitener("constants_0.5_0.25", DATASET, images)
+    for wrong in ({"mean": [0.5]}, {"mean": [0.5], "std": [0]}, {"mean": [0.5], "std": []}, "zca", 3):
+        with pytest.raises(ValidationError):
+            adapter.validate_python(wrong)
 
 
 @pytest.mark.parametrize("name", ["zca-kornia", "zca-frepo"])

@@ -110,6 +110,20 @@ def test_only_file_of_a_nested_folder_whatever_its_name(
     assert [path.name for path in (tmp_path / "out").iterdir() if path.is_dir()] == []
 
 
+@pytest.mark.parametrize(
+    "link",
+    [
+        f"https://drive.google.com/file/d/{FIRST}/view?usp=sharing",
+        f"https://drive.google.com/file/d/{FIRST}/view",
+        f"https://drive.google.com/uc?id={FIRST}",
+        f"https://drive.google.com/uc?export=download&id={FIRST}",
+        f"https://drive.google.com/open?id={FIRST}",
+    ],
+)
+def test_link_of_a_single_file(google: Drive, tmp_path: Path, link: str) -> None:
+    assert get(tmp_path, link).read_bytes() == CONTENT
+
+
 def test_folders_are_listed_once_for_all_files(google: Drive, tmp_path: Path) -> None:
     assert get(tmp_path / "a").read_bytes() == CONTENT
     other = f"{FOLDER}/cifar100/ipc10_llTrue/checkpoint"

@@ -192,19 +192,12 @@ def test_weights_from_a_file_teach(shared: Workspace, project: Path) -> None:
     assert json.loads((shared.folder / student).read_text())["inputs"]["teacher"] == digest
 
 
-def append_source(workspace: Workspace, text: str) -> None:
-    with (workspace.folder / "config" / "sources.yaml").open("a") as file:
-        file.write(text)
-
-
 @pytest.mark.slow
 def test_every_network_of_a_table_trains_on_it(shared: Workspace, project: Path) -> None:
     generator = np.random.default_rng(0)
     images = generator.normal(size=(len(CLASSES), SIDE, SIDE, 3)).astype(np.float32)
     np.savez(shared.folder / "my-set.npz", images=images, labels=np.arange(len(CLASSES)))
-    entry = code_block(project, SET, "yaml")
-    assert len(entry.strip().splitlines()) < 10
-    append_source(shared, entry)
+    write(shared, PRESET, code_block(project, SET, "yaml"))
     shared.edit("config.yaml", lambda data: data.update(recipes=["baseline"]))
 
     run_commands(shared, project, SET)
@@ -235,10 +228,10 @@ def test_a_folder_of_images_is_moved_into_the_space_of_its_whitening(
         (workspace.folder / "my-set" / name).mkdir(exist_ok=True)
         Image.fromarray(image).save(workspace.folder / "my-set" / name / "0.png")
     text = code_block(project, SET, "yaml").replace("my-set.npz", "my-set")
-    append_source(workspace, text.rstrip() + "\n  pixels: raw\n")
+    preset = ("--configfile", str(write(workspace, PRESET, text.rstrip() + "\n    pixels: raw\n")))
 
     target = "results/distilled/mine/cifar10/ipc1.safetensors"
-    finished = workspace.snakemake(target)
+    finished = workspace.snakemake(target, *preset)
     assert finished.returncode == 0, finished.stdout + finished.stderr
     prepared = load_set(workspace.folder / target)
     whitener = load_whitener(workspace.folder / "results/data/cifar10/whitening/zca-kornia.safetensors")
@@ -250,21 +243,21 @@ def test_a_folder_of_images_is_moved_into_the_space_of_its_whitening(
 
     # A changed image makes the set anew, also one behind a link; an unchanged folder does not, whatever
     # is hidden in it.
-    assert workspace.planned(target) == {}
+    assert workspace.planned(target, *preset) == {}
     (workspace.folder / "my-set" / ".DS_Store").write_bytes(b"what a file manager leaves")
     (workspace.folder / "my-set" / CLASSES[1] / ".DS_Store").write_bytes(b"another one")
-    assert workspace.planned(target) == {}
+    assert workspace.planned(target, *preset) == {}
     Image.fromarray(pixels[1]).save(workspace.folder / "my-set" / CLASSES[0] / "0.png")
-    assert workspace.planned(target) == {"distilled": 1}
+    assert workspace.planned(target, *preset) == {"distilled": 1}
 
     # So do older files in its place.
-    finished = workspace.snakemake(target)
+    finished = workspace.snakemake(target, *preset)
     assert finished.returncode == 0, finished.stdout + finished.stderr
     before = load_set(workspace.folder / target).images
     image = workspace.folder / "my-set" / CLASSES[0] / "0.png"
     Image.fromarray(pixels[2]).save(image)
     for path in (image, image.parent, image.parent.parent):
         os.utime(path, (1, 1))
-    assert workspace.planned(target) == {"distilled": 1}
-    assert workspace.snakemake(target).returncode == 0
+    assert workspace.planned(target, *preset) == {"distilled": 1}
+    assert workspace.snakemake(target, *preset).returncode == 0
     assert not load_set(workspace.folder / target).images.equal(before)

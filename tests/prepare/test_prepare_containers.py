@@ -28,9 +28,10 @@ from crossarch.config import Configuration, load_configuration
 from crossarch.config.files import UpstreamFile
 from crossarch.config.schema import Origin
 from crossarch.data import ImageSet, fit_whitener, load_set
+from crossarch.data.class_order import listed_order
 from crossarch.data.content import content_digest
 from crossarch.data.drawn import draw
-from crossarch.data.real import listed_order, prepare_real
+from crossarch.data.real import prepare_real
 from crossarch.data.store import load_metadata
 from crossarch.errors import ConfigError, CrossarchError, DataError, FetchError
 from crossarch.fetch.roots import find_real

@@ -10,10 +10,11 @@ import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from crossarch.config import LabelSettings
 from crossarch.config.schema import Dataset, Source
 from crossarch.data import load_set, prepare_distilled
-from crossarch.data.flax import read_flax
-from crossarch.data.formats import read_set
+from crossarch.data.readers import Choices, read_set
+from crossarch.data.readers.flax import read_flax
 from crossarch.errors import DataError
 
 CLASSES, SIDE = 3, 8
@@ -80,7 +81,7 @@ def dataset() -> Dataset:
 def refused(path: Path, content: bytes) -> str:
     path.write_bytes(content)
     with pytest.raises(DataError) as caught:
-        read_set("flax", [path])
+        read_set([path])
     text = str(caught.value)
     assert "\n" not in text
     assert text.startswith(f"{path}: ")
@@ -93,7 +94,7 @@ def refused(path: Path, content: bytes) -> str:
 def test_dtypes_of_numpy(path: Path, images: np.ndarray, labels: np.ndarray, dtype: str) -> None:
     stored = (images * 10).astype(dtype)
     path.write_bytes(checkpoint(x_proto=packed(stored), y_proto=packed(labels)))
-    read = read_set("flax", [path])
+    read = read_set([path])
     assert torch.equal(read.images, torch.from_numpy(stored))
     assert torch.equal(read.labels, torch.from_numpy(labels))
 
@@ -116,7 +117,7 @@ def test_bfloat16_is_that_of_torch(path: Path, labels: np.ndarray) -> None:
     content = values.view(torch.uint16).numpy().tobytes()
     x = array(values.shape, "bfloat16", content)
     path.write_bytes(checkpoint(x_proto=x, y_proto=packed(labels)))
-    read = read_set("flax", [path]).images
+    read = read_set([path]).images
     assert read.dtype == torch.float32
     assert torch.equal(read.view(torch.int32), values.float().view(torch.int32))
 
@@ -124,7 +125,7 @@ def test_bfloat16_is_that_of_torch(path: Path, labels: np.ndarray) -> None:
 @pytest.mark.parametrize("size", [1, 7, 100, 10**6])
 def test_chunks_are_joined(path: Path, images: np.ndarray, labels: np.ndarray, size: int) -> None:
     path.write_bytes(checkpoint(x_proto=chunked(images, size), y_proto=packed(labels)))
-    assert torch.equal(read_set("flax", [path]).images, torch.from_numpy(images))
+    assert torch.equal(read_set([path]).images, torch.from_numpy(images))
 
 
 def test_scalars_complex_numbers_and_empty_arrays(path: Path) -> None:
@@ -145,12 +146,14 @@ def test_images_become_channels_first(
     path: Path, tmp_path: Path, images: np.ndarray, labels: np.ndarray, dataset: Dataset
 ) -> None:
     path.write_bytes(checkpoint(x_proto=packed(images), y_proto=packed(labels)))
-    entry = {"format": "flax", "file": str(path)}
+    entry = {"file": str(path)}
     settings = {"title": "S", "arch": "cnn", "widths": [8], "norm": "batch", "labels": "soft"}
     sets = {"cifar10": {1: entry}}
     source = Source.model_validate({**settings, "whitening": "zca-frepo", "sets": sets})
     described = source.sets["cifar10"][1]
-    prepare_distilled(source, described, dataset, 1, [path], tmp_path / "set.safetensors")
+    kind = LabelSettings(kind="soft", temperature=1.0)
+    out = tmp_path / "set.safetensors"
+    prepare_distilled(source, described, dataset, 1, [path], out, labels=kind)
     written = load_set(tmp_path / "set.safetensors")
     assert written.images.shape == (CLASSES, 3, SIDE, SIDE)
     for n, y, x, c in [(0, 0, 0, 0), (1, 2, 5, 1), (2, 7, 3, 2)]:
@@ -212,14 +215,13 @@ def test_broken_array_is_one_line(path: Path, labels: np.ndarray, bad: Any) -> N
 @pytest.mark.parametrize(
     ("tree", "told"),
     [
-        ({"step": 1}, "found no `params`"),
-        ({"params": 3}, "found no `params`"),
-        ({"params": {}}, "found nothing, needed: params/x_proto and params/y_proto"),
-        ({"params": {"x_proto": GOOD}}, "found images, needed: params/x_proto and params/y_proto"),
-        ({"params": {"x_proto": 1, "y_proto": GOOD}}, "found labels, needed: params/x_proto"),
-        ([1, 2], "found list, needed: a tree"),
-        (7, "found int, needed: a tree"),
-        ("text", "found str, needed: a tree"),
+        ({"step": 1}, "found a mapping of step, expected images and labels"),
+        ({"params": 3}, "found a mapping of params, expected images and labels"),
+        ({"params": {"x_proto": GOOD}}, "found a mapping of params, expected images and labels"),
+        ({"params": {"x_proto": "a", "y_proto": GOOD}}, "found a mapping of params, expected images"),
+        ([1, 2], "is of an unknown format"),
+        (7, "is of an unknown format"),
+        ("text", "is of an unknown format"),
     ],
 )
 def test_checkpoint_of_something_else(path: Path, tree: Any, told: str) -> None:
@@ -249,8 +251,8 @@ def test_other_files(path: Path, content: bytes) -> None:
 
 
 def test_absent_file(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"absent: cannot be read: No such file"):
-        read_set("flax", [tmp_path / "absent"])
+    with pytest.raises(DataError, match=r"absent: no such file or folder"):
+        read_set([tmp_path / "absent"])
 
 
 WHOLE = checkpoint(
@@ -272,9 +274,30 @@ def test_changed_anywhere_reads_or_is_one_line(
     path.write_bytes(WHOLE[:where] + bytes([value]) + WHOLE[where + 1 :] + tail)
     told: str | None = None
     try:
-        read_set("flax", [path])
+        read_set([path])
     except DataError as error:
         told = str(error)
     if told is not None:
         assert told.startswith(f"{path}: ")
         assert "\n" not in told
+
+
+def test_a_key_chooses_between_two_sets_in_a_tree(
+    path: Path, images: np.ndarray, labels: np.ndarray
+) -> None:
+    """As RCIG's checkpoints, whose average is another set; an optimiser's state is none."""
+
+    def proto(factor: float) -> dict[str, Any]:
+        return {"x_proto": packed(images * factor), "y_proto": packed(labels)}
+
+    trees = {"params": proto(1), "ema_average": proto(2), "opt_state": {"0": {"mu": proto(3)}}}
+    path.write_bytes(msgpack.packb(trees, use_bin_type=True))
+    with pytest.raises(DataError) as caught:
+        read_set([path])
+    assert str(caught.value) == (
+        f"{path}: found several sets, expected `key` to be one of: params, ema_average"
+    )
+    chosen = read_set([path], Choices(key="ema_average"))
+    assert torch.equal(chosen.images, torch.from_numpy(images * 2))
+    with pytest.raises(DataError, match="found no set at key 'average', expected `key` to be one of"):
+        read_set([path], Choices(key="average"))

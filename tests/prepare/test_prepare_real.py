@@ -17,7 +17,7 @@ from torchvision.datasets import CIFAR10
 
 from crossarch.config.schema import Dataset
 from crossarch.data import ImageSet, load_set, prepare_real, save_set
-from crossarch.data.real import listed_order, named_order
+from crossarch.data.class_order import listed_order, named_order
 from crossarch.errors import DataError
 
 
@@ -239,9 +239,7 @@ def test_a_class_without_an_image_is_refused(tmp_path: Path) -> None:
 def test_folders_are_numbered_by_their_names(tmp_path: Path, names: list[str], order: list[int]) -> None:
     archive = class_folders_zip(tmp_path / "set.zip", "abc", "abc")
     prepared(tmp_path, a_dataset("class-folders", 3, 8), archive)
-    for name in names:
-        (tmp_path / "mine" / name).mkdir(parents=True)
-    assert named_order(tmp_path / "train.safetensors", tmp_path / "mine") == order
+    assert named_order(tmp_path / "train.safetensors", names, tmp_path) == order
 
 
 def test_names_and_numbers_do_not_sort_alike(tmp_path: Path) -> None:
@@ -250,11 +248,9 @@ def test_names_and_numbers_do_not_sort_alike(tmp_path: Path) -> None:
     images = torch.zeros(11, 1, 2, 2, dtype=torch.uint8)
     metadata = {"classes": json.dumps(order), "listed": json.dumps(order)}
     save_set(tmp_path / "train.safetensors", ImageSet(images, torch.arange(11)), metadata)
-    for folder, names in (("named", order), ("numbered", list(map(str, range(11))))):
-        for name in names:
-            (tmp_path / folder / name).mkdir(parents=True)
+    for names in (order, list(map(str, range(11)))):
         read = sorted(names)
-        found = named_order(tmp_path / "train.safetensors", tmp_path / folder)
+        found = named_order(tmp_path / "train.safetensors", read, tmp_path)
         assert [names[number] for number in found] == read
 
 
@@ -262,8 +258,71 @@ def test_names_and_numbers_do_not_sort_alike(tmp_path: Path) -> None:
 def test_folders_of_other_names_are_one_line(tmp_path: Path, names: list[str]) -> None:
     archive = class_folders_zip(tmp_path / "set.zip", "abc", "abc")
     prepared(tmp_path, a_dataset("class-folders", 3, 8), archive)
-    for name in names:
-        (tmp_path / "mine" / name).mkdir(parents=True)
     told = f"found folders {', '.join(names)}; needed: one for each class, called ape, bee, cow, or by"
     with pytest.raises(DataError, match=told):
-        named_order(tmp_path / "train.safetensors", tmp_path / "mine")
+        named_order(tmp_path / "train.safetensors", names, tmp_path)
+
+
+# --- sets of one's own --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "set/{split}/{name}/0.png",
+        "{Split}/{name}/0.PNG",
+        "set/{split}/{name}/images/0.png",
+        "{val}/{name}/0.png",
+    ],
+)
+def test_class_folders_as_people_have_them(tmp_path: Path, path: str) -> None:
+    members = {
+        path.format(split=split, Split=split.capitalize(), val=val, name=name): image(10 * number)
+        for split, val in (("train", "training"), ("test", "val"))
+        for number, name in enumerate(("ape", "bee", "cow"))
+    }
+    members |= {"__MACOSX/set/train/ape/._0.png": b"hidden", "set/train/.DS_Store": b"hidden"}
+    archive = zipped(tmp_path / "set.zip", members)
+    train, test = prepared(tmp_path, a_dataset("class-folders", 3, 8), archive)
+    assert train.labels.tolist() == test.labels.tolist() == [0, 1, 2]
+
+
+def test_missing_split_is_reported_with_what_was_found(tmp_path: Path) -> None:
+    archive = class_folders_zip(tmp_path / "set.zip", "abc", "")
+    told = refused(tmp_path, a_dataset("class-folders", 3, 8), archive)
+    assert told.endswith("found no images test/<class>/<name>.png or .jpg; found folders train")
+
+
+@pytest.mark.parametrize("names", [("x_train", "y_train", "x_test", "y_test"), None])
+def test_arrays_of_an_npz(tmp_path: Path, names: tuple[str, ...] | None) -> None:
+    names = names or ("train_images", "train_labels", "val_images", "val_labels")
+    pixels = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 3), dtype=np.uint8)
+    labels = np.arange(6) % 3
+    arrays = dict(zip(names, (pixels, labels[:, None], pixels[:3] / 255, labels[:3]), strict=True))
+    np.savez(tmp_path / "set.npz", **arrays)
+    train, test = prepared(tmp_path, a_dataset("class-folders", 3, 8), tmp_path / "set.npz")
+    expected = torch.from_numpy(pixels).permute(0, 3, 1, 2)
+    assert torch.equal(train.images, expected)
+    assert torch.equal(test.images, expected[:3])
+    assert train.labels.tolist() == labels.tolist()
+    del arrays[names[2]]
+    np.savez(tmp_path / "half.npz", **arrays)
+    out = tmp_path / "half"
+    told = refused(out, a_dataset("class-folders", 3, 8), tmp_path / "half.npz")
+    assert told.endswith("expected x_train, y_train, x_test and y_test")
+
+
+def test_smaller_images_are_padded_by_choice(tmp_path: Path) -> None:
+    archive = class_folders_zip(tmp_path / "set.zip", "abc", "abc")
+    dataset = a_dataset("class-folders", 3, 16)
+    told = refused(tmp_path, dataset, archive)
+    assert told.endswith(
+        "found images (3, 8, 8), needed: (3, 16, 16); `pad: true` in its origin pads them"
+    )
+    origin = {"layout": "class-folders", "pad": True}
+    dataset = Dataset.model_validate({**dataset.model_dump(exclude={"origin"}), "origin": origin})
+    train, _ = prepared(tmp_path, dataset, archive)
+    (tmp_path / "plain").mkdir()
+    plain, _ = prepared(tmp_path / "plain", a_dataset("class-folders", 3, 8), archive)
+    assert torch.equal(train.images[..., 4:12, 4:12], plain.images)
+    assert int(train.images.sum()) == int(plain.images.sum())

@@ -148,6 +148,12 @@ def test_configured_distillation_and_label_temperatures() -> None:
             teacher = parse_run(f"cifar10/{source}/ipc{ipc}/cnn/wo_dp_kd/seed2")
             assert resolved.teacher == teacher
             assert resolved.teacher_network == resolve(CONFIGURATION, teacher).network
+    assert resolve(CONFIGURATION, parse_run("cifar10/datm/ipc10/cnn/baseline/seed0")).labels == (
+        LabelSettings(kind="soft", temperature=1.0)
+    )
+    for source in ("frepo", "mtt"):  # of hard labels it is recorded alone
+        run = parse_run(f"cifar10/{source}/ipc10/cnn/baseline/seed0")
+        assert resolve(CONFIGURATION, run).labels.temperature == 0.3
     expected = {"cifar10": 0.3, "cifar100": 0.04, "tiny-imagenet": 0.02}
     assert {name: CONFIGURATION.dataset(name).label_temperature for name in expected} == expected
 

@@ -1,10 +1,11 @@
 """Options and readers of them that several verbs share."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, cast
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -18,7 +19,7 @@ from crossarch.config import (
 from crossarch.config.complain import unknown, validated
 from crossarch.config.model import Resolved
 from crossarch.config.own import with_places
-from crossarch.config.schema import WHITENINGS, Whitening
+from crossarch.config.schema import CUSTOM_WHITENING, WHITENINGS, Whitening
 from crossarch.errors import ConfigError, DataError
 from crossarch.layout import Layout, layout_of
 
@@ -157,9 +158,9 @@ def run_of(dataset: str, source: str, ipc: int, arch: str, recipe: str) -> RunId
 
 def whitening_of(name: str, option: str) -> Whitening:
     """A whitening by its name. Raises ConfigError, naming the option."""
-    if name not in WHITENINGS:
+    if name not in WHITENINGS and not re.fullmatch(CUSTOM_WHITENING, name):
         raise ConfigError(f"{option}: found {name!r}, allowed: {', '.join(WHITENINGS)}")
-    return cast(Whitening, name)
+    return name
 
 
 def tell_files(files: Iterable[Path], as_json: bool, **more: Any) -> None:

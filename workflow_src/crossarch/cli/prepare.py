@@ -5,13 +5,12 @@ from typing import Annotated
 
 import typer
 
-from crossarch.cli.options import Threads, opened
+from crossarch.cli.options import Threads, opened, whitening_of
 from crossarch.config import SetId
-from crossarch.config.schema import Whitening
 
 prepare = typer.Typer(no_args_is_help=True)
 DatasetName = Annotated[str, typer.Argument(help="Real data set, as in datasets.yaml.")]
-WhiteningName = Annotated[Whitening, typer.Argument(help="Space of the pixels.")]
+WhiteningName = Annotated[str, typer.Argument(help="Space of the pixels.")]
 WhitenerFile = Annotated[Path, typer.Option("--whitener", help="Whitening (.safetensors).")]
 Images = Annotated[Path, typer.Option("--images", help="Images of the real set (.safetensors).")]
 Output = Annotated[Path, typer.Option("--output", help="File to write (.safetensors).")]
@@ -58,7 +57,8 @@ def whitener(
     from crossarch.data.stage import make_whitener
 
     torch.set_num_threads(threads)
-    make_whitener(opened(context)[0], dataset, whitening, images, output)
+    chosen = whitening_of(whitening, "WHITENING")
+    make_whitener(opened(context)[0], dataset, chosen, images, output)
 
 
 @prepare.command()

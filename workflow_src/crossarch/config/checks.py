@@ -195,12 +195,19 @@ def _check_whitening(
     configuration: Configuration, where: str, dataset: str, whitening: Whitening
 ) -> None:
     """Raise ConfigError, beginning with the file and key `where`, if a data set lacks its constants."""
-    if whitening == "standardise-mtt" and configuration.dataset(dataset).mtt is None:
-        others = ", ".join(name for name in WHITENINGS if name != whitening)
+    settings = configuration.dataset(dataset)
+    if settings.standardisation(whitening) is not None:
+        return
+    if whitening.startswith("constants_"):
         raise ConfigError(
-            f"{where}: found {whitening!r}, allowed without {dataset}.mtt in "
-            f"{configuration.directory}/datasets.yaml: {others}"
+            f"{where}: found mean and std of another number of channels, allowed for {dataset}: "
+            f"{settings.channels} numbers each"
         )
+    others = ", ".join(name for name in WHITENINGS if name != whitening)
+    raise ConfigError(
+        f"{where}: found {whitening!r}, allowed without {dataset}.mtt in "
+        f"{configuration.directory}/datasets.yaml: {others}"
+    )
 
 
 def _whitenings(source: Source) -> Iterator[tuple[str, str, Whitening]]:

@@ -11,6 +11,7 @@ from crossarch.config.resolve import (
     NetworkSettings,
     batch_size_of,
     check_training_set,
+    label_settings,
     plain_network,
     set_whitening,
 )
@@ -43,7 +44,7 @@ class DistilSettings(Resolved):
 
 def resolve_distil(configuration: Configuration, target: SetId) -> DistilSettings:
     """Everything that the distillation of `target` needs. Raises ConfigError if it is impossible."""
-    source, dataset = configuration.source(target.source), configuration.dataset(target.dataset)
+    source = configuration.source(target.source)
     check_training_set(configuration, target.source, target.dataset, target.ipc)
     if not source.distilled:
         raise ConfigError(
@@ -56,7 +57,7 @@ def resolve_distil(configuration: Configuration, target: SetId) -> DistilSetting
         whitening=set_whitening(configuration, target.source, target.dataset, target.ipc),
         method=source.distilled[target.dataset].model_copy(update={"ipc": (target.ipc,)}),
         batch_size=batch_size_of(configuration, target.dataset, target.ipc),
-        labels=LabelSettings(kind="soft", temperature=dataset.label_temperature),
+        labels=label_settings(configuration, target.source, target.dataset, target.ipc),
     )
 
 

@@ -21,7 +21,8 @@ class UpstreamFile(Model):
     `url` is http or https; `size` is in bytes; `sha256`, `git_blob` and `md5` are hexadecimal digests.
     `git_blob` is the id that Git gives to the content: the SHA-1 of ``blob <size>\\0`` followed by the
     bytes. A file in a shared Google Drive folder is written
-    `https://drive.google.com/drive/folders/<id of the folder>/<path inside it>`.
+    `https://drive.google.com/drive/folders/<id of the folder>/<path inside it>`,
+    a single file as the link that Drive gives.
     """
 
     url: str

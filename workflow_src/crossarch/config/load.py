@@ -39,8 +39,12 @@ def load_configuration(
         selection_file = file
         validated(Selection, chosen, file)
     recipes_file = directory / "recipes.yaml"
-    sources = _entries(Source, directory / "sources.yaml")
     validated_selection = validated(Selection, chosen, selection_file)
+    sources = _with_own_sources(
+        _entries(Source, directory / "sources.yaml"),
+        validated_selection.own_sources,
+        _places(layers, "own_sources"),
+    )
     networks_from = _places(layers, "own_networks")
     configuration = Configuration(
         directory=directory,
@@ -67,6 +71,21 @@ def load_configuration(
     check_recipes(configuration)
     check_names(configuration, {key: file for file, layer in layers for key in layer})
     return configuration
+
+
+def _with_own_sources(
+    sources: Mapping[str, Source], own: Mapping[str, Any], places: Mapping[str, str]
+) -> dict[str, Source]:
+    """All sources; a mistake in a custom one is a ConfigError with its file, of `places`."""
+    for name in own.keys() & sources.keys():
+        raise ConfigError(
+            f"{places[name]}: own_sources.{name}: found the name of a source of sources.yaml, allowed: "
+            "another name"
+        )
+    made = {
+        name: validated(Source, data, places[name], f"own_sources.{name}") for name, data in own.items()
+    }
+    return {**sources, **made}
 
 
 def _lock(file: Path) -> dict[str, Locked]:

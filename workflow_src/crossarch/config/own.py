@@ -9,6 +9,7 @@ import hashlib
 import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +34,24 @@ BLOCKLESS = {
 _places: dict[str, Path] = {}
 """Where the configuration has each network today, by the digest of its code."""
 
+LIBRARIES = ("timm", "torchvision")
+
 
 class NetworkFile(Model):
-    """The file of a network, as its path is written, and the digest of its code (16 hex digits)."""
+    """The file of a network, as its path is written, and the digest of its code (16 hex digits).
+
+    Of a network of a library the file is `<library>:<name>`, and `droppath` its patterns of branches.
+    """
 
     file: str = Field(min_length=1)
     code: str = Field(pattern=r"^[0-9a-f]{16}$")
+    droppath: tuple[str, ...] = Field(default=(), exclude_if=lambda patterns: not patterns)
+
+    @property
+    def in_library(self) -> tuple[str, str] | None:
+        """(library, name) of a network of a library; None for a file."""
+        library, colon, name = self.file.partition(":")
+        return (library, name) if colon and library in LIBRARIES else None
 
     @property
     def location(self) -> Path:
@@ -54,9 +67,10 @@ class NoDropPath(ConfigError):
     """A custom network has no DropPath where a recipe has it."""
 
     def __init__(self, own: NetworkFile, arch: str) -> None:
+        place = "`droppath` beside its `file`" if own.in_library else "@network(..., droppath=(...))"
         super().__init__(
             f"{own.file}: {arch}: found no DropPath, which the recipe needs: name its residual branches "
-            "in @network(..., droppath=(...)), or choose recipes without DropPath"
+            f"in {place}, or choose recipes without DropPath"
         )
 
 
@@ -73,6 +87,18 @@ def read_network_files(
         key = f"{places[arch]}: own_networks.{arch}"
         if arch in ARCHS:
             raise ConfigError(f"{key}: found the name of a network of ours, allowed: another name")
+        made = NetworkFile(
+            file=network.file,
+            code=network_code(f"{network.file!r}, {network.droppath}"),
+            droppath=network.droppath,
+        )
+        if library := made.in_library:
+            if find_spec(library[0]) is None:
+                raise ConfigError(f"{key}: {library[0]} is not installed; `pip install {library[0]}`")
+            files[arch] = made
+            continue
+        if network.droppath:
+            raise ConfigError(f"{key}.droppath: found patterns, allowed there: in @network of its file")
         source = _read(network.file, key)
         names = [name for name, _ in _registrations(ast.parse(source))]
         if names and arch not in names:
@@ -89,6 +115,8 @@ def may_have_droppath(own: NetworkFile, arch: str) -> bool:
     It has none where the file registers it without `droppath` and imports nothing that could bring
     blocks of ours. A file that cannot be read may have it.
     """
+    if own.in_library:
+        return True
     try:
         tree = ast.parse(own.location.read_text(encoding="utf-8"))
     except (OSError, ValueError, SyntaxError):

@@ -35,7 +35,8 @@ def table_sources(configuration: Configuration, table: Table, dataset: str) -> l
     """
     if configuration.is_besides(dataset):
         return configuration.chosen_sources(dataset)
-    chosen = configuration.selection.sources or ()
+    selection = configuration.selection
+    chosen = (*(selection.sources or ()), *selection.own_sources)
     besides = chosen if table.layout == "main" and table.dataset else ()
     own = [name for name in besides if configuration.source(name).ipcs(str(table.dataset))]
     return list(dict.fromkeys([*table.sources, *own]))

@@ -245,16 +245,29 @@ def set_whitening(configuration: Configuration, source: str, dataset: str, ipc: 
 
 
 def set_reading(configuration: Configuration, source: str, dataset: str, ipc: int) -> str:
-    """How the files of a distilled set are understood: format, order of the classes, pixels."""
+    """How the files of a distilled set are understood: order of the classes, pixels, choices in it."""
     entry = distilled_set(configuration, source, dataset, ipc)
-    order = "by name" if entry.form == "folder" else entry.class_order
-    return f"{entry.form}, classes {order}, {configuration.source(source).pixels}"
+    return f"{entry.reading}, {configuration.source(source).pixels}"
+
+
+def label_settings(configuration: Configuration, source: str, dataset: str, ipc: int) -> LabelSettings:
+    """Kind and temperature of a training set's labels. The temperature of hard ones has no effect."""
+    of_source, temperature = (
+        configuration.source(source),
+        configuration.dataset(dataset).label_temperature,
+    )
+    if of_source.labels == "soft":
+        sets = of_source.sets.get(dataset, {})
+        chosen = (sets[ipc].label_temperature if ipc in sets else None) or of_source.label_temperature
+        temperature = temperature if chosen == "paper" else chosen
+    return LabelSettings(kind=of_source.labels, temperature=temperature)
 
 
 def images_reading(dataset: Dataset, origin: Origin) -> str:
     """How the images of a real data set are read: in which layout, of what shape, how many classes."""
     shape = f"{dataset.channels} x {dataset.image_size} x {dataset.image_size}"
-    return f"{origin.layout}, {shape}, {dataset.classes} classes"
+    padded = ", padded" if origin.pad else ""
+    return f"{origin.layout}, {shape}, {dataset.classes} classes{padded}"
 
 
 def test_whitening(configuration: Configuration, run: RunId) -> Whitening:
@@ -329,8 +342,8 @@ def resolve(configuration: Configuration, run: RunId) -> RunSettings:
     """Everything that the training of `run` needs. Raises ConfigError if the run is impossible."""
     configuration.network_file(run.arch)
     recipe = run_recipe(configuration, run)
-    source, own_network = configuration.source(run.source), configuration.source_network(run.source)
-    dataset = configuration.dataset(run.dataset)
+    own_network = configuration.source_network(run.source)
+    configuration.dataset(run.dataset)
     check_training_set(configuration, run.source, run.dataset, run.ipc)
     whitening = test_whitening(configuration, run)
     if not applies(configuration, run):
@@ -376,7 +389,7 @@ def resolve(configuration: Configuration, run: RunId) -> RunSettings:
         teacher_network=teacher_network,
         teacher_weights=_identified(configuration, run, weights) if weights else None,
         augmentation=recipe.augmentation,
-        labels=LabelSettings(kind=source.labels, temperature=dataset.label_temperature),
+        labels=label_settings(configuration, run.source, run.dataset, run.ipc),
         whitening=whitening,
         evaluate_every=configuration.selection.evaluation.every or recipe.evaluate_every,
         evaluation_precision=configuration.selection.evaluation.precision,

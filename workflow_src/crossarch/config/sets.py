@@ -14,8 +14,10 @@ AUDITED: tuple[Whitening, ...] = ("none", "standardise", "zca-kornia", "zca-frep
 
 
 def audited_space(whitening: Whitening) -> Whitening:
-    """The space that stands for `whitening` in an audit: MTT's constants change the scale alone."""
-    return "standardise" if whitening == "standardise-mtt" else whitening
+    """The space that stands for `whitening` in an audit: other constants change the scale alone."""
+    if whitening == "zca-kip":
+        return "zca-frepo"
+    return whitening if whitening in AUDITED else "standardise"
 
 
 def chosen_sets(configuration: Configuration) -> list[SetId]:
@@ -43,7 +45,7 @@ def check_own_files(configuration: Configuration) -> None:
 def _own_files(configuration: Configuration) -> Iterator[tuple[str, LocalFile]]:
     """The files of one's own of the chosen sources, data sets and IPC, behind the key of their set."""
     selection = configuration.selection
-    for source in selection.sources or ():
+    for source in (*(selection.sources or ()), *selection.own_sources):
         for dataset, by_ipc in configuration.source(source).sets.items():
             if dataset not in selection.datasets:
                 continue

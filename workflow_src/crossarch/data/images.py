@@ -8,7 +8,7 @@ from PIL import Image, UnidentifiedImageError
 from crossarch.errors import DataError
 
 _PNG_BIT_DEPTH = 24  # where the first chunk of every PNG has its bits a channel
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
 
 def decode(content: bytes, name: str) -> np.ndarray:

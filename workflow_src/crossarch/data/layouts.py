@@ -13,13 +13,27 @@ import torch
 
 from crossarch.config.schema import Origin
 from crossarch.data.archives import check_pickle
+from crossarch.data.canonical import hard_labels, raw_pixels
 from crossarch.data.containers import Container, opened
-from crossarch.data.images import decode
+from crossarch.data.images import IMAGE_SUFFIXES, decode
+from crossarch.data.readers.numpy import load_numpy
+from crossarch.data.readers.registry import zipped_with
 from crossarch.data.store import ImageSet
 from crossarch.errors import DataError
 from crossarch.progress import tracked
 
-_CLASS_IMAGE = re.compile(r"(?:.*/)?(train|test)/([^/]+)/[^/]+\.(?:jpg|jpeg|png)", re.IGNORECASE)
+_SUFFIXES = "|".join(suffix.removeprefix(".") for suffix in IMAGE_SUFFIXES)
+_CLASS_IMAGE = re.compile(
+    rf"(?:.*/)?(train(?:ing)?|test|val(?:id(?:ation)?)?)/([^/]+)/(?:[^/]+/)?[^/]+\.(?:{_SUFFIXES})",
+    re.IGNORECASE,
+)
+_ARRAYS = {  # what arrays of an .npz are called
+    "train": (("x_train", "y_train"), ("train_images", "train_labels"), ("train_x", "train_y")),
+    "test": (
+        *(("x_test", "y_test"), ("test_images", "test_labels"), ("test_x", "test_y")),
+        *(("x_val", "y_val"), ("val_images", "val_labels"), ("val_x", "val_y")),
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -39,9 +53,12 @@ class RealSet:
 def read_real(place: Path, origin: Origin, classes: int) -> RealSet:
     """Read a set of so many `classes` from a folder or an archive, which is left as it is.
 
-    It holds the layout of `origin`, or folders `{train,test}/<class>/<image>`. Raises DataError for
-    anything else, and for files that are missing or damaged.
+    It holds the layout of `origin`, folders `{train,test}/<class>/<image>` or, of an `.npz`, arrays
+    `x_train`, `y_train`, `x_test` and `y_test`. Raises DataError for anything else, and for files that
+    are missing or damaged.
     """
+    if place.is_file() and zipped_with(place, b"PK", ".npy"):
+        return _read_arrays(place, classes)
     with opened(place) as container:
         for layout, read in _OFFICIAL.items():
             if (base := _base(container, layout)) is not None:
@@ -134,25 +151,55 @@ _OFFICIAL: Mapping[str, Callable[[Container, str], RealSet]] = {
 
 
 def _read_class_folders(container: Container, origin: Origin, classes: int) -> RealSet:
-    """Folders `{train,test}/<class>/<image>`; classes are numbered in alphabetical order."""
+    """Folders `{train,test}/<class>/<image>`; classes are numbered in alphabetical order.
+
+    `val` stands for a missing `test`; images may be in one more folder of their class.
+    """
     found = [(name, match) for name in container.names if (match := _CLASS_IMAGE.fullmatch(name))]
+    folders = {match[1].lower(): match[1] for _, match in found}
     names = tuple(sorted({match[2] for _, match in found}))
-    for split in ("train", "test"):
-        if not any(match[1] == split for _, match in found):
+    splits = []
+    for split, others in (("train", ("training",)), ("test", ("val", "valid", "validation"))):
+        folder = next((name for name in (split, *others) if name in folders), None)
+        if folder is None:
             or_else = "" if origin.layout == "class-folders" else f", nor the layout {origin.layout}"
+            there = f"; found folders {', '.join(sorted(folders.values()))}" if folders else ""
             raise DataError(
-                f"{container.place}: found no images {split}/<class>/<name>.png or .jpg{or_else}"
+                f"{container.place}: found no images {split}/<class>/<name>.png or .jpg{or_else}{there}"
             )
+        splits.append(folder)
     if len(names) != classes:
         raise DataError(
             f"{container.place}: found {len(names)} classes, {some(names)}, expected: {classes}"
         )
     train, test = (
-        _read_images(container, [(name, m[2]) for name, m in found if m[1] == split], names)
-        for split in ("train", "test")
+        _read_images(container, [(name, m[2]) for name, m in found if m[1].lower() == split], names)
+        for split in splits
     )
     in_order = origin.layout != "tiny-imagenet-200"  # its own list has another
     return RealSet(train, test, names, names if in_order else None)
+
+
+def _read_arrays(place: Path, classes: int) -> RealSet:
+    """The arrays of an `.npz`, whose classes are called by their numbers."""
+    pairs = [pair for named in _ARRAYS.values() for pair in named]
+    arrays = load_numpy(place, [name for pair in pairs for name in pair])
+    there = {name.lower(): array for name, array in arrays.items()} if isinstance(arrays, dict) else {}
+    splits = {}
+    for split, named in _ARRAYS.items():
+        pair = next((pair for pair in named if set(pair) <= set(there)), None)
+        if pair is None:
+            found = ", ".join(there) or "one array"
+            raise DataError(f"{place}: found {found}, expected x_train, y_train, x_test and y_test")
+        images, labels = (torch.from_numpy(there[name]) for name in pair)
+        if images.ndim == 3:
+            images = images[:, None]
+        elif images.ndim == 4 and images.shape[-1] in (1, 3) and images.shape[1] not in (1, 3):
+            images = images.permute(0, 3, 1, 2)
+        pixels = raw_pixels(images, str(place)).round().to(torch.uint8)
+        splits[split] = ImageSet(pixels, hard_labels(labels, str(place)))
+    names = tuple(map(str, range(classes)))
+    return RealSet(splits["train"], splits["test"], names, names)
 
 
 def some(names: Sequence[str]) -> str:
@@ -175,8 +222,8 @@ def _read_images(
     each = tracked(named, f"Reading {container.place.name}")
     decoded = [decode(container.content(name), container.title(name)) for name, _ in each]
     labels = torch.tensor([numbers[label] for _, label in named])
-    try:
-        pixels = np.stack(decoded)
-    except ValueError as error:
-        raise DataError(f"{container.place}: images differ in size: {error}") from None
-    return ImageSet(torch.from_numpy(pixels).permute(0, 3, 1, 2), labels)
+    for (name, _), image in zip(named, decoded, strict=True):
+        if image.shape != decoded[0].shape:
+            sizes = f"{image.shape[:2]} pixels, needed: {decoded[0].shape[:2]}, as of the first image"
+            raise DataError(f"{container.title(name)}: images differ in size: found {sizes}")
+    return ImageSet(torch.from_numpy(np.stack(decoded)).permute(0, 3, 1, 2), labels)

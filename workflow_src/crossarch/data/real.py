@@ -9,10 +9,10 @@ import torch.nn.functional as F
 
 from crossarch.config import images_reading
 from crossarch.config.schema import Dataset, Origin
+from crossarch.data.canonical import one_if_grey
 from crossarch.data.content import content_digest
-from crossarch.data.formats import class_folders, one_if_grey
-from crossarch.data.layouts import RealSet, read_real, some
-from crossarch.data.store import ImageSet, check_every_class, check_set, load_metadata, save_set
+from crossarch.data.layouts import RealSet, read_real
+from crossarch.data.store import ImageSet, check_every_class, check_set, save_set
 from crossarch.errors import DataError
 from crossarch.fetch.checks import CHECKSUMS, checksums
 
@@ -39,7 +39,7 @@ def prepare_real(
     metadata = {}
     for split, images in splits.items():
         file = f"{place or origin.layout} ({split})"
-        splits[split] = _checked(images, dataset, file)
+        splits[split] = _checked(images, dataset, origin.pad, file)
         metadata[split] = {
             "dataset": name,
             "split": split,
@@ -54,15 +54,25 @@ def prepare_real(
         save_set(path, splits[split], metadata[split])
 
 
-def _checked(images: ImageSet, dataset: Dataset, file: str) -> ImageSet:
-    """The images of one split, grey ones with one channel if the data set has one; DataError, if not."""
+def _checked(images: ImageSet, dataset: Dataset, pad: bool, file: str) -> ImageSet:
+    """The images of one split, grey ones with one channel if the data set has one, perhaps padded.
+
+    Raises DataError where they are not of the shape and the classes of the data set.
+    """
     if dataset.channels == 1:
         images = replace(images, images=one_if_grey(images.images))
+    height, width = images.images.shape[-2:]
+    down, right = dataset.image_size - height, dataset.image_size - width
+    smaller = min(down, right) >= 0 and max(down, right) > 0
+    if smaller and pad:
+        border = (right // 2, right - right // 2, down // 2, down - down // 2)
+        images = replace(images, images=F.pad(images.images, border))
     check_set(images, file, dataset.classes)
     check_every_class(images.labels, dataset.classes, file)
     found = tuple(images.images.shape[1:])
     if found != dataset.image_shape:
-        raise DataError(f"{file}: found images {found}, needed: {dataset.image_shape}")
+        hint = "; `pad: true` in its origin pads them" if smaller else ""
+        raise DataError(f"{file}: found images {found}, needed: {dataset.image_shape}{hint}")
     return images
 
 
@@ -75,49 +85,6 @@ def _checked_content(images: ImageSet, dataset: Dataset, split: str, file: str) 
             f"{file}: found {len(images.images)} images with the content {found}, expected: {expected}"
         )
     return found
-
-
-def listed_order(train: Path) -> list[int]:
-    """For each class of the set's own list, its number here; from the prepared training images."""
-    classes, listed = _names(train, "classes"), _names(train, "listed")
-    if sorted(classes) != sorted(listed):
-        raise DataError(
-            f"{train}: does not tell the order of its classes: {some(classes)} are not {some(listed)}"
-        )
-    return [classes.index(name) for name in listed]
-
-
-def named_order(train: Path, folder: Path) -> list[int]:
-    """For each class of a `folder` of images, in the order that it is read in, its number here.
-
-    Its subfolders are called as the classes of the prepared training images `train`, or by their
-    numbers, 0 to C - 1; DataError where they are neither.
-    """
-    classes = _names(train, "classes")
-    names = [path.name for path in class_folders(folder)]
-    if sorted(names) == sorted(classes):
-        return [classes.index(name) for name in names]
-    numbers = [int(name) for name in names if name.isdecimal()]
-    if len(numbers) == len(names) and sorted(numbers) == list(range(len(classes))):
-        return numbers
-    raise DataError(
-        f"{folder}: found folders {some(names)}; needed: one for each class, called {some(classes)}, "
-        f"or by its number there, 0 to {len(classes) - 1}"
-    )
-
-
-def _names(train: Path, key: str) -> list[str]:
-    """The names of classes that the metadata of prepared training images have under a key."""
-    try:
-        names: list[str] | None = json.loads(load_metadata(train)[key])
-    except (KeyError, ValueError) as error:
-        raise DataError(f"{train}: does not tell the order of its classes: {error}") from None
-    if names is None:
-        raise DataError(
-            f"{train}: was read from class folders, which do not tell the order of the set's own list; "
-            "prepare it from what its authors published"
-        )
-    return names
 
 
 def read_digits() -> RealSet:

@@ -4,11 +4,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from crossarch.config import Configuration, SetId, distilled_set, set_reading, set_whitening
+from crossarch.config import (
+    Configuration,
+    SetId,
+    distilled_set,
+    label_settings,
+    set_reading,
+    set_whitening,
+)
 from crossarch.config.files import File, LocalFile
 from crossarch.config.schema import Whitening
 from crossarch.data.distilled import prepare_distilled
-from crossarch.data.real import listed_order, named_order, prepare_real
+from crossarch.data.readers import reader_of
+from crossarch.data.real import prepare_real
 from crossarch.data.store import ImageSet, load_set, save_set
 from crossarch.data.whitening import fit_whitener, load_whitener, save_whitener
 from crossarch.errors import DataError
@@ -76,12 +84,9 @@ def make_distilled(
     source, dataset, ipc = target.source, target.dataset, target.ipc
     entry = distilled_set(configuration, source, dataset, ipc)
     names = [file.path if isinstance(file, LocalFile) else file.url for file in entry.files]
-    order = None
-    if real:
-        order = named_order(real, files[0]) if entry.form == "folder" else listed_order(real)
     metadata = {
         "origin": " ".join(names),
-        "read_as": set_reading(configuration, source, dataset, ipc),
+        "read_as": f"{reader_of(files[0]).name}, {set_reading(configuration, source, dataset, ipc)}",
         "source": source,
         CHECKSUMS: checksums(dict(zip(names, files, strict=True))),
     }
@@ -95,8 +100,9 @@ def make_distilled(
             ipc,
             files,
             output,
+            labels=label_settings(configuration, source, dataset, ipc),
             whitener=load_whitener(whitener) if whitener else None,
-            class_order=order,
+            real=real,
             metadata=metadata,
         )
 

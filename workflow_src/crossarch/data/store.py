@@ -1,6 +1,8 @@
 """Tensors between stages: safetensors files with metadata, written whole, checked when read."""
 
+import codecs
 import json
+import re
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,6 +10,7 @@ from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
@@ -128,16 +131,33 @@ def load_test_set(
 
 
 def load_pt(path: Path) -> Any:
-    """Read a `.pt` or `.pth` file without running any code from it; DataError if it is not one."""
+    """Read a `.pt` or `.pth` file without running any code from it; DataError if it is not one.
+
+    Besides tensors it may hold what many save beside them: NumPy's arrays and numbers, and the arguments
+    of a script.
+    """
     check_kind(path, _PT_HEADS, "PyTorch file")
     try:
-        with safe_globals([Namespace]):  # arguments of a script, which many save beside their weights
+        with safe_globals([Namespace, *_of_numpy()]):
             return torch.load(path, map_location="cpu", weights_only=True)
-    except UnpicklingError:  # its words are advice to run what stands in the file
-        raise DataError(f"{path}: is damaged or holds more than tensors, and no code is run") from None
+    except UnpicklingError as error:  # its words are advice to run what stands in the file
+        if held := re.search(r"(?:GLOBAL|Unsupported class) ([\w.]+)", str(error)):
+            raise DataError(f"{path}: holds {held[1]}, which is not loaded: no code is run") from None
+        raise DataError(f"{path}: is damaged") from None
     except Exception as error:  # what stands in a damaged file decides where torch stumbles
         reason = str(error).split(". ")[0].split("\n")[0] or "it ends too early"
-        raise DataError(f"{path}: is not a whole file of tensors: {reason}") from None
+        raise DataError(f"{path}: is damaged: {reason}") from None
+
+
+def _of_numpy() -> list[Any]:
+    """What pickles of NumPy's arrays and numbers name, under the modules of NumPy 1 and 2."""
+    dtypes = {type(np.dtype(kind)) for kind in np.sctypeDict.values() if kind is not np.object_}
+    named = [(np._core.multiarray.scalar, "scalar"), (np._core.multiarray._reconstruct, "_reconstruct")]  # type: ignore[attr-defined]
+    modules = ("numpy.core.multiarray", "numpy._core.multiarray")
+    return [
+        *((made, f"{module}.{name}") for made, name in named for module in modules),
+        *(np.ndarray, np.dtype, *dtypes, codecs.encode),
+    ]
 
 
 def check_kind(path: Path, heads: tuple[bytes, ...], kind: str) -> None:
@@ -173,7 +193,8 @@ def check_set(
     if labels.ndim == 1 and labels.dtype == torch.int64:
         if classes is not None and not 0 <= int(labels.min()) <= int(labels.max()) < classes:
             found = f"{int(labels.min())} to {int(labels.max())}"
-            raise DataError(f"{file}: labels: found {found}, needed: 0 to {classes - 1}")
+            hint = "; subtract 1" if found == f"1 to {classes}" else ""
+            raise DataError(f"{file}: labels: found {found}, needed: 0 to {classes - 1}{hint}")
     elif labels.ndim == 2 and labels.dtype == torch.float32:
         if classes is not None and labels.shape[1] != classes:
             raise DataError(

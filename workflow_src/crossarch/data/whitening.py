@@ -3,14 +3,18 @@
 `zca-kornia` works on pixels in [0, 1] with a fixed ridge of 0.1, as kornia's ZCAWhitening(eps=0.1);
 `zca-frepo` standardises each channel first and takes a ridge of 0.1 of the mean eigenvalue, as FRePo
 (Zhou et al. 2022). Both rotate back to pixels, so that an image still looks like one. `standardise`
-scales each channel by FRePo's constants, `standardise-mtt` by MTT's (Cazenavette et al. 2022).
+scales each channel by FRePo's constants, `standardise-mtt` by MTT's (Cazenavette et al. 2022),
+`constants_...` by custom ones. `zca-kip` is that of KIP (Nguyen et al. 2021) and RFAD (Loo et al. 2022):
+channels are standardised, each image is centred and scaled to length 1, and ZCA has no mean image.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from crossarch.config.schema import Dataset, Standardisation, Whitening
@@ -18,7 +22,11 @@ from crossarch.data.store import load_metadata, load_tensors, save_tensors
 from crossarch.errors import DataError
 
 RIDGE = 0.1
-MIXING: tuple[Whitening, ...] = ("zca-kornia", "zca-frepo")  # the others treat each pixel alone
+MIXING: tuple[Whitening, ...] = (
+    "zca-kornia",
+    "zca-frepo",
+    "zca-kip",
+)  # the others treat each pixel alone
 CHUNK = 2_000  # images at a time: keeps copies in floating point small
 
 
@@ -27,7 +35,7 @@ class Whitener:
     """x -> ((pixel / 255 - shift) / scale - mean) @ matrix, back in image shape, float32.
 
     `shift` and `scale` are (C,); `mean` is (C H W,); `matrix` is symmetric (C H W, C H W). Both of the
-    latter are None in the spaces that mix no pixels (`none`, `standardise`, `standardise-mtt`).
+    latter are None in the spaces that mix no pixels. In `zca-kip` each image is normalised first.
     """
 
     name: Whitening
@@ -50,28 +58,37 @@ class Whitener:
         return Whitener(self.name, self.shift.to(device), self.scale.to(device), mean, matrix)
 
     def unwhiten(self, images: Tensor) -> Tensor:
-        """Whitened (N, C, H, W) float32 back to pixels in [0, 1] (not clipped)."""
+        """Whitened (N, C, H, W) float32 back to pixels in [0, 1] (not clipped).
+
+        In `zca-kip`, which keeps neither, each image gets the mean and deviation of all.
+        """
         if self.mean is not None and self.matrix is not None:
             inverse = torch.linalg.inv(self.matrix.double())
             flat = images.double().flatten(1) @ inverse + self.mean
+            if self.name == "zca-kip":
+                flat = flat * math.sqrt(flat.shape[1])
             images = flat.float().view_as(images)
         return images * self.scale[:, None, None] + self.shift[:, None, None]
 
     def _scaled(self, images: Tensor) -> Tensor:
         pixels = images.float() / 255.0
-        return (pixels - self.shift[:, None, None]) / self.scale[:, None, None]
+        scaled = (pixels - self.shift[:, None, None]) / self.scale[:, None, None]
+        if self.name == "zca-kip":
+            centred = scaled - scaled.mean((1, 2, 3), keepdim=True)
+            scaled = F.normalize(centred.flatten(1)).view_as(scaled)
+        return scaled
 
 
 def fit_whitener(name: Whitening, dataset: Dataset, images: Tensor) -> Whitener:
     """Fit a whitening to the training images (N, C, H, W) uint8 of `dataset`."""
     constants = dataset.standardisation(name)
     if constants is None:
-        raise DataError(f"{dataset.title}: mtt: found nothing, needed for whitening {name!r}")
+        raise DataError(f"{dataset.title}: found no constants for the whitening {name!r}")
     shift, scale = torch.tensor(constants.mean), torch.tensor(constants.std)
     plain = Whitener(name, shift, scale)
     if name not in MIXING:
         return plain
-    mean, scatter = _mean_and_scatter(images, plain._scaled)
+    mean, scatter = _mean_and_scatter(images, plain._scaled, centred=name != "zca-kip")
     if name == "zca-kornia":
         covariance = scatter / (len(images) - 1)
         ridge = RIDGE
@@ -93,7 +110,7 @@ def save_whitener(path: Path, whitener: Whitener) -> None:
 
 def load_whitener(path: Path) -> Whitener:
     """Read a whitener; DataError if the file is damaged."""
-    name: Whitening = load_metadata(path).get("whitening", "none")  # type: ignore[assignment]
+    name = load_metadata(path).get("whitening", "none")
     names = ("shift", "scale", "mean", "matrix") if name in MIXING else ("shift", "scale")
     return Whitener(name, **load_tensors(path, names))
 
@@ -107,12 +124,15 @@ def scales_with(path: Path, constants: Standardisation | None) -> bool:
     )
 
 
-def _mean_and_scatter(images: Tensor, scaled: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
-    """Mean (D,) and scatter matrix (D, D) of scaled images, flattened, in float64."""
+def _mean_and_scatter(
+    images: Tensor, scaled: Callable[[Tensor], Tensor], *, centred: bool
+) -> tuple[Tensor, Tensor]:
+    """Mean (D,), 0 unless `centred`, and scatter matrix (D, D) of scaled, flat images, in float64."""
     parts = images.split(CHUNK)
     mean = torch.as_tensor(sum(scaled(part).flatten(1).double().sum(0) for part in parts)) / len(images)
+    mean = mean * centred
     scatter = torch.zeros(len(mean), len(mean), dtype=torch.float64)
     for part in parts:
-        centred = scaled(part).flatten(1).double() - mean
-        scatter.addmm_(centred.T, centred)
+        flat = scaled(part).flatten(1).double() - mean
+        scatter.addmm_(flat.T, flat)
     return mean, scatter

@@ -3,12 +3,13 @@
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from crossarch.config.files import UpstreamFile
 from crossarch.errors import FetchError, warn
 from crossarch.fetch.checks import ABSENT, mismatch
 from crossarch.fetch.places import Place, local_places
-from crossarch.fetch.transfer import IN_DRIVE, TransferError, download
+from crossarch.fetch.transfer import TransferError, download
 from crossarch.files import atomic_path, remove_leftovers
 from crossarch.locks import locked
 
@@ -70,7 +71,11 @@ def _first_right(file: UpstreamFile, destination: Path, places: Sequence[Place])
             tried.append(f"{name} ({error})")
             if place.kind != "network" and str(error) != ABSENT:
                 warn(f"{name}: {error}; trying the next place")
-    hint = " try again in a day (Google limits downloads), or" if IN_DRIVE.fullmatch(file.url) else ""
+    hint = (
+        " try again in a day (Google limits downloads), or"
+        if urlsplit(file.url).hostname == "drive.google.com"
+        else ""
+    )
     raise FetchError(
         f"{destination}: no place has the right file: {', '.join(tried)};{hint} set CROSSARCH_MIRROR to "
         f"a directory that holds {file.relative_path}, or put the file at {destination}"

@@ -41,7 +41,7 @@ def data_roots(configuration: Configuration) -> list[Path]:
 
 
 def find_real(configuration: Configuration, dataset: str) -> Path | None:
-    """The folder or archive that holds a real data set in one of the data roots; None if none does.
+    """The folder or archive that holds a real data set: its `path`, or one in a data root; else None.
 
     It is known by its name and a few names in it: that the set is whole is seen when it is read. Raises
     ConfigError for a root that is not there.
@@ -49,13 +49,18 @@ def find_real(configuration: Configuration, dataset: str) -> Path | None:
     origin = configuration.origin(dataset)
     if origin.embedded:
         return None
+    if origin.path:
+        if not (place := expanded(origin.path)).exists():
+            key = f"{dataset}.origin.path"
+            raise ConfigError(f"{configuration.directory}/datasets.yaml: {key}: {place}: no such file")
+        return place
     roots = data_roots(configuration)
     names = [PurePosixPath(urlsplit(file.url).path).name for file in origin.archives]
     for root in roots:
         for folder in _folders(root, dataset, origin.layout):
             if folder.is_dir():
                 return folder
-        for name in (*names, f"{dataset}.zip"):
+        for name in (*names, *(f"{dataset}{end}" for end in (".zip", ".tar.gz", ".npz"))):
             if (root / name).is_file():
                 return root / name
     return None

@@ -24,6 +24,9 @@ RETRIES = 4  # of a request, or of a transfer that breaks off
 BACKOFF_SECONDS = 1.0  # the wait doubles with each repetition
 RETRY_AFTER_SECONDS = 60  # the longest wait that a server may ask for
 IN_DRIVE = re.compile(r"https?://drive\.google\.com/drive/folders/([-\w]{10,})/([^?#]+)")
+ONE_IN_DRIVE = re.compile(
+    r"https?://(?:drive|docs)\.google\.com/(?:file/d/|(?:uc|open)\?(?:[^#]*&)?id=)([-\w]{10,})(?:[/?&#].*)?"
+)
 _GDOWN: dict[str, Any] = {"quiet": True, "use_cookies": False, "timeout": TIMEOUT}
 _PAGE_START = rb"(\xef\xbb\xbf)?\s*<(!doctype html|html|head|body|meta|title|script|!--|\?xml.*html)"
 
@@ -43,6 +46,9 @@ def download(file: UpstreamFile, target: Path) -> None:
             with working(f"Downloading {in_drive[2]} from Google Drive"):
                 key = _find(in_drive[1], PurePosixPath(unquote(in_drive[2])))
                 gdown.download(id=key, output=str(target), retries=RETRIES, **_GDOWN)
+        elif alone := ONE_IN_DRIVE.fullmatch(file.url):
+            with working("Downloading from Google Drive"):
+                gdown.download(id=alone[1], output=str(target), retries=RETRIES, **_GDOWN)
         else:
             _download(file, target)
     except Exception as error:  # gdown takes for granted what pages and headers look like

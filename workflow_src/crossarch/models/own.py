@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,6 +18,7 @@ from torch import nn
 from crossarch.config import NetworkFile, NetworkSettings, NoDropPath, network_code
 from crossarch.errors import ConfigError, warn
 from crossarch.models.droppath import UnfitNetwork, drop_branches, droppath_parts
+from crossarch.models.library import library_drops, library_network
 from crossarch.models.trial import gives_probabilities, try_out
 
 Make = Callable[[NetworkSettings], nn.Module]
@@ -67,7 +68,10 @@ def build_own(settings: NetworkSettings, own: NetworkFile) -> nn.Module:
         made = registered.make(settings)
         if not isinstance(made, nn.Module):
             raise UnfitNetwork(f"found {type(made).__name__}, needed: a torch.nn.Module")
-        drop_branches(made, registered.droppath)
+        patterns = registered.droppath
+        if own.in_library and not patterns:
+            patterns = tuple(library_drops(made, settings))
+        drop_branches(made, patterns)
         if settings.droppath and not any(droppath_parts(made)):
             raise NoDropPath(own, settings.arch)
         trial = try_out(made, settings)
@@ -81,6 +85,8 @@ _warn_once = cache(warn)
 
 
 def _load(own: NetworkFile, arch: str) -> Registered:
+    if own.in_library:
+        return Registered(partial(library_network, own), own.droppath)
     found = _registered_in(own)
     if arch not in found:
         names = ", ".join(found) or "nothing"

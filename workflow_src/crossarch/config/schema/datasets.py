@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from crossarch.config.files import UpstreamFile
 from crossarch.config.model import Int, Model
-from crossarch.config.schema.terms import Float, Ipc, Positive, Title, Whitening
+from crossarch.config.schema.terms import Float, Ipc, Place, Positive, Title, Whitening
 
 Layout = Literal[
     "cifar-10-batches-py",
@@ -31,16 +31,21 @@ class Origin(Model):
     """How a real data set is laid out where it is published, and where its archive can be had.
 
     The `archives` are one set: the first that can be had is taken. A layout of EMBEDDED has none, its
-    images are taken out of an installed package.
+    images are taken out of an installed package. `path` is a folder, an archive or an `.npz` on the
+    user's disk. `pad` puts a border of zeros around smaller images.
     """
 
     layout: Layout
     archives: tuple[UpstreamFile, ...] = ()
+    path: Place | None = None
+    pad: bool = False
 
     @model_validator(mode="after")
     def _no_archive_of_a_package(self) -> "Origin":
-        if self.embedded and self.archives:
-            raise ValueError(f"archives: are not allowed where the layout {self.layout!r} needs none")
+        if self.embedded and (self.archives or self.path):
+            raise ValueError(
+                f"archives, path: are not allowed where the layout {self.layout!r} needs none"
+            )
         return self
 
     @property
@@ -85,10 +90,15 @@ class Dataset(Model):
         return self.channels, self.image_size, self.image_size
 
     def standardisation(self, whitening: Whitening) -> Standardisation | None:
-        """The constants that a whitening scales pixels in [0, 1] by; None where `mtt` is not known.
+        """The constants that a whitening scales pixels in [0, 1] by; None where they are not known.
 
-        0 and 1 for those that do not standardise.
+        0 and 1 for those that do not standardise; unknown are those of `standardise-mtt` without `mtt`,
+        and custom ones for another number of channels.
         """
+        if whitening.startswith("constants_"):
+            numbers = tuple(map(float, whitening.split("_")[1:]))
+            mean, std = numbers[: len(numbers) // 2], numbers[len(numbers) // 2 :]
+            return Standardisation(mean=mean, std=std) if len(mean) == self.channels else None
         if whitening == "standardise-mtt":
             return self.mtt
         if whitening in ("none", "zca-kornia"):

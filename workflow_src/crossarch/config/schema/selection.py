@@ -71,11 +71,14 @@ class CurvatureSettings(Model):
 class OwnNetwork(Model):
     """A network of the user's own: the file that registers it, and what it is called in print.
 
-    Written as the path of the file alone, it is called by its name.
+    Written as the path of the file alone, it is called by its name. Instead of a file it may be a
+    network of a library, `timm:<name>` or `torchvision:<name>`, whose branches `droppath` names by
+    patterns where it has no DropPath modules.
     """
 
     file: str = Field(min_length=1)
     title: Title | None = None
+    droppath: tuple[str, ...] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -88,6 +91,7 @@ class Selection(Model):
 
     `own_networks` become columns of every table of layout `main` or `spread`. `own_recipes` become rows
     of every table of layout `main` or `settings`: recipes as in recipes.yaml, or null for one of there.
+    `own_sources`, as in sources.yaml, become rows of every table of layout `main`.
     """
 
     datasets: Chosen[Name]
@@ -97,6 +101,7 @@ class Selection(Model):
     recipes: Chosen[RecipeName] | None = None
     own_networks: dict[Arch, OwnNetwork] = Field(default={})
     own_recipes: dict[RecipeName, dict[str, Any] | None] = Field(default={})
+    own_sources: dict[Name, dict[str, Any]] = Field(default={})
     seeds: Chosen[Seed]
     protocol: Protocol
     tables: Chosen[Name]

@@ -1,13 +1,12 @@
 """sources.yaml: distilled sets and where they come from."""
 
 from collections.abc import Collection
-from pathlib import PurePosixPath
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from crossarch.config.files import File, LocalFile, UpstreamFile
-from crossarch.config.model import Model
+from crossarch.config.model import Int, Model
 from crossarch.config.schema.terms import (
     Arch,
     Chosen,
@@ -23,16 +22,10 @@ from crossarch.config.schema.terms import (
     Widths,
 )
 
-SetFormat = Literal["pt", "npy", "npz", "safetensors", "flax", "folder"]
-SUFFIXES: dict[str, SetFormat] = {
-    ".pt": "pt",
-    ".pth": "pt",
-    ".npy": "npy",
-    ".npz": "npz",
-    ".safetensors": "safetensors",
-    ".msgpack": "flax",
-    "": "folder",
-}
+PixelLayout = Literal["channels_first", "channels_last"]
+LabelForm = Literal["logits", "probabilities"]
+Temperature = Annotated[Float, Field(gt=0)] | Literal["paper"]
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
 
 
 def _as_several(value: Any) -> Any:
@@ -42,15 +35,21 @@ def _as_several(value: Any) -> Any:
 class DistilledSet(Model):
     """The files of one distilled set: `images` (also in parts) and `labels`, or one `file` with both.
 
-    `format` is told by the name where it is not given (a name without a suffix is a folder of images).
-    `class_order` says how the set numbers its classes: `sorted` by name, or as `listed` in the real
-    set's own list; a folder's are told by their names. `whitening` overrides that of the source.
+    What a file is follows from its contents. Of several repetitions of an experiment `repetition` (from
+    0) is read, of several sets in a tree the one at `key`. `layout` and `label_form` decide what shapes
+    and values leave open. `class_order` says how the set numbers its classes: `sorted` by name, or as
+    `listed` in the real set's own list; a folder's are told by their names. `whitening` and
+    `label_temperature` override those of the source.
     """
 
     images: Annotated[tuple[File, ...], BeforeValidator(_as_several)] = ()
     labels: File | None = None
     file: File | None = None
-    format: SetFormat | None = None
+    repetition: Annotated[Int, Field(ge=0)] | None = None
+    key: str | None = None
+    layout: PixelLayout | None = None
+    label_form: LabelForm | None = None
+    label_temperature: Temperature | None = None
     teacher: UpstreamFile | None = None
     whitening: Whitening | None = None
     class_order: Literal["sorted", "listed"] = "sorted"
@@ -61,18 +60,8 @@ class DistilledSet(Model):
         half = bool(self.images) or self.labels is not None
         if pair == (self.file is not None) or half != pair:
             raise ValueError("either `images` and `labels`, or one `file` that holds both")
-        formats = {self.format or _format_of(file) for file in self.files}
-        if None in formats or len(formats) > 1:
-            names = ", ".join(_name_of(file) for file in self.files)
-            raise ValueError(f"a `format` of {', '.join(get_args(SetFormat))}; {names} tells none")
-        if pair != (formats <= {"pt", "npy"}):
-            raise ValueError("`images` and `labels` as .pt or .npy, or one `file` of another format")
-        if formats == {"folder"} and any(isinstance(file, UpstreamFile) for file in self.files):
-            raise ValueError("a `format`: a folder of images cannot be fetched, only read from a path")
-        if formats == {"folder"} and self.class_order == "listed":
-            raise ValueError(
-                "`class_order` of other formats: a folder's classes are told by their names"
-            )
+        if pair and (self.key is not None or self.repetition is not None):
+            raise ValueError("`key` and `repetition` beside `file` alone")
         return self
 
     @property
@@ -92,24 +81,24 @@ class DistilledSet(Model):
         return {name: file for name, file in named.items() if file is not None}
 
     @property
-    def form(self) -> SetFormat:
-        """The format of the files, given or told by their names."""
-        form = self.format or _format_of(self.files[0])
-        assert form is not None  # checked above
-        return form
+    def needs_real_classes(self) -> bool:
+        """Whether the numbers of its classes are known from the real set alone, as of folders."""
+        folder = isinstance(self.file, LocalFile) and self.file.location.is_dir()
+        return folder or self.class_order == "listed" or _name_of(self.files[0]).endswith(ARCHIVES)
 
     @property
-    def needs_real_classes(self) -> bool:
-        """Whether the numbers of its classes are known from the real set alone."""
-        return self.class_order == "listed" or self.form == "folder"
+    def reading(self) -> str:
+        """How its files are understood, as one value: it triggers the job that reads them."""
+        keys = {"repetition", "key", "layout", "label_form"}
+        chosen = self.model_dump(include=keys, exclude_none=True)
+        return ", ".join(
+            [f"classes {self.class_order}", *(f"{name} {value}" for name, value in chosen.items())]
+        )
 
 
 def _name_of(file: File) -> str:
-    return file.path if isinstance(file, LocalFile) else file.relative_path.name
-
-
-def _format_of(file: File) -> SetFormat | None:
-    return SUFFIXES.get(PurePosixPath(_name_of(file)).suffix)
+    name = file.path if isinstance(file, LocalFile) else file.relative_path.name
+    return name.partition("?")[0]  # a query may follow the suffix
 
 
 class CheckpointTest(Model):
@@ -153,7 +142,9 @@ class Source(Model):
     `whitened` pixels already live in the space of `whitening`; `raw` ones (0 to 255, or a folder of
     images) are moved there by this pipeline, with the whitening of the real training images. Instead of
     `sets` a source may name the IPC that are `drawn` from the real training images, anew for each seed,
-    or how sets are `distilled` from them by this pipeline.
+    or how sets are `distilled` from them by this pipeline. Targets of soft labels y are
+    softmax(y / t) with `label_temperature` t; `paper` is that of the paper for FRePo's labels, which the
+    data set has.
     """
 
     title: Title
@@ -162,6 +153,7 @@ class Source(Model):
     widths_by_dataset: dict[Name, Widths] = Field(default={})
     norm: Norm
     labels: Literal["soft", "hard"]
+    label_temperature: Temperature = 1.0
     whitening: Whitening
     pixels: Literal["whitened", "raw"] = "whitened"
     sets: dict[Name, dict[Ipc, DistilledSet]] = Field(default={})

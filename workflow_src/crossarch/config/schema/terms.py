@@ -1,10 +1,11 @@
 """Words and numbers that several files of `config/` have in common."""
 
+import re
 import unicodedata
 from collections.abc import Hashable, Mapping
-from typing import Annotated, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
 
 from crossarch.config.files import expanded
 from crossarch.config.model import Int, number
@@ -74,9 +75,52 @@ Widths = Annotated[tuple[Positive, ...], Field(min_length=1)]
 # One of ours or of `own_networks`: which names there are is checked when the files are read.
 Arch = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
 Norm = Literal["batch", "instance"]
-Whitening = Literal["none", "standardise", "standardise-mtt", "zca-kornia", "zca-frepo"]
+WHITENINGS = ("none", "standardise", "standardise-mtt", "zca-kornia", "zca-frepo", "zca-kip")
+_NUMBER = r"_[0-9]+(?:\.[0-9]+)?"
+CUSTOM_WHITENING = rf"constants(?:{_NUMBER}{_NUMBER})+"
+
+
+def _whitening_name(value: Any) -> Any:
+    """`constants_<means>_<deviations>` of custom constants; a name as it is, if it is one."""
+    if isinstance(value, Mapping):
+        mean, std = value.get("mean"), value.get("std")
+        numbers = (
+            [*mean, *std] if isinstance(mean, list | tuple) and isinstance(std, list | tuple) else []
+        )
+        if set(value) != {"mean", "std"} or not numbers or len(mean) != len(std):  # type: ignore[arg-type]
+            raise ValueError("{mean: [...], std: [...]}, one number for each channel")
+        if not all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers) or (
+            min(numbers) < 0 or round(min(std), 6) <= 0  # type: ignore[arg-type]
+        ):
+            raise ValueError("means from 0 and standard deviations above 0, of pixels in [0, 1]")
+        written = (f"{float(number):.6f}".rstrip("0").rstrip(".") for number in numbers)
+        return "_".join(["constants", *written])
+    if value not in WHITENINGS and not (
+        isinstance(value, str) and re.fullmatch(CUSTOM_WHITENING, value)
+    ):
+        raise ValueError(f"{', '.join(WHITENINGS)}, or {{mean: [...], std: [...]}}")
+    return value
+
+
+_NUMBERS = {"type": "array", "items": {"type": "number"}}
+Whitening = Annotated[
+    str,
+    BeforeValidator(_whitening_name),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"enum": list(WHITENINGS)},
+                {
+                    "type": "object",
+                    "properties": {"mean": _NUMBERS, "std": _NUMBERS},
+                    "required": ["mean", "std"],
+                    "additionalProperties": False,
+                },
+            ]
+        }
+    ),
+]
 Protocol = Literal["paper", "released", "released_as_is", "demo"]
-WHITENINGS: tuple[str, ...] = get_args(Whitening)
 PROTOCOLS: tuple[str, ...] = get_args(Protocol)
 # What targets and collections are called, so that no table, figure or analysis can be.
 RESERVED = (

@@ -1,4 +1,4 @@
-"""What a set of one's own may be mistaken in, though all of its shapes are right: one line for each."""
+"""Mistakes in a set whose shapes are all right: an error or a warning of one line each."""
 
 import math
 
@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from crossarch.config.schema import Dataset, Whitening
+from crossarch.data.canonical import kind_of
 from crossarch.data.whitening import MIXING, RIDGE
 from crossarch.errors import DataError, warn
 
@@ -15,19 +16,27 @@ LARGEST = 1e4
 SCALES = 10.0
 """How many times the deviation of real images a set's own may be, or be smaller, without a warning."""
 
-ROUNDING = 0.05
-"""How far from 1 the sum of rounded probabilities may be."""
+OUTSIDE = 0.01
+"""How far pixels of `none` may lie outside of 0 to 1 without a warning: learned ones overshoot."""
 
 
 def check_scale(images: Tensor, dataset: Dataset, whitening: Whitening, file: str) -> None:
-    """Warn where images (N, C, H, W), float32, deviate far more or less than real ones in their space.
+    """Warn where images (N, C, H, W), float32, are hardly on the scale of real ones in their space.
 
-    Raises DataError for values that no space has.
+    Raises DataError for values that no space has, and for a set without a value below 0 in a centred
+    space (any but `none`).
     """
     low, high = float(images.min()), float(images.max())
     found = f"{file}: images: found {low:.3g} to {high:.3g}"
     if max(-low, high) > LARGEST:
         raise DataError(f"{found}, allowed in every space: -{LARGEST:g} to {LARGEST:g}")
+    scales = dataset.standardisation(whitening)
+    centred = whitening in MIXING or (scales is not None and min(scales.mean) > 0)
+    if centred and 0 <= low < high:
+        raise DataError(
+            f"{found}, no value below 0, which no set in {whitening!r} has; for pixels from 0 to 1 or "
+            "255 write `pixels: raw` in the source, or `whitening: none`"
+        )
     usual, deviation = usual_deviation(dataset, whitening), float(images.double().std(correction=0))
     if not usual / SCALES <= deviation <= usual * SCALES:
         span = ", expected 0 to 1" if whitening == "none" else ""
@@ -35,6 +44,8 @@ def check_scale(images: Tensor, dataset: Dataset, whitening: Whitening, file: st
             f"{found}{span}, with a standard deviation of {deviation:.3g}; real images in {whitening!r} "
             f"have about {usual:.2g}: are these on another scale?"
         )
+    elif whitening == "none" and not (low >= -OUTSIDE and high <= 1 + OUTSIDE):
+        warn(f"{found}, expected in 'none': 0 to 1; are these standardised or on another scale?")
 
 
 def usual_deviation(dataset: Dataset, whitening: Whitening) -> float:
@@ -50,31 +61,30 @@ def usual_deviation(dataset: Dataset, whitening: Whitening) -> float:
     variance = sum((std / scale) ** 2 for std, scale in of_channels) / dataset.channels
     if whitening not in MIXING:
         return math.sqrt(variance)
-    ridge = RIDGE if whitening == "zca-kornia" else RIDGE * variance
+    ridge = RIDGE if whitening == "zca-kornia" else RIDGE * variance  # `zca-kip`: as if not scaled
     return math.sqrt(variance / (variance + ridge))
 
 
-def doubt_soft_labels(labels: Tensor, temperature: float, file: str) -> None:
-    """Warn where labels (N, classes) are hardly logits of softmax(label / temperature)."""
-    if kind := _kind_of_probabilities(labels):
-        others = f"targets are softmax(label / {temperature}), which are others"
-        warn(f"{file}: the labels are {kind}; {others}; {temperature} ln(p) would keep them")
-    largest = labels.argmax(1).unique()
-    if len(labels) > 1 and len(largest) == 1:
+def check_soft_labels(labels: Tensor, logits: Tensor, temperature: float, file: str) -> None:
+    """Warn where labels (N, classes) are of a kind that softmax(logits / temperature) hardly means."""
+    kind = kind_of(labels)
+    if kind in ("probabilities", "log-probabilities") and temperature != 1:
         warn(
-            f"{file}: labels: found the largest of every image in class {int(largest)}, expected: some "
+            f"{file}: the labels are {kind}, which `label_temperature` {temperature:g} makes others; 1 "
+            "would keep them"
+        )
+    if kind == "centred one-hot":
+        largest = float((logits / temperature).softmax(1).max())
+        warn(
+            f"{file}: the labels are {kind}, whose targets at `label_temperature` {temperature:g} are "
+            f"{largest:.2g} for the class itself"
+        )
+    classes = logits.argmax(1).unique()
+    if len(labels) > 1 and len(classes) == 1:
+        warn(
+            f"{file}: labels: found the largest of every image in class {int(classes)}, expected: some "
             f"in each of {labels.shape[1]} classes"
         )
-
-
-def _kind_of_probabilities(labels: Tensor) -> str | None:
-    """What rows of labels (N, classes) are if each sums up as probabilities do, perhaps rounded."""
-    sums = labels.double().sum(1)
-    if bool((labels >= 0).all()):
-        for whole, kind in ((1, "probabilities"), (100, "probabilities in percent")):
-            if bool((sums / whole - 1).abs().max() < ROUNDING):
-                return kind
-    return None
 
 
 def check_balance(labels: Tensor, names: list[str], ipc: int, file: str) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import msgpack
 import numpy as np
 
+from crossarch.data.readers.registry import reader
 from crossarch.errors import DataError
 
 _ARRAY, _COMPLEX, _SCALAR = 1, 2, 3
@@ -21,6 +22,12 @@ _DTYPES = {"bool", "float16", "float32", "float64"} | {
 }
 
 
+def _sign(path: Path, head: bytes) -> bool:
+    """A file of msgpack that begins with a mapping that is not empty."""
+    return 0x81 <= head[:1][0] <= 0x8F or head[:1] in (b"\xde", b"\xdf") if head else False
+
+
+@reader("flax", "flax checkpoint", _sign)
 def read_flax(path: Path) -> dict[str, Any]:
     """The tree of a checkpoint; its leaves are numpy arrays (bfloat16 as float32) and plain values.
 
