@@ -16,6 +16,7 @@ from miniature import CLASSES, SIDE, Workspace, make_workspace
 from PIL import Image
 from safetensors.torch import load_file
 
+from crossarch.config.sets import AUDITED
 from crossarch.data import load_set
 from crossarch.data.whitening import load_whitener
 
@@ -33,11 +34,14 @@ def shared(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Workspace
 
 def code_block(project: Path, section: str, language: str) -> str:
     """The first block of code of a language in a section of the page."""
+    return code_blocks(project, section, language)[0]
+
+
+def code_blocks(project: Path, section: str, language: str) -> list[str]:
+    """The blocks of code of a language in a section of the page."""
     page = (project / "docs" / "custom.md").read_text()
     text = page.split(f"\n## {section}\n")[1].split("\n## ")[0]
-    block = re.search(rf"```{language}\n(.*?)```", text, re.DOTALL)
-    assert block is not None
-    return block[1]
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
 def run_commands(workspace: Workspace, project: Path, section: str) -> list[str]:
@@ -213,6 +217,30 @@ def test_every_network_of_a_table_trains_on_it(shared: Workspace, project: Path)
     assert [cell.strip()[0].isdigit() or cell.strip().startswith("*") for cell in baseline[3:]].count(
         True
     ) == 2  # cnn and alexnet, which the workspace selects
+
+
+@pytest.mark.slow
+def test_the_audit_of_files_prints_the_entry_to_paste(shared: Workspace, project: Path) -> None:
+    needed = [f"{kind}/{space}" for kind in ("test", "whitening") for space in AUDITED]
+    made = shared.snakemake(*(f"results/data/cifar10/{name}.safetensors" for name in needed))
+    assert made.returncode == 0, made.stdout + made.stderr
+    images, labels = torch.randn(len(CLASSES), 3, SIDE, SIDE), torch.arange(len(CLASSES))
+    np.savez(shared.folder / "my-set.npz", images=images.numpy(), labels=labels.numpy())
+    torch.save(images, shared.folder / "images.pt")
+    torch.save(labels, shared.folder / "labels.pt")
+    entries = []
+    for line in code_blocks(project, SET, "sh")[1].splitlines():
+        audited = shared.crossarch(*shlex.split(line)[1:])
+        assert audited.returncode == 0, audited.stderr
+        entries.append(yaml.safe_load(audited.stdout.split("\n\n")[1]))
+    of_one, of_two = (next(iter(entry.values())) for entry in entries)
+    assert of_one["labels"] == of_two["labels"] == "hard"
+    assert of_one["sets"] == {"cifar10": {1: {"file": "my-set.npz"}}}
+    assert of_two["sets"] == {"cifar10": {1: {"images": "images.pt", "labels": "labels.pt"}}}
+    write(shared, PRESET, yaml.safe_dump({"own_sources": entries[0]}))
+    [name] = entries[0]
+    target = f"results/distilled/{name}/cifar10/ipc1.safetensors"
+    assert shared.planned(target, "--configfile", PRESET) == {"distilled": 1}
 
 
 @pytest.mark.slow
