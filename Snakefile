@@ -64,7 +64,7 @@ rule all:
 # nothing; of results that were replaced or deleted nothing is kept.
 onsuccess:
     tell_warnings()
-    forget_ended(layout.states)
+    prune_finished(layout.states)
 
 
 onerror:

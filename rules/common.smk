@@ -68,7 +68,7 @@ from crossarch.fetch.roots import data_roots
 from crossarch.files import files_of, sha256_of
 from crossarch.layout import Layout, layout_of
 from crossarch.logs import warnings_since
-from crossarch.running.ended import forget_ended
+from crossarch.running.finished import prune_finished
 
 
 def one_line(function):

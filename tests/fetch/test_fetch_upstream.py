@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from crossarch.config.complain import validated
 from crossarch.config.files import UpstreamFile, relative_path
+from crossarch.config.validation import validated
 from crossarch.errors import ConfigError
 from crossarch.fetch.checks import mismatch
 

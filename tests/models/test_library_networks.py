@@ -107,7 +107,7 @@ def test_own_networks_names_them(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (plain.in_library, plain.droppath) == (("torchvision", "resnet18"), ())
     assert dropped.droppath == (BRANCHES,)
     assert plain.code != dropped.code
-    monkeypatch.setattr("crossarch.config.own.find_spec", lambda _: None)
+    monkeypatch.setattr("crossarch.config.custom.find_spec", lambda _: None)
     with pytest.raises(ConfigError) as caught:
         load("timm:convnext_atto")
     assert str(caught.value) == "mine.yaml: own_networks.mine: timm is not installed; `pip install timm`"

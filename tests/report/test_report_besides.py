@@ -157,7 +157,7 @@ def test_the_scorecard_compares_nothing_of_it(own: Configuration) -> None:
 def test_what_a_table_is_about_stays_as_it_is() -> None:
     """Data sets of the paper do not wander into other tables."""
     for dataset in ("cifar10", "cifar100", "tiny-imagenet"):
-        assert not configured().is_besides(dataset)
+        assert not configured().is_outside_paper(dataset)
     chosen = configured(datasets=["cifar10", "cifar100"])
     assert table_datasets(chosen, chosen.table("table2")) == ["cifar10"]
     assert table_datasets(chosen, chosen.table("table5")) == ["cifar100"]

@@ -26,7 +26,7 @@ from crossarch.data.store import load_metadata, load_set, load_tensors, save_ten
 from crossarch.errors import DataError, Interrupted, TrainingError
 from crossarch.models import build
 from crossarch.running import state as state_module
-from crossarch.running.ended import forget_ended, keep_ended, take_ended
+from crossarch.running.finished import cache_finished, prune_finished, restore_finished
 from crossarch.running.state import Keeper
 from crossarch.training import run as run_module
 from crossarch.training.run import OUTPUTS, load_network, train_run
@@ -100,7 +100,7 @@ def test_what_has_ended_is_not_trained_again_until_it_is_forgotten(
     train_run(**{**arguments, "settings": settings.model_copy(update={"epochs": 3})})
     assert len(trained) == 2, "other settings are another training"
 
-    forget_ended(arguments["state_root"])  # the first, whose outputs were replaced by the second's
+    prune_finished(arguments["state_root"])  # the first, whose outputs were replaced by the second's
     assert len(list(arguments["state_root"].glob("*/ended"))) == 1
     train_run(**arguments)
     assert len(trained) == 3
@@ -417,16 +417,16 @@ def test_where_files_cannot_be_linked_nothing_is_remembered(
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(Path, "hardlink_to", refuse)
-    keep_ended(tmp_path / "record", outputs)
-    assert not take_ended(tmp_path / "record", outputs)
+    cache_finished(tmp_path / "record", outputs)
+    assert not restore_finished(tmp_path / "record", outputs)
     assert len(list(folder.iterdir())) == 3
 
 
 def test_an_unfinished_record_is_no_result(arguments: dict[str, Any], tmp_path: Path) -> None:
     train_run(**arguments)
     outputs = [arguments["folder"] / name for name in OUTPUTS]
-    keep_ended(tmp_path / "record", outputs)
+    cache_finished(tmp_path / "record", outputs)
     (tmp_path / "record" / "ended" / "best.safetensors").unlink()
     (arguments["folder"] / "best.safetensors").unlink()
-    assert not take_ended(tmp_path / "record", outputs)
+    assert not restore_finished(tmp_path / "record", outputs)
     assert not (arguments["folder"] / "best.safetensors").exists()

@@ -14,8 +14,8 @@ from pydantic import Field
 
 from crossarch.analysis.cells import cell_of, means_over_seeds, set_and_recipe
 from crossarch.config import Configuration, RunId, RunSettings
-from crossarch.config.complain import in_a_result, validated
 from crossarch.config.model import Model
+from crossarch.config.validation import as_data_error, validated
 from crossarch.files import read_mapping
 
 if TYPE_CHECKING:
@@ -142,5 +142,5 @@ def find_analysis(name: str) -> Analysis[Any]:
 
 def read_record(kind: type[R], file: Path) -> R:
     """Read a record; DataError with one line if it is missing or not one."""
-    with in_a_result():
+    with as_data_error():
         return validated(kind, dict(read_mapping(file)), str(file))

@@ -9,13 +9,13 @@ import torch
 
 from crossarch.analysis.base import FinishedRun, Record, find_analysis
 from crossarch.config import RunSettings
-from crossarch.config.complain import in_a_result, validated
 from crossarch.config.schema import Arithmetic
+from crossarch.config.validation import as_data_error, validated
 from crossarch.errors import DataError
 from crossarch.files import read_mapping, write_text
 from crossarch.running.provenance import provenance
 from crossarch.running.slots import taking_device
-from crossarch.running.work import digests_of
+from crossarch.running.task import digests_of
 from crossarch.training.arithmetic import set_arithmetic
 
 
@@ -62,7 +62,7 @@ def read_finished(
     """
     file = files["metrics"][0]
     metrics = dict(read_mapping(file))
-    with in_a_result():
+    with as_data_error():
         made = {"run": metrics.get("run"), **dict(metrics.get("settings") or {})}
         settings = validated(RunSettings, made, str(file))
     paths = {

@@ -4,11 +4,11 @@ import math
 from pathlib import Path
 from typing import Literal
 
-from crossarch.config.complain import in_a_result, validated
 from crossarch.config.model import Model
 from crossarch.config.runs import SetId
 from crossarch.config.schema import Whitening
 from crossarch.config.sets import audited_space
+from crossarch.config.validation import as_data_error, validated
 from crossarch.files import read_mapping
 
 Confidence = Literal["certain", "likely", "undecided"]
@@ -133,5 +133,5 @@ class Audit(Model):
 
 def read_audit(path: Path) -> Audit:
     """Read a stored audit; DataError with one line if it is missing or not one."""
-    with in_a_result():
+    with as_data_error():
         return validated(Audit, dict(read_mapping(path)), str(path))

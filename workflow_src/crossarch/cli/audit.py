@@ -11,8 +11,8 @@ import typer
 
 from crossarch.cli.options import Given, Threads, opened
 from crossarch.config import Configuration, SetId, chosen_sets, set_whitening
-from crossarch.config.complain import validated
 from crossarch.config.sets import AUDITED
+from crossarch.config.validation import validated
 from crossarch.errors import ConfigError
 from crossarch.layout import Layout
 from crossarch.progress import tracked, working

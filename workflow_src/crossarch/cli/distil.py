@@ -8,7 +8,7 @@ import typer
 
 from crossarch.cli.options import Device, Settings, SlotsPerGpu, States, Threads, json_object
 from crossarch.config import DistilSettings
-from crossarch.config.complain import validated
+from crossarch.config.validation import validated
 
 
 def distil(

@@ -17,8 +17,8 @@ from crossarch.cli.options import (
     opened,
 )
 from crossarch.config import Configuration, selected_files
-from crossarch.config.complain import validated
 from crossarch.config.files import UpstreamFile
+from crossarch.config.validation import validated
 from crossarch.errors import ConfigError, FetchError, warn
 from crossarch.layout import Layout
 

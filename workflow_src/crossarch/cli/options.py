@@ -16,10 +16,10 @@ from crossarch.config import (
     read_overrides,
     split_recipe,
 )
-from crossarch.config.complain import unknown, validated
+from crossarch.config.custom import with_places
 from crossarch.config.model import Resolved
-from crossarch.config.own import with_places
 from crossarch.config.schema import CUSTOM_WHITENING, WHITENINGS, Whitening
+from crossarch.config.validation import unknown, validated
 from crossarch.errors import ConfigError, DataError
 from crossarch.layout import Layout, layout_of
 

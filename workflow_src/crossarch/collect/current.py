@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from crossarch.config import Configuration, RunSettings, difference, parse_run, resolve
-from crossarch.config.complain import validated
+from crossarch.config.validation import validated
 from crossarch.errors import ConfigError
 from crossarch.files import mapping_at, read_mapping, sha256_of
 from crossarch.layout import Layout

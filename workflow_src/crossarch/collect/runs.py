@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from crossarch.collect.tidy import checked, read_tidy, write_tidy
 from crossarch.config import RunId, parse_run
-from crossarch.config.complain import in_a_result, validated
+from crossarch.config.validation import as_data_error, validated
 from crossarch.errors import DataError
 from crossarch.files import read_mapping
 
@@ -189,7 +189,7 @@ def read_metrics(kind: type[M], file: Path) -> M:
     Raises DataError with one line as `collect_runs`.
     """
     data = read_mapping(file)
-    with in_a_result():
+    with as_data_error():
         metrics = validated(kind, data, str(file))
         expected = parse_run(file.as_posix())
     for name in KEY:

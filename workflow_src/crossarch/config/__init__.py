@@ -5,7 +5,8 @@ Every stage reads its settings from here; the Snakefile does too, in every clust
 
 from crossarch.config.choice import selected
 from crossarch.config.configuration import Configuration
-from crossarch.config.differ import difference
+from crossarch.config.custom import NetworkFile, NoDropPath, network_code
+from crossarch.config.diff import difference
 from crossarch.config.distil import DistilSettings, chosen_distillations, resolve_distil
 from crossarch.config.factors import recipe_factors, selected_titles, table_words
 from crossarch.config.figures import (
@@ -19,7 +20,6 @@ from crossarch.config.figures import (
     shows_curvature,
 )
 from crossarch.config.load import load_configuration
-from crossarch.config.own import NetworkFile, NoDropPath, network_code
 from crossarch.config.plan import (
     collection_runs,
     grid,

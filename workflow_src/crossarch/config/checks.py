@@ -5,7 +5,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
-from crossarch.config.complain import unknown
 from crossarch.config.configuration import Configuration
 from crossarch.config.schema import (
     ARCH_TITLES,
@@ -24,6 +23,7 @@ from crossarch.config.schema import (
     Source,
     Whitening,
 )
+from crossarch.config.validation import unknown
 from crossarch.errors import ConfigError
 
 

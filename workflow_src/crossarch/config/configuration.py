@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from crossarch.config.complain import asked, unknown
+from crossarch.config.custom import NetworkFile
 from crossarch.config.files import UpstreamFile
 from crossarch.config.locked import NAME as LOCK_NAME
 from crossarch.config.locked import Locked
-from crossarch.config.own import NetworkFile
 from crossarch.config.recipe_book import RecipeBook
 from crossarch.config.schema import (
     ARCH_TITLES,
@@ -25,6 +24,7 @@ from crossarch.config.schema import (
     Source,
     Table,
 )
+from crossarch.config.validation import asked, unknown
 from crossarch.errors import ConfigError
 
 M = TypeVar("M")
@@ -128,7 +128,7 @@ class Configuration:
             return file
         return file.model_copy(update={"size": locked.size, "sha256": locked.sha256})
 
-    def is_besides(self, dataset: str) -> bool:
+    def is_outside_paper(self, dataset: str) -> bool:
         """Whether no table and no figure is about `dataset`.
 
         Such a data set, perhaps the user's own, is measured in the tables and figures all the same.

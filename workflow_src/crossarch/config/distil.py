@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from crossarch.config.configuration import Configuration
+from crossarch.config.custom import OWN_PLACE
 from crossarch.config.model import Resolved
-from crossarch.config.own import OWN_PLACE
 from crossarch.config.resolve import (
     LabelSettings,
     NetworkSettings,

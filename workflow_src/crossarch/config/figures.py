@@ -85,7 +85,7 @@ def _measurable_panels(
         return drawing.panels
     first = drawing.panels[0]
     over_ipc = not first.x.whole and not first.references and all(line.recipe for line in first.lines)
-    if not (configuration.is_besides(dataset) and over_ipc):
+    if not (configuration.is_outside_paper(dataset) and over_ipc):
         return ()
     return tuple(
         first.model_copy(update={"title": f"({letter}) {title}", "source": name, "ipc": tuple(ipcs)})

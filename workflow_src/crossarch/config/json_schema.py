@@ -15,7 +15,16 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from crossarch.config.locked import Locked
 from crossarch.config.recipe_book import OWN_NETWORK, VARIATIONS
-from crossarch.config.schema import Dataset, Figure, ProtocolChanges, Recipe, Selection, Source, Table
+from crossarch.config.schema import (
+    Analysis,
+    Dataset,
+    Figure,
+    ProtocolChanges,
+    Recipe,
+    Selection,
+    Source,
+    Table,
+)
 from crossarch.files import write_text
 
 Schema = dict[str, Any]
@@ -25,6 +34,7 @@ TEXT: Schema = {"type": "string"}
 def schemas() -> dict[str, Schema]:
     """The schema of each file, by the file's name without suffix; `preset` is that of all presets."""
     named = {"datasets": Dataset, "sources": Source, "tables": Table, "figures": Figure}
+    named |= {"analyses": Analysis}
     recipes = _partial(_of(Recipe))
     level = _definition(recipes, "Recipe")
     level["properties"] |= {

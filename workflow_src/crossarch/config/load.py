@@ -5,15 +5,15 @@ from pathlib import Path
 from typing import Any
 
 from crossarch.config.checks import check_names, check_recipes, check_targets, check_titles
-from crossarch.config.complain import check_name, unknown, validated
 from crossarch.config.configuration import Configuration
+from crossarch.config.custom import read_network_files
 from crossarch.config.locked import NAME as LOCK_NAME
 from crossarch.config.locked import Locked, parse_lock
 from crossarch.config.merge import merged
-from crossarch.config.own import read_network_files
 from crossarch.config.reading import read_mapping
 from crossarch.config.recipe_book import parse_recipe_book, with_own_recipes
 from crossarch.config.schema import NAME, Analysis, Dataset, Figure, Selection, Source, Table
+from crossarch.config.validation import check_name, unknown, validated
 from crossarch.errors import ConfigError
 
 

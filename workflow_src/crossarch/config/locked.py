@@ -6,8 +6,8 @@ from pathlib import Path
 import yaml
 from pydantic import Field
 
-from crossarch.config.complain import validated
 from crossarch.config.model import Int, Model
+from crossarch.config.validation import validated
 from crossarch.files import write_text
 
 NAME = "checksums.lock.yaml"

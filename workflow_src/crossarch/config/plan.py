@@ -24,7 +24,7 @@ def table_datasets(configuration: Configuration, table: Table) -> list[str]:
     return [
         name
         for name in configuration.selection.datasets
-        if name == table.dataset or (wide and configuration.is_besides(name))
+        if name == table.dataset or (wide and configuration.is_outside_paper(name))
     ]
 
 
@@ -33,7 +33,7 @@ def table_sources(configuration: Configuration, table: Table, dataset: str) -> l
 
     For a data set that no table is about: the chosen sources that have sets for it.
     """
-    if configuration.is_besides(dataset):
+    if configuration.is_outside_paper(dataset):
         return configuration.chosen_sources(dataset)
     selection = configuration.selection
     chosen = (*(selection.sources or ()), *selection.own_sources)
@@ -74,7 +74,7 @@ def grid(configuration: Configuration, table: Table, dataset: str) -> Iterator[R
 
 def _table_ipcs(configuration: Configuration, table: Table, dataset: str, source: str) -> Sequence[int]:
     """The IPC of a table; of what the table is not about, the chosen ones that `source` has."""
-    if source in table.sources and not configuration.is_besides(dataset):
+    if source in table.sources and not configuration.is_outside_paper(dataset):
         return table.ipc
     return configuration.chosen_ipcs(dataset, source)
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any
 
-from crossarch.config.complain import asked, check_name, unknown, validated
 from crossarch.config.merge import merged
 from crossarch.config.schema import (
     PROTOCOLS,
@@ -15,6 +14,7 @@ from crossarch.config.schema import (
     Recipe,
     Whitening,
 )
+from crossarch.config.validation import asked, check_name, unknown, validated
 from crossarch.errors import ConfigError
 
 VARIATIONS = ("by_ipc", "by_arch", "by_source")

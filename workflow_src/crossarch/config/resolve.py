@@ -5,11 +5,10 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from crossarch.config.complain import unknown
 from crossarch.config.configuration import Configuration
+from crossarch.config.custom import OWN_PLACE, NetworkFile, NoDropPath, may_have_droppath
 from crossarch.config.files import File, LocalFile, UpstreamFile
 from crossarch.config.model import Model, Resolved
-from crossarch.config.own import OWN_PLACE, NetworkFile, NoDropPath, may_have_droppath
 from crossarch.config.runs import RunId
 from crossarch.config.schema import (
     Arch,
@@ -29,6 +28,7 @@ from crossarch.config.schema import (
     TeacherFile,
     Whitening,
 )
+from crossarch.config.validation import unknown
 from crossarch.errors import ConfigError
 from crossarch.files import sha256_of
 

@@ -3,9 +3,9 @@
 import re
 from pathlib import PurePosixPath
 
-from crossarch.config.complain import validated
 from crossarch.config.model import Model
 from crossarch.config.schema import Arch, Ipc, Name, Protocol, RecipeName, Seed
+from crossarch.config.validation import validated
 from crossarch.errors import ConfigError
 
 RUN_PATTERN = "{dataset}/{source}/ipc{ipc}/{arch}/{recipe}/seed{seed}"  # also the rules' wildcard path

@@ -16,7 +16,7 @@ from crossarch.running.progress import OnProgress
 from crossarch.running.provenance import provenance
 from crossarch.running.state import state_key
 from crossarch.running.stop import StopRequest
-from crossarch.running.work import Work, digests_of, done_once
+from crossarch.running.task import Task, digests_of, run_once
 
 
 def distil_set(
@@ -41,13 +41,13 @@ def distil_set(
     Raises DataError, TrainingError and Interrupted.
     """
     inputs = digests_of({"real": real, "test": test, "whitener": whitener})
-    work = Work(
+    task = Task(
         name=settings.target.path,
-        deed="distilled",
+        verb="distilled",
         unit="step",
         states=state_root / state_key(settings, inputs, "distil"),
         outputs=(distilled, record),
-        relief="a smaller real_batch or pool, device: cpu, a GPU with more memory",
+        hint="a smaller real_batch or pool, device: cpu, a GPU with more memory",
     )
 
     def do(chosen: torch.device, stop: StopRequest) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def distil_set(
             load_test_set(test, network.classes, network.image_shape, settings.whitening),
             moved,
             device=chosen,
-            state_folder=work.unfinished,
+            state_folder=task.unfinished,
             stop=stop,
             progress=progress,
         )
@@ -79,7 +79,7 @@ def distil_set(
         write_text(record, json.dumps(content, indent=1) + "\n")
         return content
 
-    return done_once(work, do, device=device, slots_per_gpu=slots_per_gpu, threads=threads)
+    return run_once(task, do, device=device, slots_per_gpu=slots_per_gpu, threads=threads)
 
 
 def make_record(

@@ -7,9 +7,9 @@ another one with `network`.
 
 from crossarch.config import NetworkSettings
 from crossarch.models.build import build
+from crossarch.models.custom import network
 from crossarch.models.describe import Description, describe, gflop_an_epoch, gflop_an_evaluation
 from crossarch.models.droppath import ResidualBlock, SingleBranchBlock, set_keep_rate
-from crossarch.models.own import network
 
 __all__ = [
     "Description",

@@ -6,7 +6,7 @@ from torch import nn
 
 from crossarch.config import NetworkSettings
 from crossarch.models.cnn import Cnn
-from crossarch.models.own import build_own
+from crossarch.models.custom import build_own
 from crossarch.models.resnet import resnet18, resnet50
 from crossarch.models.single_branch import alexnet, vgg11
 

@@ -11,8 +11,8 @@ from torch.nn.utils import parametrize
 from crossarch.config import NetworkFile, NetworkSettings, RunSettings
 from crossarch.errors import ConfigError
 from crossarch.models.build import build
+from crossarch.models.custom import errors_of
 from crossarch.models.droppath import droppath_parts
-from crossarch.models.own import errors_of
 from crossarch.models.trial import TRIED
 
 FORWARD, FORWARD_AND_BACKWARD = 2.0, 6.0  # operations of one multiply-accumulate

@@ -11,7 +11,7 @@ from pydantic import Field
 from crossarch.collect.current import outdated
 from crossarch.collect.runs import Curve, Metrics, read_metrics
 from crossarch.config import Configuration, parse_run
-from crossarch.config.differ import differences
+from crossarch.config.diff import differences
 from crossarch.errors import DataError
 from crossarch.files import read_mapping
 from crossarch.layout import Layout

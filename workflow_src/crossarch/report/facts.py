@@ -28,7 +28,7 @@ def facts(configuration: Configuration, rows: pd.DataFrame) -> dict[str, Any]:
     dataset = str(rows["dataset"].iloc[0])
     return {
         "dataset": configuration.dataset(dataset).title,
-        "outside": configuration.is_besides(dataset),  # the paper is not about this data set
+        "outside": configuration.is_outside_paper(dataset),  # the paper is not about this data set
         "sets": _sets(configuration, rows, dataset),
         "protocols": list(rows["protocol"].unique()),
         "count": len(measured),

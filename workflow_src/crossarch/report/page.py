@@ -14,7 +14,7 @@ from crossarch.collect.interval import LEVEL
 from crossarch.collect.runs import Curve
 from crossarch.collect.tidy import DECIMALS, read_text_columns, read_tidy
 from crossarch.config import Configuration, RunId, figure_points, grid, table_datasets
-from crossarch.config.complain import in_a_result, validated
+from crossarch.config.validation import as_data_error, validated
 from crossarch.files import read_mapping, write_text
 from crossarch.printing.synthetic import any_synthetic
 from crossarch.printing.templates import NOT_RUN
@@ -128,7 +128,7 @@ def _seed(run: dict[Any, Any], metrics: Path | None) -> dict[str, Any]:
     file = metrics / path / "metrics.json" if metrics else None
     curve = Curve()
     if file and file.is_file():
-        with in_a_result():
+        with as_data_error():
             curve = validated(Curve, read_mapping(file), str(file))
     step = -(-len(curve.losses) // LOSSES) or 1
     shown = ("seed", "best_epoch", "epochs", "evaluate_every", "whitening", "device")

@@ -79,7 +79,7 @@ def table_cells(configuration: Configuration, table: Table, runs: pd.DataFrame) 
     planned = (grid(configuration, table, dataset) for dataset in datasets)
     cells = measured_cells(configuration, itertools.chain.from_iterable(planned), runs)
     cells = cells.merge(paper_numbers(configuration, table), on=_CELL[1:], how="left")
-    outside = cells["dataset"].map(configuration.is_besides)  # the paper is not about it
+    outside = cells["dataset"].map(configuration.is_outside_paper)  # the paper is not about it
     cells[["paper", "paper_std"]] = cells[["paper", "paper_std"]].mask(outside)
     cells["difference"] = cells["mean"] - cells["paper"]
     if table.layout != "main":

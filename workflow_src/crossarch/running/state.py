@@ -39,10 +39,10 @@ def state_key(settings: Resolved, inputs: Mapping[str, str], stage: str) -> str:
 
 
 @contextmanager
-def alone(folder: Path, name: str, deed: str) -> Iterator[None]:
+def exclusive_lock(folder: Path, name: str, verb: str) -> Iterator[None]:
     """Hold the lock of a piece of work, so that no two processes do it; a second one waits, and says so.
 
-    `name` is what it is called and `deed` what is done to it (`trained`), for the message.
+    `name` is what it is called and `verb` what is done to it (`trained`), for the message.
 
     Two there are when Snakemake was killed, its job on a cluster was not, and Snakemake runs again.
     """
@@ -50,7 +50,7 @@ def alone(folder: Path, name: str, deed: str) -> Iterator[None]:
 
     def tell() -> None:
         other = holder.read_text(encoding="utf-8").strip() if holder.exists() else "another process"
-        print(f"{name}: waiting, it is being {deed} by {other}", file=sys.stderr, flush=True)
+        print(f"{name}: waiting, it is being {verb} by {other}", file=sys.stderr, flush=True)
 
     with locked(folder / "lock", tell):
         job = os.environ.get("SLURM_JOB_ID")

@@ -25,7 +25,7 @@ from crossarch.running.progress import OnProgress
 from crossarch.running.provenance import provenance
 from crossarch.running.state import state_key
 from crossarch.running.stop import StopRequest
-from crossarch.running.work import Work, digests_of, done_once
+from crossarch.running.task import Task, digests_of, run_once
 from crossarch.training.trainer import Outcome, train
 
 OUTPUTS = ("last.safetensors", "best.safetensors", "metrics.json")  # in the order they are written
@@ -64,13 +64,13 @@ def train_run(
     if teacher:
         _check_teacher(teacher, digests["teacher"])
     last, best, record = outputs = tuple(folder / name for name in OUTPUTS)
-    work = Work(
+    task = Task(
         name=settings.run.path,
-        deed="trained",
+        verb="trained",
         unit="epoch",
         states=state_root / state_key(settings, digests, "train"),
         outputs=outputs,
-        relief=f"a lower slots_per_gpu (now {slots_per_gpu}), device: cpu, a GPU with more memory",
+        hint=f"a lower slots_per_gpu (now {slots_per_gpu}), device: cpu, a GPU with more memory",
     )
 
     def do(chosen: torch.device, stop: StopRequest) -> dict[str, Any]:
@@ -82,7 +82,7 @@ def train_run(
             test_set,
             _load_teacher(settings, teacher),
             device=chosen,
-            state_folder=work.unfinished,
+            state_folder=task.unfinished,
             stop=stop,
             progress=progress,
         )
@@ -96,7 +96,7 @@ def train_run(
         write_text(record, json.dumps(metrics, indent=1) + "\n")
         return metrics
 
-    return done_once(work, do, device=device, slots_per_gpu=slots_per_gpu, threads=threads)
+    return run_once(task, do, device=device, slots_per_gpu=slots_per_gpu, threads=threads)
 
 
 def make_metrics(

@@ -128,7 +128,8 @@ RESERVED = (
     *("distil", "distillation_curve", "distillations", "train", "collect", "runs", "tables"),
     *("analyse_run", "analyse", "analysis"),
     *("render_table", "render_settings", "render_figure", "scorecard", "report_page", "report"),
-    *("reproduction", "all"),
+    *("collect_published", "render_published_table", "published_scorecard", "published_page"),
+    *("render_published_figure", "analyse_published", "reproduction_readme", "reproduction", "all"),
 )
 ARCH_TITLES = {
     "cnn": "3-layer CNN",

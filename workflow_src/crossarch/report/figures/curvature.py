@@ -17,8 +17,8 @@ from pydantic import BaseModel
 from crossarch.collect.runs import KEY, KEY_COLUMNS
 from crossarch.collect.tidy import checked
 from crossarch.config import Configuration, RunId, figure_runs, run_recipe
-from crossarch.config.complain import in_a_result, validated
 from crossarch.config.schema import CurvatureDrawing
+from crossarch.config.validation import as_data_error, validated
 from crossarch.errors import DataError
 from crossarch.files import read_mapping
 from crossarch.printing.style import COLOURS, plain, say_nothing
@@ -134,7 +134,7 @@ class CurvatureFigure(FigureKind[CurvatureDrawing]):
 
 
 def _read(file: Path) -> tuple[Path, _Record]:
-    with in_a_result():
+    with as_data_error():
         return file, validated(_Record, read_mapping(file), str(file))
 
 

@@ -49,7 +49,7 @@ def check_name(file: str, key: str, name: Any, pattern: str) -> None:
 
 
 @contextmanager
-def in_a_result() -> Iterator[None]:
+def as_data_error() -> Iterator[None]:
     """A mistake that is found within is one in a result, not in a setting: DataError, the same line."""
     try:
         yield

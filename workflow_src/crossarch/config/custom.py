@@ -1,7 +1,7 @@
 """Custom networks: files that register one under a name, read here but never run.
 
 What a file says is known by the digest of its code, so that an edit trains its runs again and a comment
-does not. The file is only run where its network is built (`crossarch.models.own`).
+does not. The file is only run where its network is built (`crossarch.models.custom`).
 """
 
 import ast
@@ -15,10 +15,10 @@ from typing import Any
 
 from pydantic import Field
 
-from crossarch.config.complain import unknown
 from crossarch.config.files import expanded
 from crossarch.config.model import Model
 from crossarch.config.schema import ARCHS, OwnNetwork
+from crossarch.config.validation import unknown
 from crossarch.digests import code_of
 from crossarch.errors import ConfigError
 

@@ -3,7 +3,7 @@
 Snakemake deletes a job's outputs before it runs the job again, and it runs one again whose inputs are
 made anew, whatever comes out, or that ended on a cluster while Snakemake was killed. The copy here (hard
 links: no space is taken) gives such a job what it came to before. Imports nothing heavy: the rules use
-`forget_ended`.
+`prune_finished`.
 """
 
 import json
@@ -19,7 +19,7 @@ ENDED = "ended"
 SUMS = "sha256.json"  # of what is remembered: who writes into a file here writes into its twin there
 
 
-def keep_ended(states: Path, outputs: Sequence[Path]) -> None:
+def cache_finished(states: Path, outputs: Sequence[Path]) -> None:
     """Remember `outputs`, whose names differ, among a work's states; nothing where links cannot be."""
     ended = states / ENDED
     try:
@@ -31,7 +31,7 @@ def keep_ended(states: Path, outputs: Sequence[Path]) -> None:
         shutil.rmtree(ended, ignore_errors=True)
 
 
-def take_ended(states: Path, outputs: Sequence[Path]) -> bool:
+def restore_finished(states: Path, outputs: Sequence[Path]) -> bool:
     """Put remembered `outputs` where they belong, as if just written; False unless all are there.
 
     The last of them is the record of the work.
@@ -52,7 +52,7 @@ def take_ended(states: Path, outputs: Sequence[Path]) -> bool:
     return True
 
 
-def forget_ended(state_root: Path) -> None:
+def prune_finished(state_root: Path) -> None:
     """Drop what is remembered below the folder of all states and lies nowhere else any more."""
     for ended in state_root.glob(f"*/{ENDED}"):
         kept = [path for path in ended.iterdir() if path.name != SUMS]

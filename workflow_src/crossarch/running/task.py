@@ -10,28 +10,28 @@ import torch
 
 from crossarch.errors import DataError, TrainingError
 from crossarch.files import read_mapping, remove_leftovers, sha256_of
-from crossarch.running.ended import keep_ended, take_ended
+from crossarch.running.finished import cache_finished, restore_finished
 from crossarch.running.memory import is_out_of_memory, keep_freed_memory
 from crossarch.running.provenance import device_name
 from crossarch.running.slots import taking_device
-from crossarch.running.state import alone, remove_states
+from crossarch.running.state import exclusive_lock, remove_states
 from crossarch.running.stop import StopRequest, hearing_signals
 
 
 @dataclass(frozen=True)
-class Work:
+class Task:
     """What is to be done: its name, what that is called (`trained`) and counted in (`epoch`).
 
-    States lie in `states` while it lasts. The last of `outputs` is JSON that tells of the work; `relief`
+    States lie in `states` while it lasts. The last of `outputs` is JSON that tells of the work; `hint`
     says what helps where memory runs out.
     """
 
     name: str
-    deed: str
+    verb: str
     unit: str
     states: Path
     outputs: tuple[Path, ...]
-    relief: str
+    hint: str
 
     @property
     def unfinished(self) -> Path:
@@ -47,8 +47,8 @@ def digests_of(inputs: Mapping[str, Path]) -> dict[str, str]:
     return {kind: sha256_of(path) for kind, path in inputs.items()}
 
 
-def done_once(
-    work: Work,
+def run_once(
+    task: Task,
     do: Callable[[torch.device, StopRequest], dict[str, Any]],
     *,
     device: str,
@@ -64,25 +64,25 @@ def done_once(
     """
     torch.set_num_threads(threads)
     keep_freed_memory()
-    with alone(work.states, work.name, work.deed):
-        for output in work.outputs:
+    with exclusive_lock(task.states, task.name, task.verb):
+        for output in task.outputs:
             remove_leftovers(output)
         try:
-            if take_ended(work.states, work.outputs):
-                print(f"{work.name}: had ended already ({work.states})", file=sys.stderr)
-                return dict(read_mapping(work.outputs[-1]))
+            if restore_finished(task.states, task.outputs):
+                print(f"{task.name}: had ended already ({task.states})", file=sys.stderr)
+                return dict(read_mapping(task.outputs[-1]))
         except DataError as error:
-            again = f"is {work.deed} again, for what is kept of it is damaged: {error}"
-            print(f"{work.name}: {again}", file=sys.stderr)
-        with taking_device(device, slots_per_gpu) as chosen, hearing_signals(work.unit) as stop:
+            again = f"is {task.verb} again, for what is kept of it is damaged: {error}"
+            print(f"{task.name}: {again}", file=sys.stderr)
+        with taking_device(device, slots_per_gpu) as chosen, hearing_signals(task.unit) as stop:
             try:
                 record = do(chosen, stop)
             except RuntimeError as error:
                 if not is_out_of_memory(error):
                     raise
                 raise TrainingError(
-                    f"{work.name}: out of memory on {device_name(chosen)}; what may help: {work.relief}"
+                    f"{task.name}: out of memory on {device_name(chosen)}; what may help: {task.hint}"
                 ) from None
-            keep_ended(work.states, work.outputs)
-            remove_states(work.unfinished)
+            cache_finished(task.states, task.outputs)
+            remove_states(task.unfinished)
             return record
