@@ -95,8 +95,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "results").mkdir()
     (folder / "results/reproduction").symlink_to(PROJECT / "results/reproduction")
     (folder / "results/runs").symlink_to(PROJECT / "results/reproduction/runs")
-    for name in ("data", "datasets"):
-        (folder / "home" / name).mkdir(parents=True)
+    (folder / "home/data").mkdir(parents=True)
     (folder / "my-set.npz").touch()
     (folder / "my-teacher.pth").touch()
     (folder / "config/networks").mkdir()
