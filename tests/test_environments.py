@@ -105,12 +105,13 @@ CALL = re.compile(
     r"(?: ([a-z]+(?:-[a-z]+)*))?([^>&]*)"
 )
 
-# What a verb of two halves leaves out: rules measure one run or one set, or they sum up.
+# What rules leave out of a verb: files that no source names are for people, and a summary audits nothing.
 LEFT_OUT = {
-    ("analyse", True): "_measure",
-    ("analyse", False): "_summarise",
-    ("audit", True): "_examine_all",
+    ("audit", True): ("_examine_all", "_describe"),
+    ("audit", False): ("_write_page", "_describe"),
 }
+# Tasks of verbs that have several, by the functions that do them.
+TASKS = {"measure": "measure_run", "summarise": "summarise_runs"}
 
 
 def rules() -> dict[str, tuple[str, set[Call]]]:
@@ -126,7 +127,10 @@ def rules() -> dict[str, tuple[str, set[Call]]]:
             assert environment, f"{file.name}: {name.group(1)} names no environment"
             calls = CALL.findall(block)
             verbs = {
-                (task.replace("-", "_") if verb == "prepare" else verb, "--summary" in options)
+                (
+                    TASKS.get(task, task.replace("-", "_")) if verb in ("prepare", "analyse") else verb,
+                    "--summary" in options,
+                )
                 for verb, task, options in calls
             }
             found[name.group(1)] = (environment.group(1), verbs)
@@ -164,8 +168,8 @@ def imported_by(verb: str, summary: bool) -> set[str]:
     modules = (PROJECT / "workflow_src" / "crossarch" / "cli").glob("*.py")
     trees = [ast.parse(file.read_text()) for file in modules]
     [functions] = [found for tree in trees if verb in (found := functions_of(tree))]
-    if (verb, summary) in LEFT_OUT:
-        del functions[LEFT_OUT[verb, summary]]
+    for name in LEFT_OUT.get((verb, summary), ()):
+        del functions[name]
     wanted = {
         node.module
         for name in reached_from(verb, functions)

@@ -5,7 +5,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,9 @@ from crossarch.config.validation import validated
 from crossarch.errors import ConfigError
 from crossarch.layout import Layout
 from crossarch.progress import tracked, working
+
+if TYPE_CHECKING:
+    from crossarch.audit.record import Audit
 
 
 def audit(
@@ -79,10 +82,7 @@ def audit(
         _examine_all(configuration, layout, chosen, threads)
     audits = [read_audit(layout.audit(one)) for one in chosen]
     if everything:
-        from crossarch.audit.summary import write_summary
-
-        for path in write_summary(audits, layout.audits):
-            typer.echo(path, err=True)
+        _write_page(audits, layout)
     if as_json:
         typer.echo(json.dumps([one.model_dump(mode="json") for one in audits]))
     for one in audits:
@@ -90,6 +90,14 @@ def audit(
             typer.echo(f"{one.audited.path}: {one.verdict}, configured as {one.configured}")
         if one.warning:
             typer.echo(f"warning: {one.warning}", err=True)
+
+
+def _write_page(audits: "list[Audit]", layout: Layout) -> None:
+    """Write audit.csv and audit.md, and print where they are."""
+    from crossarch.audit.summary import write_summary
+
+    for path in write_summary(audits, layout.audits):
+        typer.echo(path, err=True)
 
 
 def _describe(
