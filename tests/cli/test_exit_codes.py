@@ -1,4 +1,4 @@
-"""Exit codes tell what kind of thing went wrong; docs/cli.md lists them."""
+"""Exit codes tell what kind of thing went wrong; docs/commands.md lists them."""
 
 import os
 import re
@@ -136,7 +136,7 @@ def test_a_signal_is_128_and_its_number(project: Path, tmp_path: Path, number: s
 
 
 def test_help_and_page_name_every_code(call: Call, project: Path) -> None:
-    page = (project / "docs" / "cli.md").read_text()
+    page = (project / "docs" / "commands.md").read_text()
     rows = set(map(int, re.findall(r"^\| (\d) \|", page, re.MULTILINE)))
     printed = " ".join(call("--help", COLUMNS="200").stdout.split())
     of_help = printed.split("Exit codes: ")[1]

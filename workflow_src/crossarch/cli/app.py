@@ -35,7 +35,7 @@ app = typer.Typer(
     epilog="""Exit codes: 0 done - 1 anything else, such as a full disk - 2 a wrong option or setting -
     3 a file could not be fetched - 4 a file does not hold what it should, or a run has not finished -
     5 a training cannot go on - 128 + n ended by signal n (130: Ctrl-C).
-    A mistake of yours is one line on stderr. More: docs/cli.md.
+    A mistake of yours is one line on stderr. More: docs/commands.md.
     """,
 )
 

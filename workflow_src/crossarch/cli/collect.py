@@ -40,7 +40,7 @@ def collect(
     A run that would be made otherwise today (settings, set or teacher) is refused; with `--every` it is
     left out, and named.
 
-    Examples: `crossarch collect table2 --preset config/presets/cpu.yaml`, `crossarch collect --every`
+    Examples: `crossarch --preset config/presets/cpu.yaml collect table2`, `crossarch collect --every`
     """
     from crossarch.collect import collect_runs, write_runs
 

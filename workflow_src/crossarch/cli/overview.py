@@ -31,8 +31,8 @@ def plan(
 
     Hours are estimated for each device that a run was measured on, here or in results/reproduction.
 
-    Examples: `crossarch plan --preset config/presets/paper.yaml --table table2 --table table7` -
-    `crossarch plan --preset config/presets/paper.yaml --price 0.4`
+    Examples: `crossarch --preset config/presets/paper.yaml plan --table table2 --table table7` -
+    `crossarch --preset config/presets/paper.yaml plan --price 0.4`
     """
     from rich.console import Console
 
@@ -63,7 +63,7 @@ def status(
     than today's, *failed* a log that ends in an error, *running* a log that ends in none (also a
     training that was killed outright: see how old its last line is).
 
-    Example: `crossarch status --preset config/presets/cpu.yaml --watch 10`
+    Example: `crossarch --preset config/presets/cpu.yaml status --watch 10`
     """
     from rich.console import Console
     from rich.live import Live

@@ -1,5 +1,6 @@
-"""What docs/own.md says about a network, a recipe and a set of one's own, done word for word."""
+"""What docs/custom.md says about a custom network, recipe and set, done word for word."""
 
+import hashlib
 import json
 import os
 import re
@@ -9,14 +10,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from miniature import CLASSES, SIDE, Workspace, make_workspace
 from PIL import Image
+from safetensors.torch import load_file
 
+from crossarch.config.sets import AUDITED
 from crossarch.data import load_set
 from crossarch.data.whitening import load_whitener
 
-NETWORK, RECIPE, SET = "A network of your own", "A recipe of your own", "A set of your own"
+NETWORK, RECIPE, SET = "A custom network", "A custom recipe", "A custom set"
+TEACHER = "A custom teacher"
 EXAMPLES = {"wideresnet": "wide_resnet", "vit": "vision_transformer"}
 PRESET, FILE = "config/presets/mine.yaml", "config/networks/tiny.py"
 
@@ -24,22 +29,25 @@ PRESET, FILE = "config/presets/mine.yaml", "config/networks/tiny.py"
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Workspace:
     """A workspace for several sections of the page: what they have in common is trained once."""
-    return make_workspace(tmp_path_factory.mktemp("own"), project)
+    return make_workspace(tmp_path_factory.mktemp("custom"), project)
 
 
-def told(project: Path, section: str, language: str) -> str:
+def code_block(project: Path, section: str, language: str) -> str:
     """The first block of code of a language in a section of the page."""
-    page = (project / "docs" / "own.md").read_text()
+    return code_blocks(project, section, language)[0]
+
+
+def code_blocks(project: Path, section: str, language: str) -> list[str]:
+    """The blocks of code of a language in a section of the page."""
+    page = (project / "docs" / "custom.md").read_text()
     text = page.split(f"\n## {section}\n")[1].split("\n## ")[0]
-    block = re.search(rf"```{language}\n(.*?)```", text, re.DOTALL)
-    assert block is not None
-    return block[1]
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
-def run_as_told(workspace: Workspace, project: Path, section: str) -> list[str]:
+def run_commands(workspace: Workspace, project: Path, section: str) -> list[str]:
     """Run each command of a section; gives what they print."""
     printed = []
-    for line in told(project, section, "sh").splitlines():
+    for line in code_block(project, section, "sh").splitlines():
         program, *arguments = shlex.split(line)
         call = {"snakemake": workspace.snakemake, "crossarch": workspace.crossarch}[program]
         finished = call(*arguments)
@@ -70,10 +78,10 @@ def test_a_network_is_a_column_of_every_table_and_trains_like_ours(
 ) -> None:
     for section in (NETWORK, RECIPE, SET):
         for language in ("yaml", "sh"):
-            assert len(told(project, section, language).strip().splitlines()) < 10
-    file = write(shared, FILE, told(project, NETWORK, "python"))
-    write(shared, PRESET, told(project, NETWORK, "yaml") + "archs: [cnn, tiny]\n")
-    described, _ = run_as_told(shared, project, NETWORK)
+            assert len(code_block(project, section, language).strip().splitlines()) < 10
+    file = write(shared, FILE, code_block(project, NETWORK, "python"))
+    write(shared, PRESET, code_block(project, NETWORK, "yaml") + "archs: [cnn, tiny]\n")
+    described, _ = run_commands(shared, project, NETWORK)
     assert json.loads(described)["droppath_blocks"] == 1
 
     rows = table_rows(shared, "table2-comparison.md")
@@ -127,8 +135,8 @@ def test_a_network_is_a_column_of_every_table_and_trains_like_ours(
 @pytest.mark.slow
 def test_a_recipe_is_a_row_of_every_table(shared: Workspace, project: Path) -> None:
     chosen = "recipes: [full, full-slow]\n"
-    write(shared, PRESET, told(project, RECIPE, "yaml") + chosen)
-    scheduled, _ = run_as_told(shared, project, RECIPE)
+    write(shared, PRESET, code_block(project, RECIPE, "yaml") + chosen)
+    scheduled, _ = run_commands(shared, project, RECIPE)
     assert max(float(line.split(",")[2]) for line in scheduled.splitlines()[1:]) == pytest.approx(2.5e-5)
     rows = table_rows(shared, "table2.md")
     place = [row["Method"] for row in rows].index("Full, half the rate")
@@ -172,9 +180,20 @@ def test_the_examples_train_also_as_teacher_and_source(shared: Workspace, projec
     assert settings["teacher"]["arch"] == "wideresnet"
 
 
-def append_source(workspace: Workspace, text: str) -> None:
-    with (workspace.folder / "config" / "sources.yaml").open("a") as file:
-        file.write(text)
+@pytest.mark.slow
+def test_weights_from_a_file_teach(shared: Workspace, project: Path) -> None:
+    runs = "results/runs/cifar10/frepo/ipc1"
+    trained = f"{runs}/cnn/wo_dp_kd/seed0/best.safetensors"
+    write(shared, PRESET, code_block(project, TEACHER, "yaml"))
+    assert shared.snakemake(trained).returncode == 0
+    weights = load_file(shared.folder / trained)
+    state = {"net": {f"module.{name}": value for name, value in weights.items()}}
+    torch.save(state, shared.folder / "my-teacher.pth")
+    student = f"{runs}/alexnet/taught/seed0/metrics.json"
+    made = shared.snakemake(student, "--configfile", PRESET)
+    assert made.returncode == 0, made.stdout + made.stderr
+    digest = hashlib.sha256((shared.folder / "my-teacher.pth").read_bytes()).hexdigest()
+    assert json.loads((shared.folder / student).read_text())["inputs"]["teacher"] == digest
 
 
 @pytest.mark.slow
@@ -182,12 +201,10 @@ def test_every_network_of_a_table_trains_on_it(shared: Workspace, project: Path)
     generator = np.random.default_rng(0)
     images = generator.normal(size=(len(CLASSES), SIDE, SIDE, 3)).astype(np.float32)
     np.savez(shared.folder / "my-set.npz", images=images, labels=np.arange(len(CLASSES)))
-    entry = told(project, SET, "yaml")
-    assert len(entry.strip().splitlines()) < 10
-    append_source(shared, entry)
+    write(shared, PRESET, code_block(project, SET, "yaml"))
     shared.edit("config.yaml", lambda data: data.update(recipes=["baseline"]))
 
-    run_as_told(shared, project, SET)
+    run_commands(shared, project, SET)
 
     prepared = load_set(shared.folder / "results/distilled/mine/cifar10/ipc1.safetensors")
     np.testing.assert_array_equal(prepared.images.numpy(), images.transpose(0, 3, 1, 2))
@@ -203,6 +220,30 @@ def test_every_network_of_a_table_trains_on_it(shared: Workspace, project: Path)
 
 
 @pytest.mark.slow
+def test_the_audit_of_files_prints_the_entry_to_paste(shared: Workspace, project: Path) -> None:
+    needed = [f"{kind}/{space}" for kind in ("test", "whitening") for space in AUDITED]
+    made = shared.snakemake(*(f"results/data/cifar10/{name}.safetensors" for name in needed))
+    assert made.returncode == 0, made.stdout + made.stderr
+    images, labels = torch.randn(len(CLASSES), 3, SIDE, SIDE), torch.arange(len(CLASSES))
+    np.savez(shared.folder / "my-set.npz", images=images.numpy(), labels=labels.numpy())
+    torch.save(images, shared.folder / "images.pt")
+    torch.save(labels, shared.folder / "labels.pt")
+    entries = []
+    for line in code_blocks(project, SET, "sh")[1].splitlines():
+        audited = shared.crossarch(*shlex.split(line)[1:])
+        assert audited.returncode == 0, audited.stderr
+        entries.append(yaml.safe_load(audited.stdout.split("\n\n")[1]))
+    of_one, of_two = (next(iter(entry.values())) for entry in entries)
+    assert of_one["labels"] == of_two["labels"] == "hard"
+    assert of_one["sets"] == {"cifar10": {1: {"file": "my-set.npz"}}}
+    assert of_two["sets"] == {"cifar10": {1: {"images": "images.pt", "labels": "labels.pt"}}}
+    write(shared, PRESET, yaml.safe_dump({"own_sources": entries[0]}))
+    [name] = entries[0]
+    target = f"results/distilled/{name}/cifar10/ipc1.safetensors"
+    assert shared.planned(target, "--configfile", PRESET) == {"distilled": 1}
+
+
+@pytest.mark.slow
 def test_a_folder_of_images_is_moved_into_the_space_of_its_whitening(
     workspace: Workspace, project: Path
 ) -> None:
@@ -214,11 +255,11 @@ def test_a_folder_of_images_is_moved_into_the_space_of_its_whitening(
     for name, image in zip(CLASSES, pixels, strict=True):
         (workspace.folder / "my-set" / name).mkdir(exist_ok=True)
         Image.fromarray(image).save(workspace.folder / "my-set" / name / "0.png")
-    text = told(project, SET, "yaml").replace("my-set.npz", "my-set")
-    append_source(workspace, text.rstrip() + "\n  pixels: raw\n")
+    text = code_block(project, SET, "yaml").replace("my-set.npz", "my-set")
+    preset = ("--configfile", str(write(workspace, PRESET, text.rstrip() + "\n    pixels: raw\n")))
 
     target = "results/distilled/mine/cifar10/ipc1.safetensors"
-    finished = workspace.snakemake(target)
+    finished = workspace.snakemake(target, *preset)
     assert finished.returncode == 0, finished.stdout + finished.stderr
     prepared = load_set(workspace.folder / target)
     whitener = load_whitener(workspace.folder / "results/data/cifar10/whitening/zca-kornia.safetensors")
@@ -230,21 +271,21 @@ def test_a_folder_of_images_is_moved_into_the_space_of_its_whitening(
 
     # A changed image makes the set anew, also one behind a link; an unchanged folder does not, whatever
     # is hidden in it.
-    assert workspace.planned(target) == {}
+    assert workspace.planned(target, *preset) == {}
     (workspace.folder / "my-set" / ".DS_Store").write_bytes(b"what a file manager leaves")
     (workspace.folder / "my-set" / CLASSES[1] / ".DS_Store").write_bytes(b"another one")
-    assert workspace.planned(target) == {}
+    assert workspace.planned(target, *preset) == {}
     Image.fromarray(pixels[1]).save(workspace.folder / "my-set" / CLASSES[0] / "0.png")
-    assert workspace.planned(target) == {"distilled": 1}
+    assert workspace.planned(target, *preset) == {"distilled": 1}
 
     # So do older files in its place.
-    finished = workspace.snakemake(target)
+    finished = workspace.snakemake(target, *preset)
     assert finished.returncode == 0, finished.stdout + finished.stderr
     before = load_set(workspace.folder / target).images
     image = workspace.folder / "my-set" / CLASSES[0] / "0.png"
     Image.fromarray(pixels[2]).save(image)
     for path in (image, image.parent, image.parent.parent):
         os.utime(path, (1, 1))
-    assert workspace.planned(target) == {"distilled": 1}
-    assert workspace.snakemake(target).returncode == 0
+    assert workspace.planned(target, *preset) == {"distilled": 1}
+    assert workspace.snakemake(target, *preset).returncode == 0
     assert not load_set(workspace.folder / target).images.equal(before)
