@@ -229,3 +229,9 @@ def test_the_command_says_the_same_in_json_and_in_a_table(
     shown = CliRunner().invoke(app, arguments).stdout
     row = next(line for line in shown.splitlines() if "table7" in line)
     assert [field.strip() for field in row.strip("│").split("│")][-5:] == ["24", "81", "81", "0", "81"]
+    assert "No GPU was measured yet" in " ".join(shown.split())
+    data = json.loads(file.read_text())
+    file.write_text(json.dumps({**data, "device": "NVIDIA H200"}))
+    measured = " ".join(CliRunner().invoke(app, arguments).stdout.split())
+    assert "81 left on NVIDIA H200" in measured
+    assert "No GPU was measured yet" not in measured

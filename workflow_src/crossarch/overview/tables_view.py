@@ -52,7 +52,8 @@ def plan_view(plan: Plan, priced: "Sequence[Cost]", price: float | None) -> Rend
     counts = (total["runs"], total["runs"], total["done"], total["left"])
     shown.add_row("all", "", "", *map(str, counts))
     reasons = (Text(target.nothing) for target in plan.targets if target.nothing)
-    return Group(shown, *reasons, *(Text(_cost(cost, len(plan.left), price)) for cost in priced))
+    costs = (Text(_cost(cost, len(plan.left), price)) for cost in priced)
+    return Group(shown, *reasons, *costs, *map(Text, _unmeasured(plan, priced)))
 
 
 def _cost(cost: "Cost", left: int, price: float | None) -> str:
@@ -65,6 +66,17 @@ def _cost(cost: "Cost", left: int, price: float | None) -> str:
         f"{left} left on {cost.device}: {cost.hours:,.1f} hours one after the other{paid} "
         f"(from the speed of {cost.measured} measured runs{guessed}{missing})"
     )
+
+
+def _unmeasured(plan: Plan, priced: "Sequence[Cost]") -> list[str]:
+    """How to get the hours of a GPU, where no run was measured on one."""
+    if not plan.left or any(cost.device not in ("cpu", "mps") for cost in priced):
+        return []
+    first = f"results/runs/{plan.left[0].path}/metrics.json"
+    return [
+        "No GPU was measured yet; one run on it gives its hours: "
+        f"snakemake --cores 1 --config device=cuda -- {first}"
+    ]
 
 
 def status_view(
