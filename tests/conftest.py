@@ -44,24 +44,26 @@ def official_cifar10() -> Path:
 
 
 @pytest.fixture(scope="session")
-def crossarch_on_mirror(project: Path, mirror: Path, official_cifar10: Path) -> Callable[..., str]:
-    """Run `crossarch` on the mirror's data, writing to the folder given first; gives what it printed."""
+def snakemake_on_mirror(project: Path, mirror: Path, official_cifar10: Path) -> Callable[..., Path]:
+    """Run Snakemake on the mirror's data, in the folder given first; gives the folder of the results."""
 
-    def run(results: Path, *arguments: str) -> str:
+    def run(folder: Path, *arguments: str) -> Path:
+        command = [sys.executable, "-m", "snakemake", "--cores", "2", "--snakefile", "Snakefile"]
         finished = subprocess.run(
-            [sys.executable, "-m", "crossarch", "--results", str(results), *arguments],
+            [*command, "--directory", str(folder), *arguments],
             cwd=project,
             env={
                 **os.environ,
                 "CROSSARCH_MIRROR": str(mirror),
                 "CROSSARCH_DATA": str(official_cifar10.parent),
-                "CROSSARCH_CACHE": str(results / "cache"),
+                "CROSSARCH_CACHE": str(folder / "cache"),
+                "XDG_CACHE_HOME": str(folder / "cache"),
             },
             capture_output=True,
             text=True,
             timeout=1_800,
         )
-        assert finished.returncode == 0, finished.stderr
-        return finished.stdout
+        assert finished.returncode == 0, finished.stdout + finished.stderr
+        return folder / "results"
 
     return run

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -19,7 +20,6 @@ from crossarch.layout import Layout
 pytestmark = pytest.mark.slow
 
 DATASET = "cifar10"
-SELECTION = '{"datasets": ["cifar10"], "ipc": [1, 10]}'
 
 
 def named(source: str, ipc: int) -> SetId:
@@ -27,11 +27,10 @@ def named(source: str, ipc: int) -> SetId:
 
 
 @pytest.fixture(scope="module")
-def layout(tmp_path_factory: pytest.TempPathFactory, crossarch_on_mirror: Callable[..., str]) -> Layout:
-    """Results of `crossarch audit` on the four sets of the mirror."""
+def layout(tmp_path_factory: pytest.TempPathFactory, snakemake_on_mirror: Callable[..., Path]) -> Layout:
+    """Results of the target `audit` on the four sets of the mirror."""
     folder = tmp_path_factory.mktemp("audit")
-    crossarch_on_mirror(folder, "--selection", SELECTION, "audit", "--threads", "2")
-    return Layout(folder)
+    return Layout(snakemake_on_mirror(folder, "audit", "--config", "ipc=[1,10]", "figures=[figure1]"))
 
 
 @pytest.mark.parametrize("source", ["frepo", "mtt"])

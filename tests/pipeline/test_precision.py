@@ -23,14 +23,13 @@ IMAGES = 4_000  # of the test set: evaluating ResNet18 on all takes minutes
 
 
 @pytest.fixture(scope="module")
-def prepared(crossarch_on_mirror: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def prepared(snakemake_on_mirror: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Results with the real test set in Kornia's whitening, and MTT's set of one image per class."""
     if not computes_in_bfloat16():
         pytest.skip("this processor does not compute in bfloat16")
-    results = tmp_path_factory.mktemp("precision")
-    crossarch_on_mirror(results, "prepare", "cifar10", "--test-set", "zca-kornia")
-    crossarch_on_mirror(results, "prepare", "cifar10", "--source", "mtt", "--ipc", "1")
-    return results
+    files = ("data/cifar10/test/zca-kornia", "distilled/mtt/cifar10/ipc1")
+    targets = (f"results/{file}.safetensors" for file in files)
+    return snakemake_on_mirror(tmp_path_factory.mktemp("precision"), *targets)
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from crossarch.cli.options import Given, Threads, opened
+from crossarch.cli.options import Given, Threads, existing, opened
 from crossarch.config import Configuration, SetId, chosen_sets, set_whitening
 from crossarch.config.sets import AUDITED
 from crossarch.config.validation import validated
@@ -155,7 +155,11 @@ def _examine_all(
 
     torch.set_num_threads(threads)
     for one in chosen:
-        set_whitening(configuration, one.source, one.dataset, one.ipc)
+        whitening = set_whitening(configuration, one.source, one.dataset, one.ipc)
+        existing(layout.distilled(one.source, one.dataset, one.ipc))
+        existing(layout.whitener(one.dataset, whitening))
+        for space in AUDITED:
+            existing(layout.test_set(one.dataset, space))
     test_sets = functools.cache(lambda dataset: measure_test_sets(configuration, layout, dataset))
     for one in tracked(chosen, "Auditing"):
         examine_file(configuration, layout, one, test_sets(one.dataset))
