@@ -8,6 +8,7 @@ import re
 import sys
 import time
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -124,11 +125,11 @@ def check_targets(targets):
 
     Snakemake would print a traceback of the input function that finds it out.
     """
-    for target in targets:
-        if not target.startswith(f"{layout.results}/"):
+    for before, target in pairwise(targets):
+        if not target.startswith(f"{layout.results}/") or before in ("--report", "--cleanup-metadata"):
             continue
         match target.removeprefix(f"{layout.results}/").split("/"):
-            case ["runs", *_] | ["logs", "train", *_]:
+            case ["runs", *_]:
                 resolve(configuration, parse_run(target.rpartition("/")[0]))
             case ["distil", source, dataset, str(ipc), _]:
                 resolve_distil(configuration, parse_set(f"{source}/{dataset}/{ipc}"))
@@ -139,7 +140,7 @@ def check_targets(targets):
                 configuration.dataset(dataset)
 
 
-check_targets(sys.argv[1:])  # Snakemake gives its targets to no Snakefile
+check_targets(sys.argv)  # Snakemake gives its targets to no Snakefile
 START = time.time()
 
 # Jobs run `python -m crossarch`: this Python, or that of a conda environment or a container, in which
@@ -289,7 +290,7 @@ def options_of_commands(wildcards, output):
 
 def options_of_reproduction(wildcards, output):
     """As `options_of_commands`, for the published runs."""
-    return f"{CONFIG_OPTION} --preset {CONFIG}/presets/reproduction.yaml"
+    return f"{CONFIG_OPTION} --preset {shlex.quote(str(CONFIG / 'presets/reproduction.yaml'))}"
 
 
 def options_of_work(wildcards, output):
@@ -396,7 +397,10 @@ def reading_of_images(wildcards):
     """How the images of a real data set are read, and what they have to be, as one value."""
     settings, origin = configuration.dataset(wildcards.dataset), configuration.origin(wildcards.dataset)
     reading = images_reading(settings, origin)
-    return f"{reading}, {settings.content or pinned_archives(wildcards)}"
+    own = Path(origin.path) if origin.path else None
+    there = [(path, path.stat()) for path in files_of(own)] if own and own.exists() else []
+    files = [(str(path), found.st_size, found.st_mtime_ns) for path, found in there]
+    return f"{reading}, {settings.content or pinned_archives(wildcards)}" + (f", {files}" if own else "")
 
 
 def local_paths(file):
@@ -404,7 +408,7 @@ def local_paths(file):
     if not isinstance(file, LocalFile):
         return [upstream_path(file)]
     if not file.location.exists():
-        raise CrossarchError(f"{CONFIG}/sources.yaml: {file.path}: no such file or folder")
+        raise CrossarchError(f"{file.path}: no such file or folder, which a source names")
     return [str(path) for path in files_of(file.location)]
 
 

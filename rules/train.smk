@@ -21,11 +21,11 @@ rule train:
     params:
         settings=lambda wildcards: settings_of(wildcards).to_json(),
         teacher=lambda wildcards, input: (
-            f"--teacher {input.teacher}" if "teacher" in input.keys() else ""
+            ["--teacher", input.teacher] if "teacher" in input.keys() else []
         ),
         options=options_of_training,
         code=stage_digest("train"),
     shell:
         "exec python -m crossarch train --settings {params.settings:q} --distilled {input.distilled}"
-        " --test {input.test} {params.teacher} --metrics {output.metrics} {params.options}"
+        " --test {input.test} {params.teacher:q} --metrics {output.metrics} {params.options}"
         " --device {resources.device} --slots-per-gpu {resources.slots_per_gpu} --threads {threads} > {log} 2>&1"

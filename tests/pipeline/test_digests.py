@@ -47,6 +47,12 @@ def test_a_module_imported_through_its_package_is_that_which_defines_it(tmp_path
     assert names == {"data/store.py", "models/droppath.py"}
 
 
+def test_every_reader_of_files_is_code_of_the_prepared_sets() -> None:
+    readers = {f"data/readers/{path.name}" for path in (PACKAGE / "data/readers").glob("*.py")}
+    assert "data/readers/pytorch.py" in readers
+    assert readers <= modules("prepare")
+
+
 def test_settings_are_no_code_but_schedules_are() -> None:
     assert "config/schema/schedules.py" in modules("train")
     assert not {name for name in modules("train") if name.startswith("config/resolve")}

@@ -13,7 +13,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parent
 ENTRIES: dict[str, tuple[str, ...]] = {
-    "prepare": ("data/stage.py", "data/drawn.py"),
+    "prepare": ("data/stage.py", "data/drawn.py", "data/readers/__init__.py"),  # readers register there
     "audit": ("audit/examine.py", "audit/summary.py"),
     "distil": ("distil/run.py",),
     "curve": ("report/figures/distillation.py",),

@@ -37,9 +37,7 @@ def check_own_files(configuration: Configuration) -> None:
     """
     for key, file in _own_files(configuration):
         if not file.location.exists():
-            raise ConfigError(
-                f"{configuration.directory}/sources.yaml: {key}: {file.path}: no such file"
-            )
+            raise ConfigError(f"{key}: {file.path}: no such file")
 
 
 def _own_files(configuration: Configuration) -> Iterator[tuple[str, LocalFile]]:
@@ -51,5 +49,7 @@ def _own_files(configuration: Configuration) -> Iterator[tuple[str, LocalFile]]:
                 continue
             for ipc in sorted(set(by_ipc) & set(selection.ipc or by_ipc)):
                 files = by_ipc[ipc].files
-                key = f"{source}.sets.{dataset}.{ipc}"
+                own = source in selection.own_sources
+                where = "own_sources: " if own else f"{configuration.directory}/sources.yaml: "
+                key = f"{where}{source}.sets.{dataset}.{ipc}"
                 yield from ((key, file) for file in files if isinstance(file, LocalFile))

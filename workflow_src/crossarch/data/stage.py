@@ -45,8 +45,8 @@ def make_images(
     settings, origin = configuration.dataset(dataset), configuration.origin(dataset)
     place, url = (located.path, located.url) if located else (None, None)
     fetched = [file for file in origin.archives if file.url == url]
-    advice = ADVICE if located and not url else ""
-    with _advising(configuration, layout, fetched, advice, layout.located(dataset)):
+    of_root = located and not url and not origin.path
+    with _advising(configuration, layout, fetched, ADVICE if of_root else "", layout.located(dataset)):
         prepare_real(dataset, settings, origin, place, train, test, url)
 
 
@@ -84,15 +84,15 @@ def make_distilled(
     source, dataset, ipc = target.source, target.dataset, target.ipc
     entry = distilled_set(configuration, source, dataset, ipc)
     names = [file.path if isinstance(file, LocalFile) else file.url for file in entry.files]
-    metadata = {
-        "origin": " ".join(names),
-        "read_as": f"{reader_of(files[0]).name}, {set_reading(configuration, source, dataset, ipc)}",
-        "source": source,
-        CHECKSUMS: checksums(dict(zip(names, files, strict=True))),
-    }
-    if whitener:
-        metadata["whitening"] = set_whitening(configuration, source, dataset, ipc)
     with _advising(configuration, layout, entry.files):
+        metadata = {
+            "origin": " ".join(names),
+            "read_as": f"{reader_of(files[0]).name}, {set_reading(configuration, source, dataset, ipc)}",
+            "source": source,
+            CHECKSUMS: checksums(dict(zip(names, files, strict=True))),
+        }
+        if whitener:
+            metadata["whitening"] = set_whitening(configuration, source, dataset, ipc)
         prepare_distilled(
             configuration.source(source),
             entry,

@@ -54,10 +54,11 @@ def restore_finished(states: Path, outputs: Sequence[Path]) -> bool:
 
 def prune_finished(state_root: Path) -> None:
     """Drop what is remembered below the folder of all states and lies nowhere else any more."""
-    for ended in state_root.glob(f"*/{ENDED}"):
-        kept = [path for path in ended.iterdir() if path.name != SUMS]
-        if all(path.stat().st_nlink == 1 for path in kept):
-            shutil.rmtree(ended.parent, ignore_errors=True)
+    for sums in state_root.glob(f"*/{ENDED}/{SUMS}"):
+        links = [path.stat().st_nlink for path in sums.parent.glob("*") if path != sums]
+        if set(links) == {1}:
+            in_work = (sums.parents[1] / "unfinished").exists()
+            shutil.rmtree(sums.parent if in_work else sums.parents[1], ignore_errors=True)
 
 
 def _link(source: Path, destination: Path) -> None:
