@@ -70,7 +70,7 @@ def test_figures_and_page_follow_what_they_are_made_of(own_code: Workspace) -> N
 
     code = own_code.project / "workflow_src" / "crossarch"
     style = code / "printing" / "style.py"
-    change(code / "report" / "page" / "style.css", lambda text: text + "\nbody { margin: 1px; }\n")
+    change(code / "report" / "templates" / "page.css", lambda text: text + "\nbody { margin: 1px; }\n")
     change(style, lambda text: text + "\n# A remark changes no figure.\n")
     assert own_code.planned(*TARGETS) == PAGE
     change(style, lambda text: text.replace('"font.size": 7', '"font.size": 8'))

@@ -122,7 +122,7 @@ def test_only_what_changed(finished: Workspace) -> None:
     assert after("config.yaml", lambda data: data.update(threads=2)) == {}
 
     # the code of tables, and of the scorecard
-    tables = after_code("report/latex.py", "\nUNUSED = 1\n")
+    tables = after_code("report/table_formats.py", "\nUNUSED = 1\n")
     assert tables == {"render_settings": 1, "render_table": 2, **TARGET}
     assert after_code("report/scorecard.py", "\nUNUSED = 1\n") == {"scorecard": 1}
 

@@ -44,7 +44,7 @@ def measured() -> pd.DataFrame:
 
 def test_tables_with_a_row_for_each_source_take_it(own: Configuration) -> None:
     wide = {name for name, table in own.tables.items() if table_datasets(own, table) == ["mine"]}
-    assert wide == {"table2", "table5", "table6", "table7", "table8"}
+    assert wide == {"table2", "table5", "table6", "table7", "table8", "transfer"}
     cells = table_cells(own, own.table("table2"), measured())
     found = cells[cells["n"] > 0]
     assert list(zip(found["source"], found["ipc"], found["mean"], strict=True)) == [

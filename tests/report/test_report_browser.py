@@ -217,7 +217,7 @@ def test_a_cell_explains_itself_to_mouse_and_keyboard(
     visit.page.wait_for_timeout(300)
     assert popover.is_visible()  # one can move on to the link
     visit.page.keyboard.press("Escape")
-    assert popover.is_hidden()
+    popover.wait_for(state="hidden")
 
     visit.page.locator("#direction").focus()
     for _ in range(200):

@@ -66,7 +66,23 @@ def stage_files(stage: str, *more: str) -> tuple[Path, ...]:
         new = {path for path in new if not _is_passed_over(path)}
     folders = {folder for path in found for folder in (path.parent, path.parent / "templates")}
     beside = {file for folder in folders for file in folder.glob("*") if file.suffix in _BESIDE}
-    return tuple(sorted(found | beside))
+    return tuple(
+        sorted(found | {file for file in beside if not _mentioned(file) or found & _mentioned(file)})
+    )
+
+
+@cache
+def _mentioned(template: Path) -> frozenset[Path]:
+    """The modules that name a file, also through a template; none where names are built."""
+    named = {template.name}
+    templates = [file for file in template.parent.iterdir() if file.suffix in _BESIDE]
+    named |= {file.name for file in templates if template.name in file.read_text(encoding="utf-8")}
+    return frozenset(module for module, text in _sources() if any(f'"{name}"' in text for name in named))
+
+
+@cache
+def _sources() -> tuple[tuple[Path, str], ...]:
+    return tuple((path, path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.rglob("*.py")))
 
 
 @cache

@@ -11,6 +11,7 @@
   const sortBy = byId("sort");
   const direction = byId("direction");
   const popover = byId("popover");
+  let pointer, dismissedAt; // where the pointer is, and was when Escape was pressed
   const dialog = byId("curve");
   const SVG = "http://www.w3.org/2000/svg";
 
@@ -183,7 +184,10 @@
   };
 
   for (const button of table.querySelectorAll("button.value")) {
-    button.addEventListener("pointerenter", (event) => event.pointerType !== "touch" && showPopover(button));
+    button.addEventListener("pointerenter", (event) => {
+      const moved = event.clientX !== dismissedAt?.x || event.clientY !== dismissedAt?.y;
+      if (event.pointerType !== "touch" && moved) showPopover(button);
+    });
     button.addEventListener("pointerleave", leaveSoon);
     button.addEventListener("focus", () => button.matches(":focus-visible") && showPopover(button));
     button.addEventListener("click", () => openCurve(button));
@@ -195,7 +199,13 @@
   popover.addEventListener("pointerleave", leaveSoon);
   addEventListener("scroll", placePopover, { passive: true });
   addEventListener("resize", placePopover, { passive: true });
-  addEventListener("keydown", (event) => event.key === "Escape" && hidePopover());
+  // What the popover covered is not pointed at because the popover goes.
+  addEventListener("pointermove", (event) => (pointer = { x: event.clientX, y: event.clientY }));
+  addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    dismissedAt = pointer;
+    hidePopover();
+  });
 
   // --- learning curves -----------------------------------------------------------------------------
 
