@@ -17,7 +17,7 @@ from crossarch.config.sets import AUDITED
 from crossarch.data import Whitener, load_set, load_whitener
 from crossarch.layout import Layout
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.weekly]
 
 DATASET = "cifar10"
 

@@ -144,6 +144,7 @@ def test_scancel_of_a_running_training(site: Site, first_run: Site) -> None:
     assert_undisturbed(site, first_run)
 
 
+@pytest.mark.weekly
 def test_a_preempted_training(site: Site, first_run: Site) -> None:
     """A partition of higher priority takes both GPUs; Slurm puts the training back into its queue."""
 
@@ -158,6 +159,7 @@ def test_a_preempted_training(site: Site, first_run: Site) -> None:
     assert_undisturbed(site, first_run)
 
 
+@pytest.mark.weekly
 def test_a_node_that_goes_down(site: Site, first_run: Site) -> None:
     """What dies with its node may not hear of it: so the state of each epoch is kept."""
     (site.watch / "save_every").write_text("0")

@@ -31,6 +31,7 @@ def small(workspace: Workspace) -> None:
     workspace.edit("figures.yaml", lambda data: data["figure8"]["drawing"].update(arch="alexnet"))
 
 
+@pytest.mark.weekly
 def test_figure_8_and_the_analyses(workspace: Workspace) -> None:
     small(workspace)
     finished = workspace.snakemake(*TARGETS)
@@ -80,6 +81,7 @@ def test_the_analyses_that_are_made_together(workspace: Workspace) -> None:
     assert (planned["analyse"], planned["collect"], planned["images"]) == (5, 5, 1)
 
 
+@pytest.mark.weekly
 def test_a_published_teacher_is_fetched_and_retraced(workspace: Workspace) -> None:
     workspace.edit("config.yaml", lambda data: data.update(archs=["cnn"], tables=["table2"], figures=[]))
     record = "results/analysis/teachers/cifar10/frepo/ipc1/cnn/wo_dp_kd/seed0.json"

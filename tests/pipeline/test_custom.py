@@ -154,6 +154,7 @@ def test_a_recipe_is_a_row_of_every_table(shared: Workspace, project: Path) -> N
     assert list(last.values()) == ["Full, half the rate", "✓", "✓", "✓"]
 
 
+@pytest.mark.weekly
 @pytest.mark.slow
 def test_the_examples_train_also_as_teacher_and_source(shared: Workspace, project: Path) -> None:
     shutil.copytree(project / "examples", shared.folder / "examples")
@@ -196,6 +197,7 @@ def test_weights_from_a_file_teach(shared: Workspace, project: Path) -> None:
     assert json.loads((shared.folder / student).read_text())["inputs"]["teacher"] == digest
 
 
+@pytest.mark.weekly
 @pytest.mark.slow
 def test_every_network_of_a_table_trains_on_it(shared: Workspace, project: Path) -> None:
     generator = np.random.default_rng(0)
@@ -243,6 +245,7 @@ def test_the_audit_of_files_prints_the_entry_to_paste(shared: Workspace, project
     assert shared.planned(target, "--configfile", PRESET) == {"distilled": 1}
 
 
+@pytest.mark.weekly
 @pytest.mark.slow
 def test_a_folder_of_images_is_moved_into_the_space_of_its_whitening(
     workspace: Workspace, project: Path

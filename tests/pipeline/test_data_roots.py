@@ -58,6 +58,7 @@ def test_images_come_from_a_root_and_stay_without_it(workspace: Workspace, tmp_p
     assert bare.planned(TEST_SET, "--config", f"data_roots=[{tmp_path / 'empty'}]") == {}
 
 
+@pytest.mark.weekly
 def test_images_of_an_archive_stay_with_a_root(workspace: Workspace, tmp_path: Path) -> None:
     bare = of_root(workspace, None)
     made = bare.snakemake(TEST_SET)

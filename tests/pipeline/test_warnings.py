@@ -29,6 +29,7 @@ def test_each_warning_of_this_workflow_is_told_once_oldest_log_first(tmp_path: P
     assert warnings_since(tmp_path / "none", start=0) == []
 
 
+@pytest.mark.weekly
 @pytest.mark.slow
 def test_a_set_on_another_scale_is_doubted_after_success_and_failure(workspace: Workspace) -> None:
     images = 100 * np.random.default_rng(0).normal(size=(len(CLASSES), 3, SIDE, SIDE))

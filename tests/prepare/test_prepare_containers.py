@@ -446,6 +446,7 @@ def test_tiny_imagenet_in_class_folders_does_not_tell_the_order_of_its_list(tmp_
 # --- the real one -------------------------------------------------------------------------------
 
 
+@pytest.mark.weekly
 @pytest.mark.slow
 def test_cifar10_itself_is_the_same_from_every_container(tmp_path: Path, official_cifar10: Path) -> None:
     layout, before = Layout(tmp_path / "folder"), listing(official_cifar10)

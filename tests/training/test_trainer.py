@@ -143,6 +143,7 @@ def test_what_is_for_gpus_changes_no_bit_on_the_cpu(choice: dict[str, Any]) -> N
     assert_same(computed().last, computed(**choice).last)
 
 
+@pytest.mark.weekly
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("g++"), reason="no C++ compiler (g++) for torch.compile")
 @pytest.mark.usefixtures("_restored_arithmetic")
