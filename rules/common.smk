@@ -31,7 +31,6 @@ from crossarch.config import (
     SetId,
     chosen_distillations,
     chosen_sets,
-    collection_runs,
     distilled_set,
     figure_runs,
     images_reading,

@@ -102,20 +102,6 @@ def read_mapping(file: Path) -> Mapping[str, Any]:
     return data
 
 
-def safetensors_metadata(file: Path) -> Mapping[str, Any] | None:
-    """The metadata in the header of a safetensors file, without torch; None where it has no such header.
-
-    The file begins with the length of its header in eight bytes, then has the header in JSON.
-    """
-    try:
-        with file.open("rb") as stream:
-            return mapping_at(
-                json.loads(stream.read(int.from_bytes(stream.read(8), "little"))), "__metadata__"
-            )
-    except (OSError, ValueError, OverflowError, MemoryError):
-        return None
-
-
 def mapping_at(data: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     """The mapping under a key of such a file; an empty one where there is none."""
     found = data.get(key)

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from crossarch.config.schema import Dataset, Standardisation, Whitening
+from crossarch.config.schema import Dataset, Whitening
 from crossarch.data.store import load_metadata, load_tensors, save_tensors
 from crossarch.errors import DataError
 
@@ -113,15 +113,6 @@ def load_whitener(path: Path) -> Whitener:
     name = load_metadata(path).get("whitening", "none")
     names = ("shift", "scale", "mean", "matrix") if name in MIXING else ("shift", "scale")
     return Whitener(name, **load_tensors(path, names))
-
-
-def scales_with(path: Path, constants: Standardisation | None) -> bool:
-    """Whether the whitener in a file scales pixels by these constants; DataError if it is damaged."""
-    stored = load_tensors(path, ("shift", "scale"))
-    return constants is not None and (
-        torch.equal(stored["shift"], torch.tensor(constants.mean))
-        and torch.equal(stored["scale"], torch.tensor(constants.std))
-    )
 
 
 def _mean_and_scatter(
