@@ -3,13 +3,13 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import HealthCheck, settings
 
-# A busy machine is not a mistake.
 # A busy machine is no mistake: nothing here depends on how long an example takes.
 settings.register_profile("crossarch", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("crossarch")
@@ -67,3 +67,12 @@ def snakemake_on_mirror(project: Path, mirror: Path, official_cifar10: Path) -> 
         return folder / "results"
 
     return run
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Let torch compute with one thread, as trainings do, whatever the cores are."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

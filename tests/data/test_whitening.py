@@ -1,7 +1,6 @@
 """Whitening against its formulas, written out in numpy without the package's way of doing it."""
 
 import weakref
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -44,12 +43,7 @@ DATASET = Dataset(
 )
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def random_images(count: int, seed: int = 0) -> Tensor:

@@ -2,7 +2,7 @@
 
 import errno
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from signal import Signals
@@ -23,13 +23,7 @@ from crossarch.distil.ridge import ridge_loss
 from crossarch.distil.run import distil_set
 from crossarch.errors import DataError, Interrupted, TrainingError
 
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def same(first: Distilled, second: Distilled) -> bool:

@@ -1,7 +1,6 @@
 """DropPath (Equation 1, Figure 2): what is dropped, how it is scaled, and when it is off."""
 
 import math
-from collections.abc import Iterator
 from typing import Any, Literal, cast
 
 import pytest
@@ -16,12 +15,8 @@ ARCHS = ["resnet18", "alexnet", "vgg11"]  # ResNet50 is made of the same blocks
 
 
 @pytest.fixture(autouse=True)
-def _one_thread_and_a_seed() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+def _seed(one_thread: None) -> None:
     torch.manual_seed(7)
-    yield
-    torch.set_num_threads(threads)
 
 
 class Affine(nn.Module):

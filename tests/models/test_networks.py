@@ -30,12 +30,8 @@ BLOCKS = {"cnn": 0, "resnet18": 8, "resnet50": 16, "alexnet": 2, "vgg11": 3}
 
 
 @pytest.fixture(autouse=True)
-def _one_thread_and_a_seed() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+def _seed(one_thread: None) -> None:
     torch.manual_seed(7)
-    yield
-    torch.set_num_threads(threads)
 
 
 def make_settings(arch: str, **changes: Any) -> NetworkSettings:

@@ -48,12 +48,7 @@ CPU = torch.device("cpu")
 SIDE, CLASSES, IMAGES = 8, 3, 10
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def small(settings: NetworkSettings) -> NetworkSettings:
