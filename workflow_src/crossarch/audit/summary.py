@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from crossarch.audit.record import CERTAIN, LIKELY, RESAMPLES, Audit
 from crossarch.files import write_text
+from crossarch.printing.templates import rendered
 
 
 def write_summary(audits: Sequence[Audit], folder: Path) -> list[Path]:
@@ -18,14 +18,9 @@ def write_summary(audits: Sequence[Audit], folder: Path) -> list[Path]:
     table, page = folder / "audit.csv", folder / "audit.md"
     rows = pd.DataFrame(map(_row, audits))
     write_text(table, rows.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
-    templates = Environment(
-        loader=PackageLoader("crossarch.audit"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    text = templates.get_template("audit.md").render(
+    text = rendered(
+        "crossarch.audit",
+        "audit.md",
         audits=audits,
         references=dict.fromkeys(audit.reference.sentence for audit in audits),
         resamples=RESAMPLES,

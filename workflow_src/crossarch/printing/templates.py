@@ -29,6 +29,11 @@ def number(value: float | None) -> str:
     return NOT_RUN if _missing(value) else printed(float(value or 0))
 
 
+def percent(value: float) -> str:
+    """`50.7%`."""
+    return f"{printed(value)}%"
+
+
 def signed(value: float | None) -> str:
     """`+0.7`."""
     return NOT_RUN if _missing(value) else printed_signed(float(value or 0))
@@ -80,7 +85,8 @@ def _environment(package: str) -> Environment:
     )
     environment.filters |= {
         **{"number": number, "signed": signed, "correlation": correlation, "interval": interval},
-        **{"spread": spread, "listed": listed, "md": markdown_escaped, "tex": latex_escaped},
+        **{"spread": spread, "percent": percent, "listed": listed, "plural": plural},
+        **{"md": markdown_escaped, "tex": latex_escaped},
     }
     environment.globals |= {"plural": plural, "not_run": NOT_RUN}
     return environment

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from crossarch.analysis.base import Analysis, Measured, Record, find_analysis, read_record
 from crossarch.analysis.cells import ALL, change, changes, frame
@@ -15,21 +14,11 @@ from crossarch.config import Configuration
 from crossarch.errors import DataError
 from crossarch.files import write_text
 from crossarch.printing import style
-from crossarch.printing.numbers import printed, printed_signed
 from crossarch.printing.synthetic import NOTICE, any_synthetic
-from crossarch.printing.words import listed, plural
+from crossarch.printing.templates import rendered
 
 _ROW, _MARGIN, _LEGEND, _LEGEND_ROW = 0.3, 0.7, 0.3, 0.14  # inches
 _ASIDE = 0.3  # of a row, from the markers to the mean with its interval
-_FILTERS = {
-    "percent": lambda value: f"{printed(value)}%",
-    "printed": printed,
-    "signed": printed_signed,
-    "change": change,
-    "changes": changes,
-    "listed": listed,
-    "plural": plural,
-}
 
 
 def write_summary(
@@ -74,17 +63,13 @@ def _records_of(runs: pd.DataFrame, kind: type[Record], files: Iterable[Path]) -
 
 def page_of(name: str, analysis: Analysis[Any], found: Measured[Any], table: pd.DataFrame) -> str:
     """The page of an analysis in Markdown, from its template."""
-    templates = Environment(
-        loader=PackageLoader("crossarch.analysis.summary"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    templates.filters.update(_FILTERS)
     datasets = found.runs["dataset"].unique()
-    return templates.get_template(f"{name}.md").render(
+    return rendered(
+        "crossarch.analysis.summary",
+        f"{name}.md",
         name=name,
+        change=change,
+        changes=changes,
         title=analysis.title,
         table=table,
         notice=NOTICE if any_synthetic(found.runs["device"]) else None,
