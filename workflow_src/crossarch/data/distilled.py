@@ -74,8 +74,6 @@ def as_image_set(
 
     Raises DataError where shapes, dtypes or values are not those of a set of `dataset`.
     """
-    if contents.labels.is_complex():
-        raise DataError(f"{labels_file}: labels: found {contents.labels.dtype}, needed: real numbers")
     images = channels_first(contents.images, dataset.image_shape, entry.layout, file)
     if whitener is not None:
         found = tuple(images.shape[1:])

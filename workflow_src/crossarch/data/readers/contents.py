@@ -142,16 +142,18 @@ def _as_tensor(value: Any, path: Path) -> Tensor:
     if isinstance(value, Tensor):
         if value.layout is not torch.strided:
             raise DataError(f"{path}: found a tensor of {value.layout}, needed: a dense one")
-        if value.is_complex():
-            raise DataError(f"{path}: found {value.dtype}, needed: real numbers")
-        return value.detach()
-    try:
-        array = np.asarray(value)
-        # A copy in this machine's byte order, which torch needs.
-        return torch.from_numpy(np.array(array, dtype=array.dtype.newbyteorder("=")))
-    except (TypeError, ValueError):
-        found = getattr(value, "dtype", type(value).__name__)
-        raise DataError(f"{path}: found values of {found}, needed: numbers") from None
+        tensor = value.detach()
+    else:
+        try:
+            array = np.asarray(value)
+            # A copy in this machine's byte order, which torch needs.
+            tensor = torch.from_numpy(np.array(array, dtype=array.dtype.newbyteorder("=")))
+        except (TypeError, ValueError):
+            found = getattr(value, "dtype", type(value).__name__)
+            raise DataError(f"{path}: found values of {found}, needed: numbers") from None
+    if tensor.is_complex():
+        raise DataError(f"{path}: found {tensor.dtype}, needed: real numbers")
+    return tensor
 
 
 def _described(tree: Any) -> str:
