@@ -106,16 +106,24 @@ def _defined_in(module: str, name: str) -> Iterator[Path]:
         yield from submodule
         return
     for file in _files(module):
-        origins = {
-            alias.asname or alias.name: (str(node.module), alias.name)
-            for node in ast.parse(file.read_text(encoding="utf-8")).body
-            if file.name == "__init__.py" and isinstance(node, ast.ImportFrom)
-            for alias in node.names
-        }
+        origins = _origins(file)
         if name in origins:
             yield from _defined_in(*origins[name])
         else:
             yield file
+
+
+@cache
+def _origins(file: Path) -> dict[str, tuple[str, str]]:
+    """The module and the name there of all that the `__init__.py` of a package imports."""
+    if file.name != "__init__.py":
+        return {}
+    return {
+        alias.asname or alias.name: (str(node.module), alias.name)
+        for node in ast.parse(file.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
 
 
 def _files(module: str) -> Iterator[Path]:
