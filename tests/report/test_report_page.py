@@ -214,3 +214,17 @@ def test_recipes_are_grouped_by_where_the_paper_shows_them() -> None:
         **{"slow": "Custom", "full": "The paper's methods", "full-nofinal": "Table 3"},
         **{"full-1fold": "Table 4", "full-2fold": "Table 8", "full-tau4": "Figure 4"},
     }
+
+
+def test_figures_of_which_nothing_was_measured_are_left_out(tmp_path: Path) -> None:
+    configuration = configured(figures=["figure1", "figure5", "headline"])
+    runs = runs_of([run_row(44.0, recipe="wo_dp_kd")])  # which the headline does not show
+    files = [
+        file
+        for name in configuration.selection.figures
+        for file in render_figure(configuration, name, runs, tmp_path / "figures")
+    ]
+    page = render_page(configuration, runs, tmp_path / "index.html", files).read_text(encoding="utf-8")
+    titles = {name: configuration.figure(name).title for name in ("figure1", "figure5", "headline")}
+    shown = {name for name, title in titles.items() if title in page}
+    assert shown == {"figure1", "figure5"}  # the latter needs no run

@@ -66,7 +66,7 @@ def render_page(
         cells=len(cells),
         data=_data(configuration, rows),
         reach=[round(float(stats.t.ppf((1 + LEVEL) / 2, free)), 6) for free in range(1, PAIRS)],
-        pictures=list(_pictures(configuration, by_name)),
+        pictures=list(_pictures(configuration, by_name, runs)),
         **_scorecard(configuration, by_name),
         audit=_audit(by_name),
     )
@@ -206,10 +206,15 @@ def _asset(name: str) -> tuple[str, str]:
     return content, base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
 
 
-def _pictures(configuration: Configuration, files: dict[str, Path]) -> Iterator[dict[str, Any]]:
-    """The figures: image as a `data:` address, and title and caption from the Markdown beside it."""
+def _pictures(
+    configuration: Configuration, files: dict[str, Path], runs: pd.DataFrame
+) -> Iterator[dict[str, Any]]:
+    """The figures: image as a `data:` address, and title and caption from the Markdown beside it.
+
+    A figure of runs of which none was measured is left out.
+    """
     for path in files.values():
-        if path.suffix != ".svg":
+        if path.suffix != ".svg" or _is_empty(configuration, path.stem, runs):
             continue
         words = files[f"{path.stem}.md"].read_text(encoding="utf-8").strip().split("\n\n")
         yield {
@@ -219,6 +224,11 @@ def _pictures(configuration: Configuration, files: dict[str, Path]) -> Iterator[
             "wide": configuration.figure(path.stem).columns == 2,
             "image": f"data:image/svg+xml;base64,{base64.b64encode(path.read_bytes()).decode()}",
         }
+
+
+def _is_empty(configuration: Configuration, figure: str, runs: pd.DataFrame) -> bool:
+    points = [point.run for point in figure_points(configuration, figure)]
+    return bool(points) and not measured_cells(configuration, points, runs)["n"].any()
 
 
 def _scorecard(configuration: Configuration, files: dict[str, Path]) -> dict[str, Any]:
