@@ -29,10 +29,8 @@ def told(folder: Path, *options: str) -> tuple[list[str], str]:
     ], finished.stderr
 
 
-@pytest.mark.parametrize("quiet", [[], ["--quiet", "all"]])
-def test_one_line_after_each_training_and_none_after_other_jobs(
-    tmp_path: Path, quiet: list[str]
-) -> None:
+@pytest.mark.parametrize("quiet", [[], ["--quiet", "rules", "progress"]])
+def test_one_line_after_each_training_only(tmp_path: Path, quiet: list[str]) -> None:
     (tmp_path / "Snakefile").write_text(SNAKEFILE)
     lines, everything = told(tmp_path, *quiet)
     assert lines == [

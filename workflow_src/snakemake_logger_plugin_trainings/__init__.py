@@ -1,12 +1,12 @@
-"""`snakemake --logger trainings`: how many trainings are left and how long they take, beside its own lines.
+"""`snakemake --logger trainings`: how many trainings are left, and how long they take, beside its lines.
 
 Snakemake finds the package by its name and asks it for a `LogHandler`; profiles/default turns it on.
 """
 
-import sys
 import time
 from logging import LogRecord
 
+from snakemake.logging import logger
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
@@ -16,7 +16,7 @@ class LogHandler(LogHandlerBase):
 
     writes_to_stream = False  # else Snakemake leaves all its own lines to this handler
     writes_to_file = False
-    has_filter = True  # else `--quiet` would keep the events away
+    has_filter = True  # `--quiet` keeps its lines off the screen, not the events away
     has_formatter = True
     needs_rulegraph = False
 
@@ -35,9 +35,7 @@ class LogHandler(LogHandlerBase):
                 self.begun[known["jobid"]] = time.monotonic()
             case LogEvent.JOB_FINISHED if known["job_id"] in self.begun:
                 self.ended += 1
-                print(
-                    self.line(time.monotonic() - min(self.begun.values())), file=sys.stderr, flush=True
-                )
+                logger.info(self.line(time.monotonic() - min(self.begun.values())))
 
     def line(self, seconds: float) -> str:
         """What is said when trainings have run for so many seconds."""
