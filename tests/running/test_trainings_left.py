@@ -29,7 +29,7 @@ def told(folder: Path, *options: str) -> tuple[list[str], str]:
     ], finished.stderr
 
 
-@pytest.mark.parametrize("quiet", [[], ["--quiet", "rules", "progress"]])
+@pytest.mark.parametrize("quiet", [[], ["--quiet", "rules"]])
 def test_one_line_after_each_training_only(tmp_path: Path, quiet: list[str]) -> None:
     (tmp_path / "Snakefile").write_text(SNAKEFILE)
     lines, everything = told(tmp_path, *quiet)
@@ -38,7 +38,7 @@ def test_one_line_after_each_training_only(tmp_path: Path, quiet: list[str]) -> 
         "Trainings: 2 of 3 done, 1 left, about 1 min",
         "Trainings: 3 of 3 done",
     ]
-    assert ("5 of 5 steps" in everything) == (not quiet)
+    assert "5 of 5 steps" in everything
     (tmp_path / "3").unlink()
     assert told(tmp_path, *quiet)[0] == ["Trainings: 1 of 1 done"]
 
