@@ -345,6 +345,15 @@ def drawn_page(
     return pages[0]
 
 
+def one_of_each_line(configuration: Configuration) -> pd.DataFrame:
+    """A run at one IPC of each line that a panel of Figure 1 has."""
+    return runs_of(
+        run_row(40.0, arch=arch, recipe=recipe)
+        for arch in configuration.archs
+        for recipe in ("baseline", "wo_dp_kd" if arch == "cnn" else "full")
+    )
+
+
 def markers(page: Canvas) -> list[tuple[Axes, float, float]]:
     """Of each drawn line its axes, and where its first marker is and its first x would be, in points."""
     return [
@@ -387,6 +396,26 @@ def test_markers_of_many_networks_stay_at_their_x_and_within_the_axes(
         left, right = 72 / page.dpi * box.x0, 72 / page.dpi * box.x1
         assert left + 2.6 <= there <= right - 2.6  # half a marker and its edge
         assert len(ipc) == 1 or abs(there - x) <= 6.0 + 1e-6
+
+
+def test_at_one_ipc_each_network_has_a_column_with_its_recipes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    runs = runs_of(
+        run_row(accuracy, arch=arch, recipe=recipe)
+        for arch, baseline, full in [("resnet18", 30.0, 40.0), ("alexnet", 20.0, 45.0)]
+        for recipe, accuracy in [("baseline", baseline), ("full", full)]
+    )
+    page = drawn_page(monkeypatch, configured(ipc=[1]), runs, tmp_path)
+    (axes,) = (axes for axes in page.axes if axes.containers)
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["ResNet18", "AlexNet"]
+    assert axes.get_xlabel().endswith(": 1")
+    drawn = [(float(bars[0].get_xdata()[0]), float(bars[0].get_ydata()[0])) for bars in axes.containers]
+    assert [accuracy for _, accuracy in drawn] == [30.0, 40.0, 20.0, 45.0]
+    assert [round(x) for x, _ in drawn] == [0, 0, 1, 1]
+    assert drawn[0][0] < drawn[1][0] < drawn[2][0] < drawn[3][0]
+    joints = [line for line in axes.lines if len(line.get_xdata()) == 2]
+    assert [list(line.get_ydata()) for line in joints] == [[30.0, 40.0], [20.0, 45.0]]
 
 
 def test_lines_without_a_measurement_take_no_place(
@@ -506,7 +535,8 @@ LONG_TITLE = "Wide residual network 28-10 "
 def test_a_legend_stays_on_the_page_whatever_networks_are_called(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, titles: list[str]
 ) -> None:
-    page = drawn_page(monkeypatch, with_networks(tmp_path, titles), runs_of([run_row(40.0)]), tmp_path)
+    configuration = with_networks(tmp_path, titles)
+    page = drawn_page(monkeypatch, configuration, one_of_each_line(configuration), tmp_path)
     box = page.legends[0].get_window_extent()
     assert box.x0 >= 0
     assert box.y0 >= 0
@@ -520,10 +550,10 @@ def test_a_legend_stays_on_the_page_whatever_networks_are_called(
 def test_a_legend_of_the_papers_networks_has_five_columns(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    page = drawn_page(monkeypatch, configured(), runs_of([run_row(40.0)]), tmp_path)
+    page = drawn_page(monkeypatch, configured(), one_of_each_line(configured()), tmp_path)
     places = {round(text.get_window_extent().x0) for text in page.legends[0].get_texts()}
     assert len(places) == 5
-    assert page.get_figheight() == pytest.approx(2.3 + 2 * 0.14 + 0.15)
+    assert page.get_figheight() == pytest.approx(2.3 + 0.4 + 2 * 0.14 + 0.15)
 
 
 def test_lines_stay_apart_without_colour() -> None:

@@ -1,6 +1,6 @@
 """Accuracies over IPC, fractions or hyper-parameters: Figures 1, 3, 4 and 7."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +36,13 @@ POINTS = pa.DataFrameSchema(
     coerce=True,
 )
 _ROW_HEIGHT, _LEGEND_ROW, _MARGIN = 2.3, 0.14, 0.15  # inches
+_TURNED = 0.4  # inches of a row for the names of networks that are turned
 _LEGEND_COLUMNS = {1: 2, 2: 5}
 _APART, _ASIDE = 0.9, 6.0  # points between lines, and at most from a line to its x
-_APART_AT_ONE_PLACE, _ASIDE_AT_ONE_PLACE = 14.0, 0.25  # at most that part of a panel's width
+_APART_OF_DOTS, _ASIDE_OF_DOTS = 0.3, 0.3  # the same where networks are the places, one apart
 _MARKER, _BESIDE = 3.0, 40.0  # points, from the middle of a marker to its edge; beside an axis
 _ROOM = 0.06  # of an axis, at its ends
+_TICK = 16  # characters of a network's name below its column; the legend has all of them
 _LEAST_SPAN = 5.0  # points of accuracy along an axis: what differs by less than seeds do looks so
 
 
@@ -66,7 +68,8 @@ class AccuracyFigure(FigureKind[Accuracies]):
         """A row of panels for each data set; a panel in which nothing was measured is left out.
 
         A point that was not measured leaves a gap in its line. Points of several seeds have error bars
-        of one sample standard deviation.
+        of one sample standard deviation. Where one x was measured, a panel has a column for
+        each network instead.
         """
         own = list(self.configuration.network_files)
         shown = _shown_panels(self.configuration, self.drawing, table)
@@ -80,16 +83,18 @@ class AccuracyFigure(FigureKind[Accuracies]):
         for row, (dataset, panels) in zip(grid, shown.items(), strict=True):
             for axes, panel in zip(row, panels, strict=False):
                 points = table[(table["dataset"] == dataset) & (table["panel"] == panel.title)]
-                _draw_panel(axes, panel, points, own, 72 * page.get_figwidth() / most)
+                _draw_panel(axes, panel, points, self.configuration, 72 * page.get_figwidth() / most)
             for axes in row[len(panels) :]:
                 axes.set_axis_off()
             low, high = row[0].get_ylim()
             row[0].set_ylim(widened(low, high, _LEAST_SPAN))
             title = plain(self.configuration.dataset(dataset).title)
             row[0].set_ylabel(f"Test accuracy (%)\n{title}")
+            if any(label.get_rotation() for axes in row for label in axes.get_xticklabels()):
+                height += _TURNED
         every = [panel for panels in shown.values() for panel in panels]
-        columns_of_legend = _LEGEND_COLUMNS[self.figure.columns]
-        lines = legend_below(page, _handles(page, every, own), columns_of_legend, apart=1.4)
+        handles = _handles(page, every, set(table.loc[table["n"] > 0, "line"]), own)
+        lines = legend_below(page, handles, _LEGEND_COLUMNS[self.figure.columns], apart=1.4)
         page.set_figheight(height + _LEGEND_ROW * lines + _MARGIN)
 
     def words(self, table: pd.DataFrame) -> dict[str, Any]:
@@ -130,35 +135,62 @@ def widened(low: float, high: float, span: float) -> tuple[float, float]:
 
 
 def _draw_panel(
-    axes: Axes, panel: Panel, points: pd.DataFrame, own: Sequence[str], share: float
+    axes: Axes, panel: Panel, points: pd.DataFrame, configuration: Configuration, share: float
 ) -> None:
     """Draw a panel; `share` is how much of the page's width it has, in points."""
+    own = list(configuration.network_files)
     axes.set_title(plain(panel.title), loc="left")
-    axes.set_xlabel(plain(panel.x.title))
-    axes.set_xscale(panel.x.scale)
-    places = sorted(points["x"].dropna().unique())
-    axes.xaxis.set_major_locator(FixedLocator(places))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xticks(places, [f"{place:g}" for place in places])
+    where = points.loc[(points["n"] > 0) & points["x"].notna(), "x"].unique()
     of_line = {line.label: points[points["line"] == line.label] for line in panel.lines}
-    measured = [line for line in panel.lines if of_line[line.label]["n"].any()]
-    apart, most = _APART, _ASIDE
-    if len(places) == 1:
-        apart, most = _APART_AT_ONE_PLACE, _ASIDE_AT_ONE_PLACE * share
-    asides = set_aside(len(measured), apart, most)
-    _leave_room(axes, panel, places, max(asides, default=0.0) + _MARKER, share - _BESIDE)
-    for line, aside in zip(measured, asides, strict=True):
-        _draw_line(axes, _look(line, own), of_line[line.label], aside)
+    measured = [(line, of_line[line.label]) for line in panel.lines if of_line[line.label]["n"].any()]
+    if len(where) == 1 and len({line.arch for line, _ in measured}) > 1:
+        axes.set_xlabel(f"{plain(panel.x.title)}: {where[0]:g}")
+        there = [(line, at[at["x"] == where[0]]) for line, at in measured]
+        _draw_dots(axes, there, configuration)
+    else:
+        places = sorted(points["x"].dropna().unique())
+        axes.set_xlabel(plain(panel.x.title))
+        axes.set_xscale(panel.x.scale)
+        axes.xaxis.set_major_locator(FixedLocator(places))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.set_xticks(places, [f"{place:g}" for place in places])
+        asides = set_aside(len(measured), _APART, _ASIDE)
+        _leave_room(axes, panel, places, max(asides, default=0.0) + _MARKER, share - _BESIDE)
+        for (line, at), aside in zip(measured, asides, strict=True):
+            _draw_line(axes, _look(line, own), at, aside)
     for line in panel.references:
         level = points.loc[points["line"] == line.label, "mean"].dropna()
         if not level.empty:
             axes.axhline(level.iloc[0], **_look(line, own, marker=False))
 
 
+def _draw_dots(
+    axes: Axes, measured: Sequence[tuple[Line, pd.DataFrame]], configuration: Configuration
+) -> None:
+    """A column for each network, in which a line goes from each of its recipes to the next."""
+    own = list(configuration.network_files)
+    archs = list(dict.fromkeys(line.arch for line, _ in measured))
+    for column, arch in enumerate(archs):
+        of_arch = [(line, points.iloc[0]) for line, points in measured if line.arch == arch]
+        asides = set_aside(len(of_arch), _APART_OF_DOTS, _ASIDE_OF_DOTS)
+        places = [column + aside for aside in asides]
+        joint = {"color": COLOURS[look_of(arch, own).colour], "linewidth": 0.8, "alpha": 0.5}
+        axes.plot(places, [point["mean"] for _, point in of_arch], **joint)
+        for place, (line, point) in zip(places, of_arch, strict=True):
+            look = _look(line, own) | {"linestyle": "none"}
+            axes.errorbar(place, point["mean"], yerr=point["std"], capsize=2, elinewidth=0.8, **look)
+    titles = [configuration.arch_title(arch) for arch in archs]
+    short = [title if len(title) <= _TICK else f"{title[: _TICK - 1]}…" for title in titles]
+    turned = {"rotation": 30, "horizontalalignment": "right"} if len(archs) > 3 else {}
+    axes.set_xticks(range(len(archs)), list(map(plain, short)), **turned)
+    room = max(0.5, _ROOM * len(archs))
+    axes.set_xlim(-room, len(archs) - 1 + room)
+
+
 def set_aside(lines: int, apart: float, most: float) -> list[float]:
     """How far lines are drawn beside their x, so that equal accuracies do not hide each other.
 
-    `apart` from the next, or less to stay within `most` of x.
+    `apart` from the next, or less to stay within `most` of x, all in one unit.
     """
     step = min(apart, 2 * most / max(1, lines - 1))
     return [step * (number - (lines - 1) / 2) for number in range(lines)]
@@ -200,12 +232,14 @@ def _look(line: Line, own: Sequence[str], marker: bool = True) -> dict[str, Any]
     return look
 
 
-def _handles(page: Page, panels: Iterable[Panel], own: Sequence[str]) -> dict[str, Artist]:
-    """What the legend has, by its label: each line of the panels, whether measured or not."""
+def _handles(
+    page: Page, panels: Iterable[Panel], measured: Collection[str], own: Sequence[str]
+) -> dict[str, Artist]:
+    """What the legend has, by its label: each line of the panels of which something was measured."""
     handles: dict[str, Artist] = {}
     for panel in panels:
         for line in (*panel.lines, *panel.references):
-            if line.label not in handles:
+            if line.label in measured and line.label not in handles:
                 look = _look(line, own, marker=line not in panel.references)
                 (handles[line.label],) = page.axes[0].plot([], [], **look)
     return handles
