@@ -174,15 +174,18 @@ def _draw_dots(
         of_arch = [(line, points.iloc[0]) for line, points in measured if line.arch == arch]
         asides = set_aside(len(of_arch), _APART_OF_DOTS, _ASIDE_OF_DOTS)
         places = [column + aside for aside in asides]
-        joint = {"color": COLOURS[look_of(arch, own).colour], "linewidth": 0.8, "alpha": 0.5}
-        axes.plot(places, [point["mean"] for _, point in of_arch], **joint)
+        colour = COLOURS[look_of(arch, own).colour]
+        means = [point["mean"] for _, point in of_arch]
+        axes.plot(places, means, color=colour, linewidth=0.8, alpha=0.5)
         for place, (line, point) in zip(places, of_arch, strict=True):
             look = _look(line, own) | {"linestyle": "none"}
             axes.errorbar(place, point["mean"], yerr=point["std"], capsize=2, elinewidth=0.8, **look)
     titles = [configuration.arch_title(arch) for arch in archs]
     short = [title if len(title) <= _TICK else f"{title[: _TICK - 1]}…" for title in titles]
-    turned = {"rotation": 30, "horizontalalignment": "right"} if len(archs) > 3 else {}
-    axes.set_xticks(range(len(archs)), list(map(plain, short)), **turned)
+    axes.set_xticks(range(len(archs)), list(map(plain, short)))
+    if len(archs) > 3:
+        for label in axes.get_xticklabels():
+            label.set(rotation=30, horizontalalignment="right")
     room = max(0.5, _ROOM * len(archs))
     axes.set_xlim(-room, len(archs) - 1 + room)
 
