@@ -50,9 +50,9 @@ def stage_digest(stage: str, *more: str) -> str:
     """
     digest = hashlib.sha256()
     for path in stage_files(stage, *more):
-        text = path.read_text(encoding="utf-8")
         digest.update(path.name.encode())
-        digest.update((code_of(text) if path.suffix == ".py" else text).encode())
+        is_code = path.suffix == ".py"
+        digest.update((_code(path) if is_code else path.read_text(encoding="utf-8")).encode())
     return digest.hexdigest()[:16]
 
 
@@ -89,7 +89,7 @@ def _sources() -> tuple[tuple[Path, str], ...]:
 def imported(module: Path) -> frozenset[Path]:
     """The modules of this package that a module imports, each where what is imported is defined."""
     found = set[Path]()
-    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+    for node in _statements(_tree(module)):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(PACKAGE.name):
             for alias in node.names:
                 found |= set(_defined_in(str(node.module), alias.name))
@@ -120,7 +120,7 @@ def _origins(file: Path) -> dict[str, tuple[str, str]]:
         return {}
     return {
         alias.asname or alias.name: (str(node.module), alias.name)
-        for node in ast.parse(file.read_text(encoding="utf-8")).body
+        for node in _tree(file).body
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
@@ -142,15 +142,38 @@ def _is_passed_over(path: Path) -> bool:
 
 
 @cache
+def _tree(module: Path) -> ast.Module:
+    return ast.parse(module.read_text(encoding="utf-8"))
+
+
+@cache
+def _code(module: Path) -> str:
+    return _without_words(_tree(module))
+
+
 def code_of(source: str) -> str:
     """`source` written anew from its syntax tree, docstrings left out: the same for every Python."""
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        for part in ("body", "orelse", "finalbody"):
-            statements = getattr(node, part, None)
-            if isinstance(statements, list):
+    return _without_words(ast.parse(source))
+
+
+def _without_words(tree: ast.Module) -> str:
+    for node in (tree, *_statements(tree)):
+        for part in _BLOCKS:
+            if statements := getattr(node, part, None):
                 setattr(node, part, [each for each in statements if not _is_words(each)])
     return ast.unparse(tree)
+
+
+_BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
+"""Where statements stand in one another; what else a syntax tree has are expressions."""
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """Every statement in a statement or module, however deep."""
+    for part in _BLOCKS:
+        for each in getattr(node, part, ()):
+            yield each
+            yield from _statements(each)
 
 
 def _is_words(node: ast.AST) -> bool:

@@ -69,7 +69,7 @@ class RecipeBook:
                 level.get("by_arch", {}).get(arch, {}),
                 level.get("by_source", {}).get(source, {}),
             )
-            data = reduce(merged, changes, merged(data, plain))
+            data = reduce(merged, filter(None, changes), merged(data, plain))
         file, where = self.place(name)
         where = where if protocol == "paper" else f"{where}@{protocol}"
         recipe = validated(Recipe, data, file, where)
