@@ -69,6 +69,7 @@ from crossarch.files import files_of, sha256_of
 from crossarch.layout import Layout, layout_of
 from crossarch.logs import warnings_since
 from crossarch.running.finished import prune_finished
+from crossarch.running.trainings_left import tell_trainings_left
 
 
 def one_line(function):
@@ -141,6 +142,7 @@ def check_targets(targets):
 
 check_targets(sys.argv)  # Snakemake gives its targets to no Snakefile
 START = time.time()
+tell_trainings_left()
 
 # Jobs run `python -m crossarch`: this Python, or that of a conda environment or a container, in which
 # crossarch is not installed.

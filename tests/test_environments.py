@@ -1,6 +1,7 @@
 """The environments of the jobs, conda and container: versions as in pyproject.toml and the lock file."""
 
 import ast
+import json
 import os
 import re
 import shutil
@@ -165,32 +166,57 @@ def test_an_environment_has_what_its_commands_import(name: str, used: tuple[str,
 @cache
 def imported_by(verb: str, summary: bool) -> set[str]:
     """The packages that the modules behind a verb of the command line import themselves."""
+    names = {top for file in loaded()[verb, summary] for top in top_level_imports(Path(file))}
+    third_party = names - set(sys.stdlib_module_names) - {"crossarch"}
+    owners = packages_distributions()
+    return {canonicalize_name(owners[top][0]) for top in third_party if top in owners}
+
+
+# What is loaded once, since it is large; then each set of modules in a process of its own.
+PROGRAM = """
+import json, os, sys
+import matplotlib, pandas, torch, torchvision
+import crossarch.cli
+for line in sys.stdin:
+    call, modules = json.loads(line)
+    sys.stdout.flush()
+    if os.fork():
+        os.wait()
+        continue
+    for module in modules:
+        __import__(module)
+    ours = [module.__file__ for name, module in sys.modules.items() if name.split(".")[0] == "crossarch"]
+    print(json.dumps([call, sorted(ours)]), flush=True)
+    os._exit(0)
+"""
+
+
+@cache
+def loaded() -> dict[Call, list[str]]:
+    """The files of this package that are loaded for each call that a rule makes."""
+    calls = {call for _, calls in rules().values() for call in calls}
+    asked = "\n".join(json.dumps([call, sorted(modules_behind(*call))]) for call in sorted(calls))
+    told = subprocess.run(
+        [sys.executable, "-c", PROGRAM], input=asked, capture_output=True, text=True, check=True
+    ).stdout
+    found = {tuple(call): files for call, files in map(json.loads, told.splitlines())}
+    assert set(found) == calls
+    return found
+
+
+def modules_behind(verb: str, summary: bool) -> set[str]:
+    """What the functions of a verb import when it is called."""
     modules = (PROJECT / "workflow_src" / "crossarch" / "cli").glob("*.py")
     trees = [ast.parse(file.read_text()) for file in modules]
     [functions] = [found for tree in trees if verb in (found := functions_of(tree))]
     for name in LEFT_OUT.get((verb, summary), ()):
         del functions[name]
-    wanted = {
+    return {
         node.module
         for name in reached_from(verb, functions)
         for node in ast.walk(functions[name])
         if isinstance(node, ast.ImportFrom) and node.module
     }
-    program = (
-        f"import sys, crossarch.cli, {', '.join(sorted(wanted)) or 'crossarch'}\n"
-        "for name, module in sorted(sys.modules.items()):\n"
-        "    if name.split('.')[0] == 'crossarch': print(module.__file__)\n"
-    )
-    loaded = subprocess.run(
-        [sys.executable, "-c", program],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.split()
-    names = {top for file in loaded for top in top_level_imports(Path(file))}
-    third_party = names - set(sys.stdlib_module_names) - {"crossarch"}
-    owners = packages_distributions()
-    return {canonicalize_name(owners[top][0]) for top in third_party if top in owners}
 
 
 def functions_of(module: ast.Module) -> dict[str, ast.FunctionDef]:
@@ -247,12 +273,10 @@ def test_a_wheel_holds_every_file_of_the_package(tmp_path: Path) -> None:
     ]
     subprocess.run([sys.executable, *build, str(source)], check=True, capture_output=True)
     [wheel] = tmp_path.glob("crossarch-*.whl")
-    held = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("crossarch/")}
+    held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     package = PROJECT / "workflow_src"
-    files = {
-        str(file.relative_to(package)) for file in (package / "crossarch").rglob("*") if file.is_file()
-    }
-    assert held == {file for file in files if "__pycache__" not in file}
+    files = {file.relative_to(package) for file in (package / "crossarch").rglob("*") if file.is_file()}
+    assert held == {str(file) for file in files if "__pycache__" not in file.parts}
     assert {"crossarch/py.typed", "crossarch/__main__.py"} <= held
 
 

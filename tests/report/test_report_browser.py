@@ -282,8 +282,9 @@ def test_every_recipe_can_be_chosen_at_1280_pixels(visit: Visit) -> None:
         assert box["y"] + box["height"] <= around["y"] + around["height"] + 1
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["1280", "390"])
+@pytest.mark.parametrize(
+    ("size", "scheme"), [(WIDE, "light"), (NARROW, "dark")], ids=["1280 light", "390 dark"]
+)
 def test_it_fits_and_is_accessible(
     browser: Any, made: tuple[Path, pd.DataFrame], size: dict[str, int], scheme: str
 ) -> None:

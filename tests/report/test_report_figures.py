@@ -36,7 +36,7 @@ from crossarch.config import (
 )
 from crossarch.config.schema import ARCHS, Accuracies
 from crossarch.errors import ConfigError, DataError
-from crossarch.printing.style import ARCH_COLOURS, ARCH_MARKERS, COLOURS, FORMATS, save
+from crossarch.printing.style import ARCH_COLOURS, ARCH_MARKERS, COLOURS, FORMATS
 from crossarch.printing.synthetic import NOTICE, SYNTHETIC
 from crossarch.report.figures import (
     KINDS,
@@ -338,7 +338,8 @@ def drawn_page(
 
     def keep(page: Canvas, stem: Path) -> list[Path]:
         pages.append(page)
-        return save(page, stem)
+        page.draw_without_rendering()
+        return []
 
     monkeypatch.setattr(kinds, "save", keep)
     render_figure(configuration, "figure1", runs, directory)
@@ -490,7 +491,8 @@ def test_dollars_in_titles_are_dollars(
 
     def keep(page: Canvas, stem: Path) -> list[Path]:
         pages[stem.name] = page
-        return save(page, stem)
+        page.draw_without_rendering()
+        return []
 
     for module in (kinds, distillation):
         monkeypatch.setattr(module, "save", keep)

@@ -1,4 +1,4 @@
-"""`--logger trainings`: what Snakemake says of the trainings that are left."""
+"""What Snakemake says of the trainings that are left."""
 
 import subprocess
 import sys
@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from crossarch.running.trainings_left import TrainingsLeft
+
 SNAKEFILE = """
+from crossarch.running.trainings_left import tell_trainings_left
+tell_trainings_left()
 rule all:
     input: "3", "other"
 rule train:
@@ -22,7 +26,7 @@ rule other:
 
 def told(folder: Path, *options: str) -> tuple[list[str], str]:
     """The lines on trainings, and all that Snakemake wrote."""
-    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--logger", "trainings", *options]
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", *options]
     finished = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
     return [
         line for line in finished.stderr.splitlines() if line.startswith("Trainings")
@@ -44,9 +48,7 @@ def test_one_line_after_each_training_only(tmp_path: Path, quiet: list[str]) -> 
 
 
 def test_the_time_left_is_at_the_pace_of_those_that_ended() -> None:
-    from snakemake_logger_plugin_trainings import LogHandler
-
-    handler = LogHandler(common_settings=None, settings=None)  # type: ignore[arg-type]
+    handler = TrainingsLeft()
     handler.planned, handler.ended = 10, 4
     assert handler.line(seconds=800) == "Trainings: 4 of 10 done, 6 left, about 20 min"
     assert handler.line(seconds=8000) == "Trainings: 4 of 10 done, 6 left, about 3.3 h"

@@ -1,39 +1,32 @@
-"""`snakemake --logger trainings`: how many trainings are left, and how long they take, beside its lines.
+"""How many trainings of a workflow are left and how long they take, said whenever one has ended."""
 
-Snakemake finds the package by its name and asks it for a `LogHandler`; profiles/default turns it on.
-"""
-
+import logging
 import time
-from logging import LogRecord
 
 from snakemake.logging import logger
-from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
 
-class LogHandler(LogHandlerBase):
-    """Says one line whenever a training ends; the time left is at the mean pace of those that ended."""
+class TrainingsLeft(logging.Handler):
+    """Counts what Snakemake logs of its jobs, and logs a line after each training.
 
-    writes_to_stream = False  # else Snakemake leaves all its own lines to this handler
-    writes_to_file = False
-    has_filter = True  # `--quiet` keeps its lines off the screen, not the events away
-    has_formatter = True
-    needs_rulegraph = False
+    The time left is at the mean pace of those that ended. Fields are those of Snakemake's log events.
+    """
 
-    def __post_init__(self) -> None:
+    def __init__(self) -> None:
+        super().__init__()
         self.planned = 0
         self.ended = 0
         self.begun: dict[int, float] = {}
 
-    def emit(self, record: LogRecord) -> None:
-        """Count what Snakemake tells of jobs; the fields are those of its log events."""
+    def emit(self, record: logging.LogRecord) -> None:
         known = record.__dict__
         match known.get("event"):
             case LogEvent.RUN_INFO:
                 self.planned = known["stats"].get("train", 0)
             case LogEvent.JOB_INFO if known["rule_name"] == "train":
                 self.begun[known["jobid"]] = time.monotonic()
-            case LogEvent.JOB_FINISHED if known["job_id"] in self.begun:
+            case LogEvent.JOB_FINISHED if self.planned and known["job_id"] in self.begun:
                 self.ended += 1
                 logger.info(self.line(time.monotonic() - min(self.begun.values())))
 
@@ -42,6 +35,12 @@ class LogHandler(LogHandlerBase):
         left = max(0, self.planned - self.ended)
         told = f"Trainings: {self.ended} of {self.planned} done"
         return f"{told}, {left} left, about {_duration(seconds / self.ended * left)}" if left else told
+
+
+def tell_trainings_left() -> None:
+    """Let Snakemake's log have the line, in this process; it goes with `--quiet progress`."""
+    if not any(isinstance(handler, TrainingsLeft) for handler in logger.handlers):
+        logger.addHandler(TrainingsLeft())
 
 
 def _duration(seconds: float) -> str:
