@@ -229,7 +229,7 @@ def test_every_figure_from_complete_synthetic_runs(
 
 
 def test_nothing_measured_is_said_on_the_face(complete: Configuration, tmp_path: Path) -> None:
-    for name in ("figure1", "figure4", "headline"):
+    for name in ("figure1", "figure4", "headline", "transfer_plot"):
         render_figure(complete, name, EMPTY, tmp_path)
         words = words_in(tmp_path / f"{name}.svg")
         assert words.count("no run measured yet") == 1
@@ -519,6 +519,33 @@ def test_dollars_in_titles_are_dollars(
         assert any(title in word for word in told), name
         ours = [word for word in words if "mathdefault" not in word]  # powers at the ticks of axes
         assert not any(map(is_math_text, ours)), name
+
+
+def test_an_arrow_is_of_the_own_network_and_the_mean_of_those_with_both_recipes(tmp_path: Path) -> None:
+    measured = {
+        "frepo": {
+            "cnn": {"baseline": 44.0, "wo_dp_kd": 46.0},
+            "alexnet": {"baseline": 30.0, "full": 42.0},
+            "vgg11": {"baseline": 26.0, "full": 40.0},
+            "resnet18": {"baseline": 10.0},  # counts in no mean: not measured with Full
+        },
+        "mtt": {"cnn": {"baseline": 46.0, "wo_dp_kd": 47.0}, "alexnet": {"full": 40.0}},
+        "dc": {"alexnet": {"baseline": 26.0, "full": 28.0}},
+    }
+    runs = runs_of(
+        run_row(accuracy, source=source, arch=arch, recipe=recipe)
+        for source, networks in measured.items()
+        for arch, recipes in networks.items()
+        for recipe, accuracy in recipes.items()
+    )
+    kind = KINDS["transfer"](configured(), "transfer_plot")
+    (arrow,) = kind.arrows(kind.table(runs, ())).to_dict("records")
+    assert (arrow["source"], arrow["ipc"], arrow["others"]) == ("frepo", 1, 2)
+    assert [arrow[end] for end in ("x", "y", "x_after", "y_after")] == [44.0, 28.0, 46.0, 41.0]
+    render_figure(configured(), "transfer_plot", runs, tmp_path)
+    caption = (tmp_path / "transfer_plot.md").read_text()
+    assert "Other networks in a mean: FRePo, IPC 1: 2." in caption
+    assert "FRePo" in words_in(tmp_path / "transfer_plot.svg")
 
 
 LONG_TITLE = "Wide residual network 28-10 "

@@ -137,8 +137,8 @@ def drawn_recipes(figure: Figure) -> set[str]:
     match figure.drawing:
         case CurvatureDrawing(recipes=recipes):
             return set(recipes.values())
-        case Gains(before=before, after=after):
-            return {before, after}
+        case Gains(before=before, after=after, own=own):
+            return {before, after, own or after}
         case Accuracies(panels=panels):
             lines = [line for panel in panels for line in (*panel.lines, *panel.references)]
             return {
@@ -177,15 +177,16 @@ def _curvature_points(configuration: Configuration, drawing: CurvatureDrawing) -
 
 def _gain_points(configuration: Configuration, drawing: Gains) -> Iterator[FigurePoint]:
     """The two recipes on each network and set of the tables, for their data sets that are selected."""
-    recipes = (drawing.before, drawing.after)
     for table in map(configuration.table, drawing.tables):
         if table.dataset not in configuration.selection.datasets:
             continue
         archs = dict.fromkeys([*table.archs, *configuration.network_files])
-        for source, ipc, arch, recipe in product(table.sources, table.ipc, archs, recipes):
-            run = first_run(configuration, str(table.dataset), source, ipc, arch, recipe)
-            if applies(configuration, run):
-                yield FigurePoint(f"{source}, IPC {ipc}", recipe, None, run)
+        for source, ipc, arch in product(table.sources, table.ipc, archs):
+            is_own = arch == configuration.source(source).arch
+            for recipe in (drawing.before, drawing.own if drawing.own and is_own else drawing.after):
+                run = first_run(configuration, str(table.dataset), source, ipc, arch, recipe)
+                if applies(configuration, run):
+                    yield FigurePoint(f"{source}, IPC {ipc}", recipe, None, run)
 
 
 def _panel_points(configuration: Configuration, panel: Panel, dataset: str) -> Iterator[FigurePoint]:

@@ -104,12 +104,16 @@ class CurvatureDrawing(Model):
 
 
 class Gains(Model):
-    """What the recipe `after` gains over `before` on each network and set of these tables."""
+    """What the recipe `after` gains over `before` on each network and set of these tables.
 
-    name: Literal["gains"]
+    `own` is what the network that a set was distilled with has instead of `after`.
+    """
+
+    name: Literal["gains", "transfer"]
     tables: Chosen[Name]
     before: RecipeName
     after: RecipeName
+    own: RecipeName | None = None
 
 
 class Diagram(Model):

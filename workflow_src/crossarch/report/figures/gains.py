@@ -38,7 +38,7 @@ CELLS = pa.DataFrameSchema(
     coerce=True,
 )
 _LOOKS = {"mean": ("measured here", COLOURS["vermillion"]), "paper": ("in the paper", GREY)}
-_SET = ["dataset", "source", "ipc"]
+SET = ["dataset", "source", "ipc"]
 _ROW, _TITLE, _MARGIN = 0.32, 0.65, 0.45  # inches
 _COLUMNS = 3
 _APART = 0.17  # of a row, between ours and the paper's
@@ -54,19 +54,21 @@ class GainFigure(FigureKind[Gains]):
         """A row for each set, network and recipe, as `measured_cells`, with the paper's number."""
         cells = measured_cells(self.configuration, [one.run for one in self.points()], runs)
         paper = paper_accuracies(self.configuration)
-        keys = cells[[*_SET, "recipe", "arch"]].itertuples(index=False, name=None)
+        keys = cells[[*SET, "recipe", "arch"]].itertuples(index=False, name=None)
         cells["paper"] = [paper.get(tuple(key)) for key in keys]
         return checked(cells[list(CELLS.columns)].round(DECIMALS), CELLS, self.name)
 
     def draw(self, table: pd.DataFrame, page: Page) -> None:
         """All panels have one scale; a dashed line is the baseline of the network of the set."""
         measured = table[table["n"] > 0]
-        panels = [(key, group) for key, group in measured.groupby(_SET, sort=False) if _networks(group)]
+        panels = [
+            (key, group) for key, group in measured.groupby(SET, sort=False) if networks_of_both(group)
+        ]
         if not panels:
             say_nothing(page.subplots())
             return
         rows = -(-len(panels) // _COLUMNS)
-        networks = max(len(_networks(group)) for _, group in panels)
+        networks = max(len(networks_of_both(group)) for _, group in panels)
         page.set_figheight((_ROW * networks + _TITLE) * rows + _MARGIN)
         grid = page.subplots(rows, min(_COLUMNS, len(panels)), sharex=True, squeeze=False).flat
         for axes, ((dataset, source, ipc), group) in zip(grid, panels, strict=False):
@@ -85,7 +87,7 @@ class GainFigure(FigureKind[Gains]):
         page.legend(list(legend.values()), list(legend), loc="outside lower center", ncols=3)
 
     def _draw_panel(self, axes: Axes, group: pd.DataFrame, own: str) -> None:
-        networks, recipes = _networks(group), (self.drawing.before, self.drawing.after)
+        networks, recipes = networks_of_both(group), (self.drawing.before, self.drawing.after)
         titles = [self.configuration.recipe_book.title(name) for name in recipes]
         for shift, (column, (where, colour)) in zip((-_APART, _APART), _LOOKS.items(), strict=True):
             values = group.pivot(index="arch", columns="recipe", values=column)
@@ -112,7 +114,7 @@ class GainFigure(FigureKind[Gains]):
         }
 
 
-def _networks(group: pd.DataFrame) -> list[str]:
+def networks_of_both(group: pd.DataFrame) -> list[str]:
     """The networks that both recipes were measured on, in the order of the table."""
     counts = group.groupby("arch", sort=False)["recipe"].nunique()
     return [str(arch) for arch in counts.index[counts == 2]]
