@@ -34,9 +34,6 @@ from crossarch.config.plan import (
 )
 from crossarch.config.reading import read_overrides
 from crossarch.config.resolve import (
-    LabelSettings,
-    NetworkSettings,
-    RunSettings,
     applies,
     distilled_set,
     images_reading,
@@ -54,6 +51,7 @@ from crossarch.config.resolve import (
 )
 from crossarch.config.runs import RUN_PATTERN, RunId, SetId, parse_run, parse_set, split_recipe
 from crossarch.config.sets import chosen_sets
+from crossarch.config.settings import LabelSettings, NetworkSettings, RunSettings
 
 __all__ = [
     "RUN_PATTERN",

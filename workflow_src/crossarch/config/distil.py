@@ -7,8 +7,6 @@ from crossarch.config.configuration import Configuration
 from crossarch.config.custom import OWN_PLACE
 from crossarch.config.model import Resolved
 from crossarch.config.resolve import (
-    LabelSettings,
-    NetworkSettings,
     batch_size_of,
     check_training_set,
     label_settings,
@@ -18,6 +16,7 @@ from crossarch.config.resolve import (
 from crossarch.config.runs import SetId
 from crossarch.config.schema import Frepo, Whitening
 from crossarch.config.sets import chosen_sets
+from crossarch.config.settings import LabelSettings, NetworkSettings
 from crossarch.errors import ConfigError
 
 
