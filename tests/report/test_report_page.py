@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from page_runs import rendered
-from synthetic_runs import CONFIG, configured, run_row, runs_of
+from synthetic_runs import CONFIG, complete_runs, configured, run_row, runs_of
 
 from crossarch.config import load_configuration
 from crossarch.errors import DataError
@@ -228,3 +228,17 @@ def test_figures_of_which_nothing_was_measured_are_left_out(tmp_path: Path) -> N
     titles = {name: configuration.figure(name).title for name in ("figure1", "figure5", "headline")}
     shown = {name for name, title in titles.items() if title in page}
     assert shown == {"figure1", "figure5"}  # the latter needs no run
+
+
+@pytest.mark.parametrize(("measured", "expected"), [(0, False), (2, True), (44, False)])
+def test_where_little_was_measured_the_page_opens_with_that(
+    tmp_path: Path, measured: int, expected: bool
+) -> None:
+    configuration = configured(figures=[], tables=["table2"], ipc=[1])
+    runs = complete_runs().query("dataset == 'cifar10' and ipc == 1 and protocol == 'paper'")
+    cells = runs[runs["source"].isin(["frepo", "mtt"])].head(measured)
+    page = page_of(render_page(configuration, cells, tmp_path / "index.html", []))
+    (box,) = (
+        attributes for attributes, _ in page.all("input") if attributes.get("id") == "measured-only"
+    )
+    assert ("checked" in box) == expected
