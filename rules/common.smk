@@ -160,6 +160,7 @@ SELECTION = selection.model_dump_json(exclude=NOT_IN_TABLES)
 OWN_NETWORKS = json.dumps({file.code: file.file for file in configuration.network_files.values()})
 # What data sets and sources are called, which figures and analyses print.
 TITLES = selected_titles(configuration)
+FINDINGS = json.dumps({name: each.model_dump() for name, each in configuration.findings.items()})
 REPRODUCTION = Layout(Path("results/reproduction"))
 SETTINGS_TABLES = [name for name, table in configuration.tables.items() if table.layout == "settings"]
 MEASURED = [name for name, analysis in configuration.analyses.items() if analysis.inputs]

@@ -133,6 +133,7 @@ rule report_page:
         folder=subpath(output[0], parent=True),
         metrics=subpath(output[0], ancestor=2),
         selection=SELECTION,
+        findings=FINDINGS,
         code=stage_digest("page"),
     shell:
         "python -m crossarch {params.options} render report {input.figures} {input.scorecard} {input.audit}"

@@ -98,6 +98,7 @@ rule reproduction_readme:
     params:
         options=options_of_reproduction,
         folder=subpath(output[0], parent=True),
+        findings=FINDINGS,
         code=stage_digest("reproduction"),
     shell:
         "python -m crossarch {params.options} render reproduction --runs {input.metrics}"

@@ -56,6 +56,13 @@ def spoil(results: Path, run: str, change: Callable[[dict[str, Any]], Any]) -> N
     file.write_text(json.dumps(data))
 
 
+def test_show_names_what_was_found_about_such_runs() -> None:
+    """`full` on FRePo's set: nothing is known of it in particular, but what holds of every run."""
+    title = "The best evaluation is selected on the test set"
+    assert told("show", FULL)["findings"] == [title]
+    assert title in invoke("show", FULL).stdout
+
+
 def test_show_tells_what_the_metrics_say() -> None:
     data, page = metrics(FULL), invoke("show", FULL).stdout
     accuracy = data["accuracy"]

@@ -130,6 +130,14 @@ MISTAKES: dict[str, tuple[str, tuple[Any, ...], Any, list[str]]] = {
     "arch name": (SELECT, ("archs",), ["vgg"], ["archs", "'vgg'", "vgg11"]),
     "device name": (SELECT, ("device",), "gpu", ["device", "'gpu'", "cuda"]),
     "table's recipe": (TABLE, ("table2", "recipes"), ["wokd"], ["recipes", "'wokd'", "wo_kd"]),
+    "finding's recipe": (
+        *("findings.yaml", ("early-teacher", "recipes"), ["wodp"]),
+        ["early-teacher.recipes", "'wodp'", "wo_dp"],
+    ),
+    "finding's network": (
+        *("findings.yaml", ("early-teacher", "archs"), ["vgg"]),
+        ["early-teacher.archs", "'vgg'", "vgg11"],
+    ),
     "table's dataset": (TABLE, ("table2", "dataset"), "cifar", ["dataset", "'cifar'", "cifar10"]),
     "base": (RECIPE, ("recipes", "full", "base"), "wokd", ["full.base", "'wokd'", "wo_kd"]),
     "teacher's recipe": (
@@ -558,6 +566,20 @@ def test_a_protocol_s_whitening_is_for_a_data_set_that_has_its_constants(directo
     )
     spoil(directory, RECIPE, where, {"cifar11": "zca-kornia"})
     assert f"{key}: found unknown name 'cifar11'" in complaint(lambda: load_configuration(directory))
+
+
+def test_a_finding_is_about_the_runs_of_all_that_it_names(directory: Path) -> None:
+    about = {"title": "A", "text": "B", "sources": ["mtt"], "ipc": [1, 10], "recipes": ["wo_dp"]}
+    (directory / "findings.yaml").write_text(yaml.safe_dump({"one": about, "all": {**ANY}}))
+    configuration = load_configuration(directory)
+    cell = {"dataset": "cifar10", "source": "mtt", "ipc": 10, "arch": "vgg11", "recipe": "wo_dp"}
+    assert list(configuration.findings_of(cell)) == ["one", "all"]
+    for name, other in (("source", "frepo"), ("ipc", 50), ("recipe", "full")):
+        assert list(configuration.findings_of({**cell, name: other})) == ["all"]
+    assert list(configuration.findings_of({**cell, "arch": "cnn", "seed": 3})) == ["one", "all"]
+
+
+ANY = {"title": "C", "text": "D"}
 
 
 def test_a_table_and_a_figure_of_one_name_are_told(directory: Path) -> None:

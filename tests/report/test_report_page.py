@@ -103,6 +103,11 @@ def test_paper_gap_and_curves(tmp_path: Path) -> None:
     assert full["difference"] == pytest.approx(-0.7)
     assert full["gap"] == pytest.approx(6.0)
     assert full["seeds"][0]["evaluations"] == []
+    assert "selected-on-the-test-set" in full["findings"]
+    assert any(
+        attributes.get("id") == "finding-selected-on-the-test-set"
+        for attributes, _ in elements.all("h3")
+    )
     path, _ = rendered(configured(), tmp_path / "more")
     curve = next(iter(data_of(page_of(path)).values()))["seeds"][0]
     assert [epoch for epoch, _ in curve["evaluations"]] == [250, 500, 1000]

@@ -135,6 +135,12 @@ def check_names(configuration: Configuration, places: Mapping[str, str]) -> None
         if known and ipc not in known:
             allowed = ", ".join(map(str, known))
             raise ConfigError(f"{places['ipc']}: ipc: found {ipc}, allowed: {allowed}")
+    for finding_name, finding in configuration.findings.items():
+        for key in ("datasets", "sources", "archs", "recipes"):
+            for name in getattr(finding, key) or ():
+                if name not in pools[key]:
+                    file = f"{configuration.directory}/findings.yaml"
+                    raise ConfigError(unknown(file, f"{finding_name}.{key}", name, pools[key]))
     tables_file = f"{configuration.directory}/tables.yaml"
     for table_name, table in configuration.tables.items():
         named = {

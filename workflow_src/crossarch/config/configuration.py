@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from crossarch.config.custom import NetworkFile
 from crossarch.config.files import UpstreamFile
@@ -19,6 +19,7 @@ from crossarch.config.schema import (
     CurvatureDrawing,
     Dataset,
     Figure,
+    Finding,
     Origin,
     Selection,
     Source,
@@ -40,6 +41,7 @@ class Configuration:
     tables: Mapping[str, Table]
     figures: Mapping[str, Figure]
     analyses: Mapping[str, Analysis]
+    findings: Mapping[str, Finding]
     selection: Selection
     recipe_book: RecipeBook
     lock: Mapping[str, Locked]
@@ -95,6 +97,11 @@ class Configuration:
     def analysis(self, name: str) -> Analysis:
         """The analysis of that name; ConfigError if there is none."""
         return _pick(self.analyses, name, f"{self.directory}/analyses.yaml", "analysis")
+
+    def findings_of(self, run: Mapping[str, Any]) -> dict[str, Finding]:
+        """What was found about a run, given as its dataset, source, ipc, arch and recipe."""
+        cell = {name: run[name] for name in ("dataset", "source", "ipc", "arch", "recipe")}
+        return {name: each for name, each in self.findings.items() if each.is_about(**cell)}
 
     @property
     def lock_file(self) -> Path:

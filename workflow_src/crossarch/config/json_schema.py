@@ -19,6 +19,7 @@ from crossarch.config.schema import (
     Analysis,
     Dataset,
     Figure,
+    Finding,
     ProtocolChanges,
     Recipe,
     Selection,
@@ -34,7 +35,7 @@ TEXT: Schema = {"type": "string"}
 def schemas() -> dict[str, Schema]:
     """The schema of each file, by the file's name without suffix; `preset` is that of all presets."""
     named = {"datasets": Dataset, "sources": Source, "tables": Table, "figures": Figure}
-    named |= {"analyses": Analysis}
+    named |= {"analyses": Analysis, "findings": Finding}
     recipes = _partial(_of(Recipe))
     level = _definition(recipes, "Recipe")
     level["properties"] |= {

@@ -12,7 +12,7 @@ from crossarch.config.locked import Locked, parse_lock
 from crossarch.config.merge import merged
 from crossarch.config.reading import read_mapping
 from crossarch.config.recipe_book import parse_recipe_book, with_own_recipes
-from crossarch.config.schema import NAME, Analysis, Dataset, Figure, Selection, Source, Table
+from crossarch.config.schema import NAME, Analysis, Dataset, Figure, Finding, Selection, Source, Table
 from crossarch.config.validation import check_name, unknown, validated
 from crossarch.errors import ConfigError
 
@@ -53,6 +53,7 @@ def load_configuration(
         tables=_entries(Table, directory / "tables.yaml"),
         figures=_entries(Figure, directory / "figures.yaml"),
         analyses=_entries(Analysis, directory / "analyses.yaml"),
+        findings=_entries(Finding, directory / "findings.yaml"),
         selection=validated_selection,
         recipe_book=with_own_recipes(
             parse_recipe_book(

@@ -28,6 +28,7 @@ def run_view(configuration: Configuration, shown: ShownRun, judged: Judgement) -
         ("accuracy", _accuracy(shown, judged)),
         ("settings", _settings(shown)),
         (f"changes from {judged.base}", _changes(judged)),
+        ("findings", dict.fromkeys(judged.findings, "results/reproduction/README.md")),
         ("cost", _cost(shown)),
         ("from", _origin(shown, judged)),
     )
@@ -49,6 +50,7 @@ def run_json(shown: ShownRun, judged: Judgement) -> dict[str, Any]:
         "changes": [{"key": key, "base": base, "run": here} for key, base, here in judged.changes],
         "outdated": judged.outdated,
         "paper": judged.paper,
+        "findings": list(judged.findings),
     }
 
 

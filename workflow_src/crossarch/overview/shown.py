@@ -41,13 +41,15 @@ class Judgement:
     """What the configuration of today says about a run.
 
     `base` is the recipe that its recipe starts from and `changes` what differs from it; `outdated` why
-    it would be trained anew (None: it would not); `paper` what the paper prints for its cell (percent).
+    it would be trained anew (None: it would not); `paper` what the paper prints for its cell (percent);
+    `findings` the titles of what was found about such runs.
     """
 
     base: str | None
     changes: tuple[Difference, ...]
     outdated: str | None
     paper: float | None
+    findings: tuple[str, ...]
 
 
 def find_metrics(layout: Layout, run: str) -> Path:
@@ -95,6 +97,7 @@ def judge(configuration: Configuration, shown: ShownRun) -> Judgement:
         changes=changes,
         outdated=outdated(configuration, shown.file),
         paper=_paper(configuration, shown),
+        findings=tuple(each.title for each in configuration.findings_of(run.model_dump()).values()),
     )
 
 

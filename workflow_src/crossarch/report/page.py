@@ -69,6 +69,7 @@ def render_page(
         pictures=list(_pictures(configuration, by_name, runs)),
         **_scorecard(configuration, by_name),
         audit=_audit(by_name),
+        findings=configuration.findings,
     )
     write_text(file, page)
     return file
@@ -193,6 +194,10 @@ def _data(configuration: Configuration, rows: list[dict[str, Any]]) -> dict[str,
             "set": f"{titles['source'][row['source']]}, IPC {row['ipc']}, tested on "
             f"{titles['dataset'][row['dataset']]}, protocol {row['protocol']}",
             **{name: cell[name] for name in shown},
+            "findings": {
+                name: each.title
+                for name, each in configuration.findings_of({**row, "arch": arch}).items()
+            },
         }
         for place, row in enumerate(rows)
         for arch, cell in row["cells"].items()

@@ -47,6 +47,7 @@ def render_reproduction(configuration: Configuration, runs: pd.DataFrame, file: 
                 arch=judged["arch"].map(configuration.arch_title),
             ),
             paper_seeds=PAPER_SEEDS,
+            findings=list(configuration.findings.values()),
             runs=runs,
             hours=hours,
             shorter=_shorter(configuration, runs),

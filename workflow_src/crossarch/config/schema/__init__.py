@@ -18,6 +18,7 @@ from crossarch.config.schema.figures import (
     Panel,
     ScheduleCurve,
 )
+from crossarch.config.schema.findings import Finding
 from crossarch.config.schema.recipes import (
     AdamW,
     Augmentation,
@@ -106,6 +107,7 @@ __all__ = [
     "Evaluation",
     "EvaluationPrecision",
     "Figure",
+    "Finding",
     "Frepo",
     "Gains",
     "Ipc",

@@ -135,6 +135,10 @@
     add("Paper", cell.paper === null ? "—" : number(cell.paper, 1));
     add("Difference", cell.difference === null ? "—" : `${signed(cell.difference)} points`);
     if (cell.gap !== null) add("Gap", `${signed(cell.gap)} points to the baseline of the set's own network`);
+    for (const [name, title] of Object.entries(cell.findings)) {
+      add("Why", "");
+      list.lastChild.append(make("a", title, { href: `#finding-${name}` }));
+    }
     const one = cell.seeds[0];
     add("Tested", `every ${one.evaluate_every} epochs, whitening ${one.whitening}, on ${one.device}`);
     return list;
