@@ -14,11 +14,12 @@ setup: $(READY)
 $(READY): requirements.lock
 	@$(PYTHON) -c 'import sys; print("Python " + sys.version.split()[0], sys.executable, flush=True); \
 		sys.exit(sys.version_info < (3, 11) and "make: 3.11 or newer is needed: make $(MAKECMDGOALS) PYTHON=python3.12")'
-	@echo 'Installing into $(VENV)/; with PyTorch this takes minutes'
+	@echo 'Installing into $(VENV)/: with PyTorch minutes, and some 7 GB (on Linux it brings CUDA)'
 	$(PYTHON) -m venv --clear $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
+	@echo 'To go on by hand: . $(VENV)/bin/activate'
 
 # Files of tests share the cores, in order, so that the last ones are short; one more at a time than there are
 # cores, for some wait for Slurm or a browser, and at most 4, for the memory.

@@ -58,7 +58,7 @@ def test_spaces_are_recognised_and_the_entry_is_valid(describe: Any, space: str)
     assert any(line.startswith(f"space: {space} (certain") for line in found.lines)
     assert Path("sheet.png").exists()
     pasted = yaml.safe_load(yaml_of(found, [Path("x.pt"), Path("y.pt")], "small"))
-    source = Source.model_validate(pasted["x"])
+    source = Source.model_validate(pasted["own_sources"]["x"])
     assert (source.whitening, source.labels, source.pixels) == (space, "hard", "whitened")
     assert source.ipcs("small") == (10,)
 
@@ -75,7 +75,10 @@ def test_pixels_from_minus_one_to_one(describe: Any) -> None:
     found = describe(textures(40, seed=5) / 127.5 - 1)
     assert found.source["whitening"] == {"mean": (0.5,) * 3, "std": (0.5,) * 3}
     pasted = yaml.safe_load(yaml_of(found, [Path("x.pt"), Path("y.pt")], "small"))
-    assert Source.model_validate(pasted["x"]).whitening == "constants_0.5_0.5_0.5_0.5_0.5_0.5"
+    assert (
+        Source.model_validate(pasted["own_sources"]["x"]).whitening
+        == "constants_0.5_0.5_0.5_0.5_0.5_0.5"
+    )
 
 
 @pytest.mark.parametrize(("scaled", "scale"), [(1, 255), (255, 1)])

@@ -7,7 +7,8 @@ import torch
 import torchvision
 from torch import nn
 
-from crossarch.config import NetworkFile, NetworkSettings, load_configuration
+from crossarch.config import NetworkFile, NetworkSettings, applies, load_configuration, parse_run
+from crossarch.config.libraries import library_source
 from crossarch.errors import ConfigError
 from crossarch.models import build
 from crossarch.models.droppath import droppath_parts, set_keep_rate
@@ -107,10 +108,37 @@ def test_own_networks_names_them(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (plain.in_library, plain.droppath) == (("torchvision", "resnet18"), ())
     assert dropped.droppath == (BRANCHES,)
     assert plain.code != dropped.code
-    monkeypatch.setattr("crossarch.config.custom.find_spec", lambda _: None)
+    with pytest.raises(ConfigError) as caught:
+        load("torchvision:resnet81")
+    place, told = "mine.yaml: own_networks.mine: ", "torchvision:resnet81: found no such network"
+    assert str(caught.value).startswith(place + told)
+    assert "'resnet18'" in str(caught.value)
+    monkeypatch.setattr("crossarch.config.libraries.find_spec", lambda _: None)
     with pytest.raises(ConfigError) as caught:
         load("timm:convnext_atto")
     assert str(caught.value) == "mine.yaml: own_networks.mine: timm is not installed; `pip install timm`"
+
+
+@pytest.mark.parametrize(
+    ("network", "has"),
+    [
+        ("torchvision:resnet18", False),
+        ({"file": "torchvision:resnet18", "droppath": [BRANCHES]}, True),
+        ("torchvision:convnext_tiny", True),  # of the library's own
+    ],
+)
+def test_without_droppath_a_network_is_left_out_of_recipes_with_it(network: Any, has: bool) -> None:
+    configuration = load_configuration(overrides=[("mine.yaml", {"own_networks": {"mine": network}})])
+    recipes = ("baseline", "wo_dp", "full")
+    runs = [parse_run(f"cifar10/mtt/ipc1/mine/{recipe}/seed0") for recipe in recipes]
+    assert [applies(configuration, run) for run in runs] == [True, True, has]
+
+
+def test_the_files_of_torchvision_tell_what_it_lists() -> None:
+    from torchvision import models
+
+    for name in models.list_models(module=models):
+        assert f"def {name}(" in library_source("torchvision", name)
 
 
 @pytest.mark.parametrize(

@@ -234,13 +234,14 @@ def test_the_audit_of_files_prints_the_entry_to_paste(shared: Workspace, project
     for line in code_blocks(project, SET, "sh")[1].splitlines():
         audited = shared.crossarch(*shlex.split(line)[1:])
         assert audited.returncode == 0, audited.stderr
-        entries.append(yaml.safe_load(audited.stdout.split("\n\n")[1]))
+        pasted = audited.stdout.split("\n\n")[1]
+        entries.append(yaml.safe_load(pasted)["own_sources"])
     of_one, of_two = (next(iter(entry.values())) for entry in entries)
     assert of_one["labels"] == of_two["labels"] == "hard"
     assert of_one["sets"] == {"cifar10": {1: {"file": "my-set.npz"}}}
     assert of_two["sets"] == {"cifar10": {1: {"images": "images.pt", "labels": "labels.pt"}}}
-    write(shared, PRESET, yaml.safe_dump({"own_sources": entries[0]}))
-    [name] = entries[0]
+    write(shared, PRESET, pasted)
+    [name] = entries[-1]
     target = f"results/distilled/{name}/cifar10/ipc1.safetensors"
     assert shared.planned(target, "--configfile", PRESET) == {"distilled": 1}
 

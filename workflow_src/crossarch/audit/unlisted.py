@@ -100,7 +100,7 @@ def describe_files(
 
 
 def yaml_of(found: Description, paths: Sequence[Path], name: str) -> str:
-    """The lines to paste into sources.yaml, or under `own_sources` of a preset."""
+    """The lines to paste into a preset."""
     stem = re.sub(r"[^a-z0-9]+", "-", paths[0].resolve().stem.lower()).strip("-") or "mine"
     files: dict[str, object] = {"file": str(paths[0])}
     if len(paths) > 1:
@@ -112,9 +112,13 @@ def yaml_of(found: Description, paths: Sequence[Path], name: str) -> str:
         **found.source,
         "sets": {name: {found.ipc: {**files, **found.entry}}},
     }
-    text = yaml.safe_dump({stem: source}, sort_keys=False, default_flow_style=None, width=1000)
-    network = "# arch, widths and norm: of the network that the set was distilled with\n"
-    return network + text
+    own = {"own_sources": {stem: source}}
+    text = yaml.safe_dump(own, sort_keys=False, default_flow_style=None, width=1000)
+    notes = (
+        f"# For a preset, such as config/presets/{stem}.yaml; without its first line for sources.yaml.",
+        "# arch, widths and norm are those of the network that the set was distilled with.",
+    )
+    return "\n".join((*notes, text))
 
 
 def _labels(labels: Tensor, file: str, found: Description) -> Tensor:

@@ -55,7 +55,7 @@ def audit(
 
     Without a set: all that the configuration chooses, and a page about them (audit.csv, audit.md).
 
-    With --dataset: of files that no source names; prints the lines to paste into sources.yaml.
+    With --dataset: of files that no source names; prints the lines to paste into a preset.
 
     Examples: `crossarch audit frepo cifar10 10` - `crossarch audit set.pt --dataset cifar10`
     """
@@ -138,6 +138,7 @@ def _make(missing: list[Path], layout: Layout, presets: list[Path], threads: int
     command += ["--config", f"results={layout.results}"]
     command += ["--configfile", *map(str, presets)] if presets else []
     command += ["--", *map(str, missing)]
+    typer.echo("Preparing the real set in the spaces that are told apart: once, for minutes", err=True)
     with working("Preparing the real set"):
         done = subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True)
     if done.returncode:

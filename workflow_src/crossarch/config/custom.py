@@ -9,13 +9,13 @@ import hashlib
 import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field
 
 from crossarch.config.files import expanded
+from crossarch.config.libraries import LIBRARIES, library_source, may_drop_paths
 from crossarch.config.model import Model
 from crossarch.config.schema import ARCHS, OwnNetwork
 from crossarch.config.validation import unknown
@@ -33,8 +33,6 @@ BLOCKLESS = {
 
 _places: dict[str, Path] = {}
 """Where the configuration has each network today, by the digest of its code."""
-
-LIBRARIES = ("timm", "torchvision")
 
 
 class NetworkFile(Model):
@@ -93,8 +91,10 @@ def read_network_files(
             droppath=network.droppath,
         )
         if library := made.in_library:
-            if find_spec(library[0]) is None:
-                raise ConfigError(f"{key}: {library[0]} is not installed; `pip install {library[0]}`")
+            try:
+                library_source(*library)
+            except ConfigError as error:
+                raise ConfigError(f"{key}: {error}") from None
             files[arch] = made
             continue
         if network.droppath:
@@ -113,10 +113,10 @@ def may_have_droppath(own: NetworkFile, arch: str) -> bool:
     """Whether a network can have DropPath, as far as its file tells without being run.
 
     It has none where the file registers it without `droppath` and imports nothing that could bring
-    blocks of ours. A file that cannot be read may have it.
+    blocks of ours, nor where a library's file knows of none. A file that cannot be read may have it.
     """
     if own.in_library:
-        return True
+        return bool(own.droppath) or may_drop_paths(*own.in_library)
     try:
         tree = ast.parse(own.location.read_text(encoding="utf-8"))
     except (OSError, ValueError, SyntaxError):

@@ -6,7 +6,6 @@ out. DropPath goes through the modules that the library has for it, which are se
 themselves.
 """
 
-import difflib
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
@@ -16,7 +15,7 @@ import torch
 from torch import nn
 
 from crossarch.config import NetworkFile, NetworkSettings
-from crossarch.errors import ConfigError
+from crossarch.config.libraries import library_source
 
 LARGE = 64  # pixels; networks for larger images are left as they are
 _LIBRARY_DROPS = ("DropPath", "StochasticDepth")
@@ -26,6 +25,7 @@ def library_network(own: NetworkFile, settings: NetworkSettings) -> nn.Module:
     """The network `<library>:<name>`, untrained. Raises ConfigError for a name that is not there."""
     assert own.in_library is not None
     library, name = own.in_library
+    library_source(library, name)
     made = {"timm": _timm, "torchvision": _torchvision}[library](name, settings)
     for module in made.modules():
         if type(module).__name__ in _LIBRARY_DROPS:
@@ -59,8 +59,6 @@ def library_drops(made: nn.Module, settings: NetworkSettings) -> list[str]:
 def _timm(name: str, settings: NetworkSettings) -> nn.Module:
     import timm
 
-    if name not in timm.list_models():
-        raise ConfigError(_unknown("timm", name, timm.list_models()))
     side = settings.image_size
     sizes = [
         {"img_size": side, "patch_size": max(1, side // 8)},  # transformers: 8 x 8 patches
@@ -81,9 +79,6 @@ def _timm(name: str, settings: NetworkSettings) -> nn.Module:
 
 def _torchvision(name: str, settings: NetworkSettings) -> nn.Module:
     from torchvision import models
-
-    if name not in models.list_models(module=models):
-        raise ConfigError(_unknown("torchvision", name, models.list_models(module=models)))
 
     def make(**options: Any) -> nn.Module:
         made: nn.Module = models.get_model(name, weights=None, num_classes=settings.classes, **options)
@@ -138,9 +133,3 @@ def _first_convolution(made: nn.Module, **changes: Any) -> None:
                     new = nn.Conv2d(**{**now, **changes}, bias=old.bias is not None)
                     setattr(parent, name, new)
                 return
-
-
-def _unknown(library: str, name: str, names: list[str]) -> str:
-    near = difflib.get_close_matches(name, names, n=3)
-    guess = f" (did you mean {', '.join(map(repr, near))}?)" if near else ""
-    return f"{library}:{name}: found no such network in {library}{guess}"
