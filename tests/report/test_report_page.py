@@ -223,7 +223,8 @@ def test_recipes_are_grouped_by_where_the_paper_shows_them() -> None:
 
 def test_figures_of_which_nothing_was_measured_are_left_out(tmp_path: Path) -> None:
     configuration = configured(figures=["figure1", "figure5", "headline"])
-    runs = runs_of([run_row(44.0, recipe="wo_dp_kd")])  # which the headline does not show
+    # The headline shows networks that Full was measured on, too: the CNN's baseline is not enough.
+    runs = runs_of([run_row(43.0), run_row(44.0, recipe="wo_dp_kd")])
     files = [
         file
         for name in configuration.selection.figures

@@ -20,6 +20,7 @@ from crossarch.printing.synthetic import any_synthetic
 from crossarch.printing.templates import NOT_RUN
 from crossarch.report.cells import measured_cells
 from crossarch.report.facts import text
+from crossarch.report.figures import shows_nothing
 from crossarch.report.reproduction import judged_cells
 from crossarch.report.scorecard import SCORECARD, SUMMARY
 from crossarch.report.scorecard_page import FILES, titled
@@ -216,10 +217,10 @@ def _pictures(
 ) -> Iterator[dict[str, Any]]:
     """The figures: image as a `data:` address, and title and caption from the Markdown beside it.
 
-    A figure of runs of which none was measured is left out.
+    A figure of runs of which too few were measured to show anything is left out.
     """
     for path in files.values():
-        if path.suffix != ".svg" or _is_empty(configuration, path.stem, runs):
+        if path.suffix != ".svg" or shows_nothing(configuration, path.stem, runs):
             continue
         words = files[f"{path.stem}.md"].read_text(encoding="utf-8").strip().split("\n\n")
         yield {
@@ -229,11 +230,6 @@ def _pictures(
             "wide": configuration.figure(path.stem).columns == 2,
             "image": f"data:image/svg+xml;base64,{base64.b64encode(path.read_bytes()).decode()}",
         }
-
-
-def _is_empty(configuration: Configuration, figure: str, runs: pd.DataFrame) -> bool:
-    points = [point.run for point in figure_points(configuration, figure)]
-    return bool(points) and not measured_cells(configuration, points, runs)["n"].any()
 
 
 def _scorecard(configuration: Configuration, files: dict[str, Path]) -> dict[str, Any]:

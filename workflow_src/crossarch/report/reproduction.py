@@ -15,6 +15,7 @@ from crossarch.files import write_text
 from crossarch.printing.synthetic import any_synthetic
 from crossarch.report.cells import of_own_network
 from crossarch.report.facts import text
+from crossarch.report.figures import shows_nothing
 from crossarch.report.scorecard import ALL, OPEN, each_once, scorecard_cells, scorecard_summary
 
 PAPER_SEEDS = 3
@@ -47,6 +48,7 @@ def render_reproduction(configuration: Configuration, runs: pd.DataFrame, file: 
                 arch=judged["arch"].map(configuration.arch_title),
             ),
             paper_seeds=PAPER_SEEDS,
+            headline=not shows_nothing(configuration, "headline", runs),
             findings=list(configuration.findings.values()),
             runs=runs,
             hours=hours,

@@ -5,7 +5,7 @@ A kind is registered when its module is imported.
 
 from crossarch.report.figures import accuracies, curvature, diagram, gains, schedule, transfer
 from crossarch.report.figures.distillation import draw_distillation
-from crossarch.report.figures.kinds import KINDS, draw_csv, render_figure
+from crossarch.report.figures.kinds import KINDS, draw_csv, render_figure, shows_nothing
 
-__all__ = ["KINDS", "draw_csv", "draw_distillation", "render_figure"]
+__all__ = ["KINDS", "draw_csv", "draw_distillation", "render_figure", "shows_nothing"]
 __all__ += ["accuracies", "curvature", "diagram", "gains", "schedule", "transfer"]

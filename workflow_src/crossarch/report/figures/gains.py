@@ -105,6 +105,10 @@ class GainFigure(FigureKind[Gains]):
         axes.set_ylim(len(networks) - 0.5, -0.5)
         axes.grid(visible=False, axis="y")
 
+    def is_empty(self, cells: pd.DataFrame) -> bool:
+        measured = cells[cells["n"] > 0]
+        return not any(networks_of_both(group) for _, group in measured.groupby(SET))
+
     def words(self, table: pd.DataFrame) -> dict[str, Any]:
         groups = table.groupby("dataset", sort=False)
         recipes = (self.drawing.before, self.drawing.after)

@@ -20,6 +20,7 @@ from crossarch.errors import ConfigError
 from crossarch.files import write_text
 from crossarch.printing.style import canvas, save, watermark
 from crossarch.printing.synthetic import NOTICE, any_synthetic
+from crossarch.report.cells import measured_cells
 from crossarch.report.facts import line, text
 
 K = TypeVar("K", bound="type[FigureKind[Any]]")
@@ -53,6 +54,10 @@ class FigureKind(ABC, Generic[D]):
     @abstractmethod
     def draw(self, table: pd.DataFrame, page: Page) -> None:
         """Draw the table on an empty page."""
+
+    def is_empty(self, cells: pd.DataFrame) -> bool:
+        """Whether there is nothing to draw of the `measured_cells` of a figure of runs."""
+        return not cells["n"].any()
 
     def words(self, table: pd.DataFrame) -> dict[str, Any]:
         """The values of `templates/caption_<kind>.txt` besides `figure` itself."""
@@ -116,6 +121,13 @@ def draw_csv(configuration: Configuration, name: str, csv: Path) -> list[Path]:
         if made_up:
             watermark(page, NOTICE)
         return [csv.with_suffix(".md"), *save(page, csv.with_suffix(""))]
+
+
+def shows_nothing(configuration: Configuration, name: str, runs: pd.DataFrame) -> bool:
+    """Whether a figure is made of runs, and there is nothing to draw of these (as `collect_runs`)."""
+    planned = [point.run for point in figure_points(configuration, name)]
+    cells = measured_cells(configuration, planned, runs) if planned else None
+    return cells is not None and _of_kind(configuration, name).is_empty(cells)
 
 
 def _of_kind(configuration: Configuration, name: str) -> FigureKind[Any]:

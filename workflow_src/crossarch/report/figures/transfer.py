@@ -38,6 +38,9 @@ class TransferFigure(GainFigure):
             self._draw_arrows(axes, group)
         grid[0].set_ylabel("Mean test accuracy on the other networks (%)")
 
+    def is_empty(self, cells: pd.DataFrame) -> bool:
+        return self.arrows(cells).empty
+
     def arrows(self, table: pd.DataFrame) -> pd.DataFrame:
         """Of each set the ends of its arrow, in percent, and how many other networks a mean is of.
 
