@@ -227,6 +227,8 @@ def test_a_cell_explains_itself_to_mouse_and_keyboard(
     assert popover.is_visible()
     visit.page.keyboard.press("Tab")
     assert visit.page.evaluate("document.activeElement.textContent") == "Learning curve"
+    finding = popover.get_by_role("link", name="The best evaluation is selected on the test set")
+    assert finding.get_attribute("href") == "#finding-selected-on-the-test-set"
     visit.page.keyboard.press("Enter")
     dialog = visit.page.get_by_role("dialog", name="VGG11, Baseline")
     assert dialog.is_visible()

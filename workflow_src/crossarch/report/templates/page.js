@@ -135,10 +135,6 @@
     add("Paper", cell.paper === null ? "—" : number(cell.paper, 1));
     add("Difference", cell.difference === null ? "—" : `${signed(cell.difference)} points`);
     if (cell.gap !== null) add("Gap", `${signed(cell.gap)} points to the baseline of the set's own network`);
-    for (const [name, title] of Object.entries(cell.findings)) {
-      add("Why", "");
-      list.lastChild.append(make("a", title, { href: `#finding-${name}` }));
-    }
     const one = cell.seeds[0];
     add("Tested", `every ${one.evaluate_every} epochs, whitening ${one.whitening}, on ${one.device}`);
     return list;
@@ -155,7 +151,12 @@
       event.preventDefault();
       openCurve(button);
     });
-    popover.replaceChildren(make("h3", cell.title), make("p", cell.set), facts(cell), link);
+    const why = Object.entries(cell.findings).map(([name, title]) => {
+      const line = make("p", "Why: ");
+      line.append(make("a", title, { href: `#finding-${name}` }));
+      return line;
+    });
+    popover.replaceChildren(make("h3", cell.title), make("p", cell.set), facts(cell), link, ...why);
     popover.hidden = false;
     button.setAttribute("aria-describedby", "popover");
     button.after(popover); // so that the Tab key goes from the number to its link
