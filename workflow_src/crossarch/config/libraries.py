@@ -10,7 +10,8 @@ from crossarch.errors import ConfigError
 
 LIBRARIES = ("timm", "torchvision")
 _REGISTERED = re.compile(r"^@register_model\b.*?^def (\w+)\(", re.DOTALL | re.MULTILINE)
-_DROPS = ("DropPath", "StochasticDepth")
+DROPS = ("DropPath", "StochasticDepth")
+"""The modules that the libraries drop branches with."""
 
 
 def library_source(library: str, name: str) -> str:
@@ -28,7 +29,7 @@ def library_source(library: str, name: str) -> str:
 
 def may_drop_paths(library: str, name: str) -> bool:
     """Whether the library's own file of a network knows DropPath."""
-    return any(word in library_source(library, name) for word in _DROPS)
+    return any(word in library_source(library, name) for word in DROPS)
 
 
 @cache

@@ -15,10 +15,9 @@ import torch
 from torch import nn
 
 from crossarch.config import NetworkFile, NetworkSettings
-from crossarch.config.libraries import library_source
+from crossarch.config.libraries import DROPS, library_source
 
 LARGE = 64  # pixels; networks for larger images are left as they are
-_LIBRARY_DROPS = ("DropPath", "StochasticDepth")
 
 
 def library_network(own: NetworkFile, settings: NetworkSettings) -> nn.Module:
@@ -28,7 +27,7 @@ def library_network(own: NetworkFile, settings: NetworkSettings) -> nn.Module:
     library_source(library, name)
     made = {"timm": _timm, "torchvision": _torchvision}[library](name, settings)
     for module in made.modules():
-        if type(module).__name__ in _LIBRARY_DROPS:
+        if type(module).__name__ in DROPS:
             setattr(module, "drop_prob" if hasattr(module, "drop_prob") else "p", 0.0)
     if settings.image_size <= LARGE:
         _adapt_stem(made, settings)
@@ -43,7 +42,7 @@ def library_drops(made: nn.Module, settings: NetworkSettings) -> list[str]:
     named = [
         name
         for name, module in made.named_modules()
-        if type(module).__name__ in _LIBRARY_DROPS
+        if type(module).__name__ in DROPS
         or (isinstance(module, nn.Identity) and name.rpartition(".")[2].startswith("drop_path"))
     ]
     called: list[str] = []

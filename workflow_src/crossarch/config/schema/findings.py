@@ -7,7 +7,7 @@ from crossarch.config.schema.terms import Arch, Distinct, Ipc, Name, RecipeName,
 
 
 class Finding(Model):
-    """A title, a text of Markdown, and the runs that both are about: of all of these, null for any."""
+    """A title, a plain text, and the runs that both are about: of all of these, null for any."""
 
     title: Title
     text: str = Field(min_length=1)
